@@ -1,0 +1,64 @@
+# Every chore of the project, one obvious way each. `make` alone explains them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-check test nightly lint bench lock browser clean
+
+PYTHON_BIN := .venv/bin/python
+READY := .venv/ready
+SETUP_INPUTS := pyproject.toml $(wildcard requirements*.lock package.json package-lock.json) \
+	scripts/setup.sh $(wildcard scripts/front_end.py)
+# More arguments for pytest, the demo or the benchmarks: make test ARGS="-k merge"
+ARGS ?=
+
+# An environment made in another folder (a copied or moved clone) is made anew.
+ifneq ($(shell cat .venv/home 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
+
+help: ## what each target does (this text)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo '  Each makes .venv by itself when it is needed. PYTHON=python3.12 make setup picks the Python,'
+	@echo '  ARGS="..." goes on to pytest, the demo and the benchmarks.'
+
+$(READY): $(SETUP_INPUTS)
+	@scripts/setup.sh
+
+setup: $(READY) ## .venv and the front end's packages, from the lock files
+
+demo: $(READY) ## two Jira sites with Tandem between them, to try by hand
+	@$(PYTHON_BIN) -m demo $(ARGS)
+
+demo-check: $(READY) ## the same walk without hands; ends with one line of JSON
+	@$(PYTHON_BIN) -m demo check $(ARGS)
+
+test: $(READY) browser ## every test but the long ones
+	$(PYTHON_BIN) -m pytest $(ARGS)
+
+nightly: $(READY) browser ## the long tests
+	$(PYTHON_BIN) -m pytest -m nightly $(ARGS)
+
+lint: $(READY) ## ruff, mypy, and the directions that imports may run
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: $(READY) ## the benchmarks, as a table and in bench/results.json
+	@$(PYTHON_BIN) -m bench $(ARGS)
+
+browser:
+	@scripts/system_packages.sh browser
+
+# The locks carry hashes and no address of an index: docs/decisions/0003.
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
+
+lock: $(READY) ## the lock files anew from pyproject.toml (ARGS=--upgrade: newest versions)
+	$(COMPILE) $(ARGS) pyproject.toml --extra sandbox --extra dev -o requirements.lock
+	$(COMPILE) $(ARGS) --group installer -o requirements-installer.lock
+	$(COMPILE) $(ARGS) --group node -o requirements-node.lock
+
+clean: ## remove what set-up and tools made; instance/ and .env stay
+	rm -rf .venv node_modules static/vendor build dist *.egg-info shots bench/results.json \
+		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
