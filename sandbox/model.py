@@ -1,0 +1,232 @@
+"""What a Jira site is made of: users, projects, fields, issues, apps, as plain data."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+JsonDict = dict[str, Any]
+
+
+@dataclass
+class User:
+    """A person, or (accountType "app") the account an installed app acts as."""
+
+    account_id: str
+    display_name: str
+    email: str = ""
+    token: str = ""
+    admin: bool = False
+    active: bool = True
+    account_type: str = "atlassian"
+    time_zone: str = "UTC"
+    # Keys of the projects the user may browse; None means all.
+    browse: frozenset[str] | None = None
+    can_edit: bool = True
+
+
+@dataclass(frozen=True)
+class IssueType:
+    """One issue type of the site."""
+
+    id: str
+    name: str
+    description: str
+    level: int = 0
+    entity_id: str = ""
+
+    @property
+    def subtask(self) -> bool:
+        """Sub-tasks live at hierarchy level -1."""
+        return self.level < 0
+
+
+@dataclass(frozen=True)
+class Status:
+    """One status with its category ("new", "indeterminate" or "done")."""
+
+    id: str
+    name: str
+    category: str
+
+
+@dataclass(frozen=True)
+class Priority:
+    """One priority; `schemes` holds the project keys that may use it (None: all)."""
+
+    id: str
+    name: str
+    color: str
+    projects: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """One resolution."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A named move between statuses; a screen with the resolution appears on the way to Done."""
+
+    id: str
+    name: str
+    sources: frozenset[str]
+    target: str
+    has_screen: bool = False
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """The statuses of a project and the moves between them."""
+
+    initial: str
+    transitions: tuple[Transition, ...]
+
+    def available(self, status_id: str) -> list[Transition]:
+        """Return the transitions that leave the given status."""
+        return [t for t in self.transitions if status_id in t.sources]
+
+
+@dataclass(frozen=True)
+class Option:
+    """A value of a select field."""
+
+    id: str
+    value: str
+
+
+@dataclass(frozen=True)
+class FieldDef:
+    """One field: what it holds, and how Jira's metadata describes it.
+
+    `kind` is one of: string, richtext, number, date, datetime, option, options, user, labels,
+    priority, status, issuetype, project, resolution, parent, readonly.
+    """
+
+    id: str
+    name: str
+    kind: str
+    schema: JsonDict
+    clause_names: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    settable: bool = True
+    searchable: bool = True
+
+    @property
+    def custom(self) -> bool:
+        """Whether an admin made the field."""
+        return self.id.startswith("customfield_")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project; `screens` maps issue type id to the field ids of its (create and edit) screen."""
+
+    id: str
+    key: str
+    name: str
+    lead: str
+    issue_types: tuple[str, ...]
+    workflow: Workflow
+    screens: dict[str, tuple[str, ...]]
+    required: dict[str, frozenset[str]] = field(default_factory=dict)
+    uuid: str = ""
+
+
+@dataclass(frozen=True)
+class RichValue:
+    """An ADF document in a history; it becomes wiki text only when somebody reads it."""
+
+    adf: JsonDict | None
+
+
+@dataclass(frozen=True)
+class ChangeItem:
+    """One line of a change: a field with its value before and after, as ids and as text."""
+
+    field: str
+    field_id: str
+    before: str | None
+    before_text: str | RichValue | None
+    after: str | None
+    after_text: str | RichValue | None
+    custom: bool = False
+
+
+@dataclass(frozen=True)
+class History:
+    """One change of an issue. `created` is epoch milliseconds."""
+
+    id: str
+    author: str
+    created: int
+    items: tuple[ChangeItem, ...]
+
+
+@dataclass
+class Comment:
+    """A comment; `body` is an ADF document. Replaced, never edited in place."""
+
+    id: str
+    author: str
+    update_author: str
+    body: JsonDict
+    created: int
+    updated: int
+    properties: dict[str, Any] = field(default_factory=dict)
+    visibility: JsonDict | None = None
+    public: bool = True
+
+
+@dataclass
+class Issue:
+    """An issue. Dicts and lists are replaced on every write, so a shallow copy is a snapshot."""
+
+    id: str
+    key: str
+    project_id: str
+    type_id: str
+    creator: str
+    created: int
+    updated: int
+    fields: dict[str, Any]
+    properties: dict[str, Any] = field(default_factory=dict)
+    comments: tuple[Comment, ...] = ()
+    histories: tuple[History, ...] = ()
+    status_changed: int = 0
+
+    def snapshot(self) -> Issue:
+        """Return the issue as it is now; later writes do not show in it."""
+        return copy.copy(self)
+
+
+@dataclass
+class AppInstall:
+    """An installed Connect app."""
+
+    key: str
+    client_key: str
+    shared_secret: str
+    descriptor: JsonDict
+    descriptor_url: str
+    base_url: str
+    scopes: frozenset[str]
+    user_id: str
+    enabled: bool = True
+    properties: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """The state as the control API words it."""
+        return "enabled" if self.enabled else "disabled"
+
+    @property
+    def modules(self) -> JsonDict:
+        """The descriptor's modules."""
+        modules: JsonDict = self.descriptor.get("modules", {})
+        return modules

@@ -1,0 +1,385 @@
+"""The two sites as they are at the start: same kind of company, different ids everywhere."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.model import (
+    FieldDef,
+    Issue,
+    IssueType,
+    JsonDict,
+    Option,
+    Priority,
+    Project,
+    Resolution,
+    Status,
+    Transition,
+    User,
+    Workflow,
+)
+from sandbox.site import Site
+
+NAMESPACE = uuid.UUID("6f1d3c1e-3a58-4c0f-9a35-0d8a5b9f2f10")
+CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes:"
+
+
+@dataclass(frozen=True)
+class SiteSeed:
+    """What differs from site to site."""
+
+    name: str
+    title: str
+    time_zone: str
+    first_id: int
+    types: tuple[tuple[str, str], ...]
+    statuses: tuple[tuple[str, str, str], ...]
+    moves: tuple[tuple[str, str, str, str], ...]
+    priorities: tuple[tuple[str, str, str, str], ...]
+    custom: tuple[tuple[int, str, str, tuple[str, ...]], ...]
+    projects: tuple[tuple[str, str, str], ...]
+    hidden: tuple[tuple[str, str, str], ...]
+    required: tuple[tuple[str, str, str], ...]
+    issues: tuple[tuple[str, str, str, str, str, tuple[str, ...]], ...]
+
+
+# A priority's last column names the one project whose scheme has it; "" means all.
+ACME = SiteSeed(
+    name="acme",
+    title="Acme",
+    time_zone="Europe/Berlin",
+    first_id=10100,
+    types=(
+        ("10001", "Task"),
+        ("10002", "Bug"),
+        ("10003", "Story"),
+        ("10000", "Epic"),
+        ("10004", "Sub-task"),
+    ),
+    statuses=(
+        ("10000", "To Do", "new"),
+        ("3", "In Progress", "indeterminate"),
+        ("10001", "In Review", "indeterminate"),
+        ("10002", "Done", "done"),
+    ),
+    moves=(
+        ("11", "Start work", "10000", "3"),
+        ("21", "Stop work", "3", "10000"),
+        ("31", "Send to review", "3", "10001"),
+        ("41", "Request changes", "10001", "3"),
+        ("51", "Approve", "10001", "10002"),
+        ("61", "Reopen", "10002", "10000"),
+    ),
+    priorities=(
+        ("1", "Highest", "#d04437", ""),
+        ("2", "High", "#f15c75", ""),
+        ("3", "Medium", "#f79232", ""),
+        ("4", "Low", "#707070", ""),
+        ("5", "Lowest", "#999999", ""),
+    ),
+    custom=(
+        (10031, "Customer", "textfield", ()),
+        (10032, "Notes", "textarea", ()),
+        (10033, "Story Points", "float", ()),
+        (10034, "Go-live date", "datepicker", ()),
+        (10035, "Severity", "select", ("Minor", "Major", "Critical")),
+        (10036, "Platforms", "multiselect", ("Web", "iOS", "Android", "Desktop")),
+        (10037, "Tester", "userpicker", ()),
+        (10038, "Areas", "labels", ()),
+    ),
+    projects=(("10000", "WEB", "ACME Web"), ("10001", "SUP", "Acme Support")),
+    hidden=(("SUP", "Task", "Story Points"),),
+    required=(),
+    issues=(
+        ("WEB", "Bug", "Checkout shows the wrong tax for orders to Norway", "High", "3",
+         ("checkout", "tax")),
+        ("WEB", "Task", "Move product images to the new storage", "Medium", "10000",
+         ("images",)),
+        ("WEB", "Story", "Shoppers can save a basket for later", "Medium", "10000", ("basket",)),
+        ("WEB", "Epic", "Faster product pages", "Low", "10000", ()),
+        ("SUP", "Bug", "Password reset mail arrives twice", "Highest", "3", ("mail",)),
+        ("SUP", "Task", "Write the answer for refund questions", "Low", "10000", ()),
+    ),
+)  # fmt: skip
+
+GLOBEX = SiteSeed(
+    name="globex",
+    title="Globex",
+    time_zone="America/New_York",
+    first_id=20500,
+    types=(
+        ("10101", "Task"),
+        ("10104", "Bug"),
+        ("10103", "Story"),
+        ("10105", "Epic"),
+        ("10102", "Sub-task"),
+    ),
+    statuses=(
+        ("10200", "To Do", "new"),
+        ("10201", "In Progress", "indeterminate"),
+        ("10202", "In Review", "indeterminate"),
+        ("10203", "Done", "done"),
+    ),
+    moves=(
+        ("2", "Begin", "10200", "10201"),
+        ("3", "Ask for review", "10201", "10202"),
+        ("4", "Send back", "10202", "10201"),
+        ("5", "Put back", "10201", "10200"),
+        ("6", "Accept", "10202", "10203"),
+        ("7", "Open again", "10203", "10201"),
+    ),
+    priorities=(
+        ("10006", "Blocker", "#6554c0", "OPS"),
+        ("10001", "Highest", "#d04437", ""),
+        ("10002", "High", "#f15c75", ""),
+        ("10003", "Medium", "#f79232", ""),
+        ("10004", "Low", "#707070", ""),
+        ("10005", "Lowest", "#999999", ""),
+    ),
+    custom=(
+        (10121, "Client", "textfield", ()),
+        (10122, "Background", "textarea", ()),
+        (10123, "Estimate", "float", ()),
+        (10124, "Release date", "datepicker", ()),
+        (10125, "Impact", "select", ("Low", "Significant", "Critical")),
+        (10126, "Environments", "multiselect", ("Web", "Mobile", "Backend")),
+        (10127, "QA contact", "userpicker", ()),
+        (10128, "Keywords", "labels", ()),
+    ),
+    projects=(("10300", "PLAT", "Globex Platform"), ("10301", "OPS", "Globex Ops")),
+    hidden=(("PLAT", "Bug", "Estimate"),),
+    required=(("OPS", "Bug", "Impact"),),
+    issues=(
+        ("PLAT", "Task", "Renew the certificates of the message brokers", "High", "10201",
+         ("security",)),
+        ("PLAT", "Bug", "Search index falls behind after midnight", "Medium", "10200",
+         ("search",)),
+        ("PLAT", "Story", "Teams see their own usage", "Medium", "10200", ("usage",)),
+        ("PLAT", "Epic", "One log format for all services", "Low", "10200", ()),
+        ("OPS", "Bug", "Backup of the billing database is late", "Blocker", "10201", ("backup",)),
+        ("OPS", "Task", "Order disks for the second site", "Low", "10200", ()),
+    ),
+)  # fmt: skip
+
+SEEDS = {"acme": ACME, "globex": GLOBEX}
+
+TYPE_TEXT = {
+    "Task": (0, "Tasks track small, distinct pieces of work."),
+    "Bug": (0, "Bugs track problems or errors."),
+    "Story": (0, "Stories track functionality or features expressed as user goals."),
+    "Epic": (1, "Epics track collections of related bugs, stories, and tasks."),
+    "Sub-task": (-1, "Sub-tasks track small pieces of work that are part of a larger task."),
+}
+
+# id, name, kind, schema type, items, settable, other JQL names
+SYSTEM_FIELDS: tuple[tuple[str, str, str, str, str, bool, tuple[str, ...]], ...] = (
+    ("summary", "Summary", "string", "string", "", True, ()),
+    ("issuetype", "Issue Type", "issuetype", "issuetype", "", True, ("type",)),
+    ("project", "Project", "project", "project", "", True, ()),
+    ("description", "Description", "richtext", "string", "", True, ()),
+    ("environment", "Environment", "richtext", "string", "", True, ()),
+    ("priority", "Priority", "priority", "priority", "", True, ()),
+    ("labels", "Labels", "labels", "array", "string", True, ()),
+    ("duedate", "Due date", "date", "date", "", True, ("due",)),
+    ("assignee", "Assignee", "user", "user", "", True, ()),
+    ("reporter", "Reporter", "user", "user", "", True, ()),
+    ("parent", "Parent", "parent", "issuelink", "", True, ()),
+    ("resolution", "Resolution", "resolution", "resolution", "", False, ()),
+    ("status", "Status", "status", "status", "", False, ()),
+    ("creator", "Creator", "user", "user", "", False, ()),
+    ("created", "Created", "datetime", "datetime", "", False, ("createdDate",)),
+    ("updated", "Updated", "datetime", "datetime", "", False, ("updatedDate",)),
+    ("resolutiondate", "Resolved", "datetime", "datetime", "", False, ("resolved",)),
+    ("statuscategorychangedate", "Status Category Changed", "datetime", "datetime", "", False, ()),
+    ("components", "Components", "readonly", "array", "component", False, ("component",)),
+    ("fixVersions", "Fix versions", "readonly", "array", "version", False, ("fixVersion",)),
+    ("versions", "Affects versions", "readonly", "array", "version", False, ("affectedVersion",)),
+    ("attachment", "Attachment", "readonly", "array", "attachment", False, ("attachments",)),
+    ("issuelinks", "Linked Issues", "readonly", "array", "issuelinks", False, ()),
+    ("subtasks", "Sub-tasks", "readonly", "array", "issuelinks", False, ()),
+    ("comment", "Comment", "readonly", "comments-page", "", False, ()),
+    ("watches", "Watchers", "readonly", "watches", "", False, ("watchers",)),
+    ("votes", "Votes", "readonly", "votes", "", False, ()),
+    ("statusCategory", "Status Category", "readonly", "statusCategory", "", False, ()),
+)
+
+# Jira's custom field type -> kind, schema type, items
+CUSTOM_KINDS = {
+    "textfield": ("string", "string", ""),
+    "textarea": ("richtext", "string", ""),
+    "float": ("number", "number", ""),
+    "datepicker": ("date", "date", ""),
+    "select": ("option", "option", ""),
+    "multiselect": ("options", "array", "option"),
+    "userpicker": ("user", "user", ""),
+    "labels": ("labels", "array", "string"),
+}
+
+ROLES = (
+    ("admin", "Admin", True),
+    ("developer", "Developer", False),
+    ("tester", "Tester", False),
+    ("agent", "Support Agent", False),
+    ("viewer", "Viewer", False),
+)
+
+
+def stable_uuid(*parts: str) -> str:
+    """A UUID that is the same on every start."""
+    return str(uuid.uuid5(NAMESPACE, "/".join(parts)))
+
+
+def build_site(name: str, base_url: str) -> Site:
+    """Make the site "acme" or "globex", with its few seeded issues, at the given origin."""
+    seed = SEEDS[name]
+    site = Site(name=name, title=seed.title, base_url=base_url, first_id=seed.first_id)
+    site.cloud_id = stable_uuid(name, "cloud")
+    site.time_zone = seed.time_zone
+    _people(site, seed)
+    _vocabulary(site, seed)
+    _fields(site, seed)
+    _projects(site, seed)
+    seed_issues(site)
+    return site
+
+
+def _people(site: Site, seed: SiteSeed) -> None:
+    first_project = seed.projects[0][1]
+    for role, label, admin in ROLES:
+        account_id = f"712020:{stable_uuid(site.name, role)}"
+        viewer = role == "viewer"
+        site.users[account_id] = User(
+            account_id=account_id,
+            display_name=f"{seed.title} {label}",
+            email=f"{role}@{site.name}.example",
+            token=f"{site.name}-{role}-token",
+            admin=admin,
+            # The tester lives elsewhere: quoted JQL times move with the profile's zone.
+            time_zone="Asia/Tokyo" if role == "tester" else seed.time_zone,
+            browse=frozenset({first_project}) if viewer else None,
+            can_edit=not viewer,
+        )
+
+
+def _vocabulary(site: Site, seed: SiteSeed) -> None:
+    for type_id, type_name in seed.types:
+        level, text = TYPE_TEXT[type_name]
+        entity = stable_uuid(site.name, "type", type_name)
+        site.issue_types[type_id] = IssueType(type_id, type_name, text, level, entity)
+    for status_id, status_name, category in seed.statuses:
+        site.statuses[status_id] = Status(status_id, status_name, category)
+    for priority_id, priority_name, color, only in seed.priorities:
+        projects = frozenset({only}) if only else None
+        site.priorities[priority_id] = Priority(priority_id, priority_name, color, projects)
+        if priority_name == "Medium":
+            site.default_priority = priority_id
+    for number, resolution in enumerate(("Done", "Won't Do", "Duplicate", "Cannot Reproduce")):
+        resolution_id = str(seed.first_id - 100 + number)
+        site.resolutions[resolution_id] = Resolution(resolution_id, resolution)
+
+
+def _fields(site: Site, seed: SiteSeed) -> None:
+    for field_id, label, kind, schema_type, items, settable, clauses in SYSTEM_FIELDS:
+        schema: JsonDict = {"type": schema_type, "system": field_id}
+        if items:
+            schema["items"] = items
+        names = (field_id, *clauses)
+        site.fields[field_id] = FieldDef(
+            field_id, label, kind, schema, clause_names=names, settable=settable
+        )
+    for number, label, custom, values in seed.custom:
+        kind, schema_type, items = CUSTOM_KINDS[custom]
+        schema = {"type": schema_type, "custom": CUSTOM + custom, "customId": number}
+        if items:
+            schema["items"] = items
+        options = tuple(Option(str(number * 2 + i), value) for i, value in enumerate(values))
+        field_id = f"customfield_{number}"
+        site.fields[field_id] = FieldDef(
+            field_id, label, kind, schema, clause_names=(f"cf[{number}]", label), options=options
+        )
+
+
+def _projects(site: Site, seed: SiteSeed) -> None:
+    moves = tuple(
+        Transition(i, name, frozenset({source}), target, site.statuses[target].category == "done")
+        for i, name, source, target in seed.moves
+    )
+    workflow = Workflow(seed.statuses[0][0], moves)
+    by_name = {f.name: f.id for f in site.fields.values()}
+    types = {t.name: t.id for t in site.issue_types.values()}
+    lead = next(u.account_id for u in site.users.values() if u.admin)
+    for project_id, key, label in seed.projects:
+        screens = {}
+        required = {}
+        for type_name, type_id in types.items():
+            off = {by_name[f] for p, t, f in seed.hidden if (p, t) == (key, type_name)}
+            ids = [f.id for f in site.fields.values() if f.settable and f.id not in off]
+            screens[type_id] = tuple(ids)
+            extra = {by_name[f] for p, t, f in seed.required if (p, t) == (key, type_name)}
+            if type_name == "Sub-task":
+                extra.add("parent")
+            required[type_id] = frozenset({"summary", "issuetype", "project"} | extra)
+        site.projects[project_id] = Project(
+            id=project_id,
+            key=key,
+            name=label,
+            lead=lead,
+            issue_types=tuple(types.values()),
+            workflow=workflow,
+            screens=screens,
+            required=required,
+            uuid=stable_uuid(site.name, "project", key),
+        )
+
+
+def seed_issues(site: Site) -> None:
+    """Put the few seeded issues in; the index shows them at once."""
+    seed = SEEDS[site.name]
+    types = {t.name: t.id for t in site.issue_types.values()}
+    priorities = {p.name: p.id for p in site.priorities.values()}
+    people = site.people()
+    impact = next((f for f in site.fields.values() if f.name == "Impact"), None)
+    for number, (key, type_name, summary, priority, status, labels) in enumerate(seed.issues):
+        project = site.project(key)
+        assert project is not None
+        fields: dict[str, Any] = {
+            "summary": summary,
+            "description": paragraph(f"{summary}. Found while reading last week's figures."),
+            "priority": priorities[priority],
+            "status": status,
+            "labels": list(labels),
+            "reporter": people[number % 4].account_id,
+        }
+        if impact and type_name == "Bug" and key == "OPS":
+            fields[impact.id] = impact.options[1].id
+        add_issue(site, project, types[type_name], fields, creator=people[number % 4].account_id)
+    site.index_now()
+
+
+def paragraph(text: str) -> JsonDict:
+    """An ADF document of one paragraph."""
+    content = [{"type": "paragraph", "content": [{"type": "text", "text": text}]}]
+    return {"type": "doc", "version": 1, "content": content}
+
+
+def add_issue(
+    site: Site, project: Project, type_id: str, fields: dict[str, Any], *, creator: str
+) -> Issue:
+    """Store an issue without any checks, events or history; `fields` is as stored."""
+    now = site.now_ms()
+    issue = Issue(
+        id=site.next_id(),
+        key=site.next_key(project),
+        project_id=project.id,
+        type_id=type_id,
+        creator=creator,
+        created=now,
+        updated=now,
+        status_changed=now,
+        fields={"status": project.workflow.initial, "labels": [], **fields},
+    )
+    site.issues[issue.id] = issue
+    site.keys[issue.key] = issue.id
+    return issue

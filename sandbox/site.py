@@ -1,0 +1,192 @@
+"""One Jira Cloud site in memory: its people, projects, issues and installed apps."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox.model import (
+    AppInstall,
+    FieldDef,
+    Issue,
+    IssueType,
+    JsonDict,
+    Option,
+    Priority,
+    Project,
+    Resolution,
+    Status,
+    User,
+)
+
+
+class Site:
+    """State of one site. Hold `lock` while reading or writing it."""
+
+    def __init__(self, *, name: str, title: str, base_url: str, first_id: int) -> None:
+        """`name` is the short name ("acme"), `base_url` the origin without a trailing slash."""
+        self.name = name
+        self.title = title
+        self.base_url = base_url
+        self.lock = threading.RLock()
+        self.cloud_id = ""
+        self.time_zone = "UTC"
+        self.users: dict[str, User] = {}
+        self.issue_types: dict[str, IssueType] = {}
+        self.statuses: dict[str, Status] = {}
+        self.priorities: dict[str, Priority] = {}
+        self.default_priority = ""
+        self.resolutions: dict[str, Resolution] = {}
+        self.fields: dict[str, FieldDef] = {}
+        self.projects: dict[str, Project] = {}
+        self.issues: dict[str, Issue] = {}
+        self.keys: dict[str, str] = {}
+        self.comment_issue: dict[str, str] = {}
+        self.apps: dict[str, AppInstall] = {}
+        self.index_delay_ms = 400
+        # Set by the server: told of every event that webhooks may carry.
+        self.listeners: list[Callable[..., None]] = []
+        self._first_id = first_id
+        self._ids = itertools.count(first_id)
+        self._small_ids = itertools.count(first_id + 100)
+        self._project_counts: dict[str, int] = {}
+        self._index: dict[str, Issue] = {}
+        self._index_queue: deque[tuple[float, str, Issue | None]] = deque()
+
+    # --- looking things up -------------------------------------------------------------
+
+    @property
+    def host(self) -> str:
+        """Host and port of the site."""
+        return urlsplit(self.base_url).netloc
+
+    @property
+    def cookie_name(self) -> str:
+        """The sign-in cookie. Cookies do not know ports, so each site has its own name."""
+        return f"sandbox_user_{self.name}"
+
+    def project(self, id_or_key: str) -> Project | None:
+        """Find a project by id or key."""
+        found = self.projects.get(id_or_key)
+        if found:
+            return found
+        wanted = id_or_key.upper()
+        return next((p for p in self.projects.values() if p.key == wanted), None)
+
+    def issue(self, id_or_key: str) -> Issue | None:
+        """Find an issue by id or key."""
+        found = self.issues.get(id_or_key)
+        if found:
+            return found
+        issue_id = self.keys.get(id_or_key.upper())
+        return self.issues.get(issue_id) if issue_id else None
+
+    def option(self, field_id: str, option_id: str) -> Option | None:
+        """Find a select field's option by id."""
+        definition = self.fields[field_id]
+        return next((o for o in definition.options if o.id == option_id), None)
+
+    def user_by_email(self, email: str) -> User | None:
+        """Find a person by email address."""
+        wanted = email.casefold()
+        return next((u for u in self.users.values() if u.email and u.email == wanted), None)
+
+    def people(self) -> list[User]:
+        """The seeded people, without app accounts."""
+        return [u for u in self.users.values() if u.account_type == "atlassian"]
+
+    def issues_of(self, project_id: str) -> Iterator[Issue]:
+        """The issues of one project, oldest first."""
+        return (i for i in self.issues.values() if i.project_id == project_id)
+
+    def labels(self) -> list[str]:
+        """Every label in use, sorted."""
+        found: set[str] = set()
+        for issue in self.issues.values():
+            found.update(issue.fields.get("labels") or ())
+        return sorted(found)
+
+    # --- ids and clocks ----------------------------------------------------------------
+
+    def next_id(self) -> str:
+        """A new id for an issue."""
+        return str(next(self._ids))
+
+    def next_small_id(self) -> str:
+        """A new id for a comment or a history entry."""
+        return str(next(self._small_ids))
+
+    def next_key(self, project: Project) -> str:
+        """A new issue key of the project."""
+        number = self._project_counts.get(project.id, 0) + 1
+        self._project_counts[project.id] = number
+        return f"{project.key}-{number}"
+
+    @staticmethod
+    def now_ms() -> int:
+        """Now in epoch milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def tick(self, issue: Issue) -> int:
+        """A time for the issue's next change: strictly later than its last."""
+        return max(self.now_ms(), issue.updated + 1)
+
+    # --- the search index: behind the truth by `index_delay_ms` --------------------------
+
+    def touch_index(self, issue_id: str) -> None:
+        """Note that the issue changed (or went); search shows it after the delay."""
+        issue = self.issues.get(issue_id)
+        due = time.monotonic() + self.index_delay_ms / 1000
+        self._index_queue.append((due, issue_id, issue.snapshot() if issue else None))
+
+    def indexed(self, current: set[str] | frozenset[str] = frozenset()) -> list[Issue]:
+        """The issues as search sees them; those named in `current` as they really are."""
+        now = time.monotonic()
+        while self._index_queue and (self.index_delay_ms == 0 or self._index_queue[0][0] <= now):
+            _, issue_id, snapshot = self._index_queue.popleft()
+            if snapshot is None:
+                self._index.pop(issue_id, None)
+            else:
+                self._index[issue_id] = snapshot
+        if not current:
+            return list(self._index.values())
+        merged = dict(self._index)
+        for issue_id in current:
+            merged.pop(issue_id, None)
+            if issue_id in self.issues:
+                merged[issue_id] = self.issues[issue_id]
+        return list(merged.values())
+
+    def index_now(self) -> None:
+        """Bring the index up to date at once (seed and tests)."""
+        self._index = {i: issue.snapshot() for i, issue in self.issues.items()}
+        self._index_queue.clear()
+
+    # --- events ------------------------------------------------------------------------
+
+    def emit(self, event: str, **details: Any) -> None:
+        """Tell the listeners (the webhook engine) that something happened."""
+        for listener in self.listeners:
+            listener(self, event, **details)
+
+    def forget_issues(self) -> None:
+        """Drop every issue and start counting anew (used by reset)."""
+        self.issues.clear()
+        self.keys.clear()
+        self.comment_issue.clear()
+        self._index.clear()
+        self._index_queue.clear()
+        self._project_counts.clear()
+
+    def self_url(self, version: int, path: str) -> str:
+        """An absolute address below the site's REST API."""
+        return f"{self.base_url}/rest/api/{version}/{path}"
+
+    def describe(self) -> JsonDict:
+        """A short description for the control API."""
+        return {"name": self.name, "baseUrl": self.base_url, "issues": len(self.issues)}
