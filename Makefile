@@ -3,14 +3,23 @@
 .PHONY: help setup demo demo-check test nightly lint bench lock browser clean
 
 PYTHON_BIN := .venv/bin/python
-READY := .venv/ready
-SETUP_INPUTS := pyproject.toml $(wildcard requirements*.lock package.json package-lock.json) \
-	scripts/setup.sh $(wildcard scripts/front_end.py)
+# Stamps: a set-up that is up to date costs nothing, an edit of what it was made from renews it.
+INSTALLED := .venv/ready
+READY := .venv/front-end
+SETUP_INPUTS := pyproject.toml $(wildcard requirements*.lock) package.json package-lock.json .npmrc \
+	scripts/setup.sh scripts/front_end.py
+# static/vendor/tokens.css holds just the design tokens that these name.
+STYLED := $(shell find static templates sandbox/static sandbox/templates -type f \
+	-not -path 'static/vendor/*' 2>/dev/null)
 # More arguments for pytest, the demo or the benchmarks: make test ARGS="-k merge"
 ARGS ?=
 
 # An environment made in another folder (a copied or moved clone) is made anew.
 ifneq ($(shell cat .venv/home 2>/dev/null),$(CURDIR))
+.PHONY: $(INSTALLED)
+endif
+# So is what was deleted by hand.
+ifneq ($(words $(wildcard node_modules/.tandem-stamp static/vendor/tokens.css)),2)
 .PHONY: $(READY)
 endif
 
@@ -20,10 +29,15 @@ help: ## what each target does (this text)
 	@echo '  Each makes .venv by itself when it is needed. PYTHON=python3.12 make setup picks the Python,'
 	@echo '  ARGS="..." goes on to pytest, the demo and the benchmarks.'
 
-$(READY): $(SETUP_INPUTS)
+$(INSTALLED): $(SETUP_INPUTS)
 	@scripts/setup.sh
 
+$(READY): $(INSTALLED) $(STYLED)
+	@$(PYTHON_BIN) scripts/front_end.py >.venv/front-end.log
+	@touch $@
+
 setup: $(READY) ## .venv and the front end's packages, from the lock files
+	@:
 
 demo: $(READY) ## two Jira sites with Tandem between them, to try by hand
 	@$(PYTHON_BIN) -m demo $(ARGS)
