@@ -94,6 +94,8 @@ def _frame_rules(response: Response) -> Response:
     first = next(iter(this_world().sites.values())).base_url
     response.headers["Content-Security-Policy"] = (
         "default-src 'self'; frame-src http: https:; img-src 'self' data:; base-uri 'none'; "
+        # Atlassian's host bridge brings styles of its own into the page.
+        "style-src 'self' 'unsafe-inline'; "
         f"form-action 'self'; frame-ancestors 'self' {first}"
     )
     response.headers["Referrer-Policy"] = "same-origin"

@@ -34,6 +34,7 @@ class Row {
       {},
       ...project.priorities.map((p) => el('option', { value: p.id, textContent: p.name })),
     );
+    this.priority.value = issue.priority;
     this.status = el('span', { className: 'lozenge' });
     this.note = el('span', { className: 'note', role: 'status' });
     const key = el('a', { className: 'key', href: `/browse/${issue.key}`, textContent: issue.key });
@@ -81,6 +82,7 @@ class Row {
   #show(issue) {
     this.status.textContent = issue.status;
     this.status.dataset.category = issue.category;
+    this.due.classList.toggle('empty', !issue.due);
   }
 
   /** Take what the site says now; lights up what differs from before. */
