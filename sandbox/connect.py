@@ -1,0 +1,315 @@
+"""The Connect installer: descriptors in, signed lifecycle calls out, signed page addresses.
+
+Reference: https://developer.atlassian.com/cloud/jira/platform/connect-app-descriptor/
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import requests
+
+from sandbox import tokens
+from sandbox.auth import IMPLIED
+from sandbox.errors import JiraError
+from sandbox.model import AppInstall, JsonDict, User
+from sandbox.seed import stable_uuid
+from sandbox.site import Site
+
+if TYPE_CHECKING:
+    from sandbox.world import World
+
+KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LIFECYCLE = ("installed", "enabled", "disabled", "uninstalled")
+TIMEOUT_S = 15
+PAGE_KINDS = ("generalPages", "adminPages", "configurePage", "webPanels", "jiraProjectPages",
+              "jiraIssueContents", "jiraIssueGlances", "profilePages", "dialogs", "postInstallPage",
+              "jiraProjectAdminTabPanels")  # fmt: skip
+OTHER_KINDS = ("webhooks", "jiraEntityProperties", "webItems", "webSections", "jiraIssueFields",
+               "jiraWorkflowPostFunctions", "jiraReports", "jiraGlobalPermissions",
+               "jiraProjectPermissions", "jiraJqlFunctions")  # fmt: skip
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+_install_lock = threading.Lock()
+
+
+def descriptor_faults(descriptor: Any, url: str) -> list[str]:
+    """What Jira would refuse about a descriptor, each fault naming its place."""
+    if not isinstance(descriptor, dict):
+        return ["descriptor: must be a JSON object"]
+    faults = []
+    if not KEY.fullmatch(str(descriptor.get("key", ""))):
+        faults.append("key: must have 1 to 64 of letters, digits, '.', '_' and '-'")
+    faults += _base_url_faults(descriptor.get("baseUrl"), url)
+    if descriptor.get("authentication", {}).get("type") != "jwt":
+        faults.append('authentication.type: must be "jwt"')
+    for scope in descriptor.get("scopes", []):
+        if scope not in IMPLIED:
+            faults.append(f"scopes: {scope!r} is unknown; known: {sorted(IMPLIED)}")
+    lifecycle = descriptor.get("lifecycle", {})
+    if "installed" not in lifecycle:
+        faults.append('lifecycle.installed: needed with authentication.type "jwt"')
+    for name, path in lifecycle.items():
+        if name not in LIFECYCLE:
+            faults.append(f"lifecycle.{name}: unknown; known: {LIFECYCLE}")
+        elif not str(path).startswith("/"):
+            faults.append(f"lifecycle.{name}: must be a path that starts with '/'")
+    migrations = descriptor.get("apiMigrations", {})
+    for name in ("signed-install", "context-qsh"):
+        if migrations.get(name) is not True:
+            faults.append(f"apiMigrations.{name}: must be true")
+    return faults + _module_faults(descriptor.get("modules", {}))
+
+
+def _base_url_faults(base_url: Any, url: str) -> list[str]:
+    if not isinstance(base_url, str) or not urlsplit(base_url).netloc:
+        return ["baseUrl: must be an absolute URL"]
+    faults = []
+    parts = urlsplit(base_url)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        faults.append("baseUrl: must be https unless it is on the loopback address")
+    if not url.startswith(base_url.rstrip("/") + "/"):
+        faults.append(f"baseUrl: the descriptor must be served below it ({base_url}), not at {url}")
+    return faults
+
+
+def _module_faults(modules: Any) -> list[str]:
+    faults = []
+    seen: set[str] = set()
+    for kind, content in modules.items():
+        if kind not in PAGE_KINDS + OTHER_KINDS:
+            faults.append(f"modules.{kind}: unknown kind of module")
+            continue
+        for number, module in enumerate(content if isinstance(content, list) else [content]):
+            place = f"modules.{kind}[{number}]"
+            if kind == "webhooks":
+                if not module.get("event"):
+                    faults.append(f"{place}.event: needed")
+                if not str(module.get("url", "")).startswith("/"):
+                    faults.append(f"{place}.url: must be a path that starts with '/'")
+                continue
+            key = str(module.get("key", ""))
+            if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", key):
+                faults.append(f"{place}.key: must have letters, digits and '-' only")
+            if key in seen:
+                faults.append(f"{place}.key: {key!r} is used twice")
+            seen.add(key)
+            if not module.get("name", {}).get("value"):
+                faults.append(f"{place}.name.value: needed")
+            if kind in PAGE_KINDS and not module.get("url"):
+                faults.append(f"{place}.url: needed")
+            if kind == "webPanels" and not module.get("location"):
+                faults.append(f"{place}.location: needed")
+    return faults
+
+
+class Installer:
+    """Installs, disables and removes apps on one site."""
+
+    def __init__(self, world: World, site: Site) -> None:
+        """The world holds the key that `installed` is signed with."""
+        self.world = world
+        self.site = site
+
+    def fetch(self, url: str) -> JsonDict:
+        """Fetch and check a descriptor. Raises JiraError 400 with the list of faults."""
+        try:
+            answer = requests.get(url, timeout=TIMEOUT_S)
+            answer.raise_for_status()
+            descriptor = answer.json()
+        except (requests.RequestException, ValueError) as error:
+            raise JiraError(400, f"descriptorUrl: cannot be read as JSON: {error}") from None
+        faults = descriptor_faults(descriptor, url)
+        if faults:
+            raise JiraError(400, *faults)
+        found: JsonDict = descriptor
+        return found
+
+    def install(self, url: str) -> AppInstall:
+        """Install or re-install from a descriptor. Raises JiraError 400 or 502."""
+        descriptor = self.fetch(url)
+        with _install_lock:
+            return self._install(descriptor, url)
+
+    def _install(self, descriptor: JsonDict, url: str) -> AppInstall:
+        key = descriptor["key"]
+        old = self.site.apps.get(key)
+        app = AppInstall(
+            key=key,
+            client_key=stable_uuid(self.site.name, "client", key),
+            shared_secret=secrets.token_urlsafe(48),
+            descriptor=descriptor,
+            descriptor_url=url,
+            base_url=descriptor["baseUrl"].rstrip("/"),
+            scopes=frozenset(descriptor.get("scopes", [])),
+            user_id=f"557058:{stable_uuid(self.site.name, 'app', key)}",
+            properties=old.properties if old else {},
+        )
+        self.tell(app, "installed")
+        with self.site.lock:
+            self.site.users[app.user_id] = User(
+                account_id=app.user_id,
+                display_name=str(descriptor.get("name") or key),
+                account_type="app",
+                time_zone=self.site.time_zone,
+            )
+            self.site.apps[key] = app
+        self._tell_quietly(app, "enabled")
+        return app
+
+    def uninstall(self, app: AppInstall) -> None:
+        """Disable and remove; as with Jira, the app's refusal does not keep it installed."""
+        with self.site.lock:
+            self.site.apps.pop(app.key, None)
+        self._tell_quietly(app, "disabled")
+        self._tell_quietly(app, "uninstalled")
+
+    def switch(self, app: AppInstall, *, enabled: bool) -> None:
+        """Enable or disable."""
+        with self.site.lock:
+            app.enabled = enabled
+        self._tell_quietly(app, "enabled" if enabled else "disabled")
+
+    def _tell_quietly(self, app: AppInstall, event: str) -> None:
+        if event in app.descriptor["lifecycle"]:
+            try:
+                self.tell(app, event)
+            except JiraError as error:
+                self.site.emit("sandbox:lifecycle_refused", app=app.key, error=error.messages)
+
+    def tell(self, app: AppInstall, event: str) -> None:
+        """Make one lifecycle call. Raises JiraError 502 when the app does not answer 2xx."""
+        url = app.base_url + app.descriptor["lifecycle"][event]
+        qsh = tokens.hash_of_url("POST", url, app.base_url)
+        if event in ("installed", "uninstalled"):
+            payload = tokens.claims(app.client_key, qsh, aud=[app.base_url])
+            token = tokens.sign_rs256(self.world.private_pem, self.world.kid, payload)
+        else:
+            token = tokens.sign_hs256(app.shared_secret, tokens.claims(app.client_key, qsh))
+        try:
+            answer = requests.post(
+                url,
+                json=self.body(app, event),
+                headers={"Authorization": f"JWT {token}"},
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise _refused(event, 0, str(error)) from None
+        if not answer.ok or answer.is_redirect:
+            raise _refused(event, answer.status_code, answer.text[:500])
+
+    def body(self, app: AppInstall, event: str) -> JsonDict:
+        """The body of a lifecycle call; only `installed` carries the secret."""
+        found: JsonDict = {
+            "key": app.key,
+            "clientKey": app.client_key,
+            "publicKey": "",
+            "sharedSecret": app.shared_secret,
+            "serverVersion": "100285",
+            "pluginsVersion": "1001.0.0-SNAPSHOT",
+            "baseUrl": self.site.base_url,
+            "displayUrl": self.site.base_url,
+            "displayUrlServicedeskHelpCenter": self.site.base_url,
+            "productType": "jira",
+            "description": f"Jira site {self.site.title}",
+            "eventType": event,
+            "cloudId": self.site.cloud_id,
+        }
+        if event != "installed":
+            del found["sharedSecret"]
+        return found
+
+
+def _refused(event: str, status: int, text: str) -> JiraError:
+    message = f"The app answered its '{event}' call with {status or 'no answer'}: {text}"
+    return JiraError(502, message, body={"errorMessages": [message], "status": status})
+
+
+# --- pages -------------------------------------------------------------------------------
+
+
+def find_module(app: AppInstall, module_key: str) -> tuple[str, JsonDict] | None:
+    """The kind and content of a page module."""
+    for kind, content in app.modules.items():
+        for module in content if isinstance(content, list) else [content]:
+            if kind in PAGE_KINDS and module.get("key") == module_key:
+                return kind, module
+    return None
+
+
+def context_of(site: Site, *, issue: str | None, project: str | None) -> JsonDict:
+    """The `context` claim: which issue or project the page is shown at."""
+    jira: JsonDict = {}
+    found = site.issue(issue) if issue else None
+    if found:
+        kind = site.issue_types[found.type_id]
+        jira["issue"] = {
+            "id": found.id,
+            "key": found.key,
+            "issuetype": {"id": kind.id, "name": kind.name},
+        }
+    where = site.projects.get(found.project_id) if found else site.project(project or "")
+    if where:
+        jira["project"] = {"id": where.id, "key": where.key}
+    return {"jira": jira, "url": {"displayUrl": site.base_url}, "license": {"active": True}}
+
+
+def module_url(
+    site: Site,
+    app: AppInstall,
+    module_key: str,
+    account_id: str,
+    *,
+    issue: str | None = None,
+    project: str | None = None,
+    more: dict[str, str] | None = None,
+) -> str:
+    """The signed address of a page, as the iframe loads it. Raises JiraError 404."""
+    found = find_module(app, module_key)
+    if found is None:
+        raise JiraError(404, f"The app {app.key} has no page module '{module_key}'.")
+    context = context_of(site, issue=issue, project=project)
+    path, _, own = fill(str(found[1]["url"]), context["jira"]).partition("?")
+    query = [
+        *parse_qsl(own, keep_blank_values=True),
+        ("xdm_e", site.base_url),
+        ("xdm_c", f"channel-{app.key}__{module_key}"),
+        ("cp", ""),
+        ("xdm_deprecated_addon_key_do_not_use", app.key),
+        ("lic", "none"),
+        ("cv", "1001.0.0-SNAPSHOT"),
+        *(more or {}).items(),
+    ]
+    url = f"{app.base_url}{path}?{urlencode(query, quote_via=quote)}"
+    qsh = tokens.hash_of_url("GET", url, app.base_url)
+    payload = tokens.claims(app.client_key, qsh, sub=account_id, context=context)
+    return f"{url}&jwt={tokens.sign_hs256(app.shared_secret, payload)}"
+
+
+def fill(url: str, context: JsonDict) -> str:
+    """Put context values into a URL's {issue.key}, {issue.id}, {project.key}, {project.id}."""
+
+    def value(match: re.Match[str]) -> str:
+        thing, _, name = match[1].partition(".")
+        return quote(str(context.get(thing, {}).get(name, "")), safe="")
+
+    return re.sub(r"\$?\{([a-z]+\.[a-z]+)\}", value, url)
+
+
+def context_token(
+    site: Site,
+    app: AppInstall,
+    account_id: str,
+    *,
+    issue: str | None = None,
+    project: str | None = None,
+) -> str:
+    """What AP.context.getToken() gives a page."""
+    context = context_of(site, issue=issue, project=project)
+    payload = tokens.claims(app.client_key, tokens.CONTEXT_QSH, sub=account_id, context=context)
+    return tokens.sign_hs256(app.shared_secret, payload)

@@ -1,0 +1,344 @@
+"""Changes issues: what changed, the history it leaves, the clock, and the events that follow."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sandbox.errors import JiraError
+from sandbox.model import (
+    ChangeItem,
+    Comment,
+    FieldDef,
+    History,
+    Issue,
+    JsonDict,
+    Project,
+    RichValue,
+    Transition,
+)
+from sandbox.seed import add_issue
+from sandbox.site import Site
+from sandbox.values import FieldFault, Intake
+
+PROPERTY_LIMIT = 32_768
+NOT_ON_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
+# Jira writes these fields' names in small letters in changelogs.
+PLAIN_NAMES = frozenset({
+    "summary", "description", "labels", "priority", "duedate", "assignee", "reporter",
+    "status", "resolution", "environment",
+})  # fmt: skip
+
+
+def read_fields(
+    intake: Intake, type_id: str, fields: JsonDict, *, extra: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Check all given fields against the screen and read them. Raises JiraError 400."""
+    screen = frozenset(intake.project.screens[type_id]) | extra
+    stored: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, value in fields.items():
+        field = intake.site.fields.get(name)
+        if field is None or name not in screen:
+            faults[name] = NOT_ON_SCREEN.format(name)
+            continue
+        try:
+            stored[name] = intake.read(field, value)
+        except FieldFault as fault:
+            faults[name] = str(fault)
+    if faults:
+        raise JiraError(400, fields=faults)
+    return stored
+
+
+def fold_updates(
+    intake: Intake,
+    type_id: str,
+    current: dict[str, Any],
+    updates: JsonDict,
+    extra: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """Work out what `update` verbs make of the current values. Raises JiraError 400."""
+    screen = frozenset(intake.project.screens[type_id]) | extra
+    stored: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, operations in updates.items():
+        field = intake.site.fields.get(name)
+        if field is None or name not in screen:
+            faults[name] = NOT_ON_SCREEN.format(name)
+            continue
+        value = current.get(name)
+        try:
+            for operation in operations:
+                for verb, operand in operation.items():
+                    value = _verb(intake, field, value, verb, operand)
+            stored[name] = value
+        except FieldFault as fault:
+            faults[name] = str(fault)
+    if faults:
+        raise JiraError(400, fields=faults)
+    return stored
+
+
+def _verb(intake: Intake, field: FieldDef, value: Any, verb: str, operand: Any) -> Any:
+    if verb == "set":
+        return intake.read(field, operand)
+    if verb in ("add", "remove") and field.kind in ("labels", "options"):
+        one = intake.read(field, [operand]) or []
+        have = list(value or [])
+        if verb == "add":
+            have = have + [v for v in one if v not in have]
+        else:
+            have = [v for v in have if v not in one]
+        if field.kind == "labels":
+            return sorted(have)
+        return [o.id for o in field.options if o.id in have] or None
+    raise FieldFault(f"Field with id '{field.id}' does not support operation '{verb}'.")
+
+
+def read_properties(given: list[JsonDict]) -> dict[str, Any]:
+    """Check entity properties that come with an issue. Raises JiraError 400."""
+    found = {}
+    for part in given:
+        key = part.get("key")
+        if not key or len(key) > 255:
+            raise JiraError(400, "Entity property keys must have 1 to 255 characters.")
+        if "value" not in part:
+            raise JiraError(400, f"Entity property '{key}' has no value.")
+        check_property_size(part["value"])
+        found[key] = part["value"]
+    return found
+
+
+def check_property_size(value: Any) -> None:
+    """Refuse values over 32 KB. Raises JiraError 400."""
+    if len(json.dumps(value, ensure_ascii=False).encode()) > PROPERTY_LIMIT:
+        raise JiraError(
+            400, "The property value is too long. The maximum length is 32768 characters."
+        )
+
+
+# --- writing ---------------------------------------------------------------------------
+
+
+def create(
+    site: Site,
+    project: Project,
+    type_id: str,
+    fields: dict[str, Any],
+    properties: dict[str, Any],
+    *,
+    actor: str,
+    secondary: bool = False,
+    silent: bool = False,
+) -> Issue:
+    """Store a new issue with checked fields and tell the listeners."""
+    fields = {"priority": site.default_priority, "reporter": actor, **fields}
+    issue = add_issue(site, project, type_id, fields, creator=actor)
+    issue.properties = properties
+    site.touch_index(issue.id)
+    if silent:
+        return issue
+    items = [
+        _item(site, site.fields[name], None, value)
+        for name, value in issue.fields.items()
+        if value not in (None, [])
+    ]
+    site.emit(
+        "jira:issue_created",
+        issue=issue.snapshot(),
+        actor=actor,
+        items=tuple(items),
+        change_id=issue.id,
+        type_name="issue_created",
+        secondary=secondary,
+    )
+    for key in properties:
+        _tell_property(site, issue, key, actor, "issue_property_set")
+    return issue
+
+
+def change(
+    site: Site,
+    issue: Issue,
+    stored: dict[str, Any],
+    *,
+    actor: str,
+    type_name: str = "issue_updated",
+    comment: Comment | None = None,
+) -> bool:
+    """Write checked values; what equals the present changes nothing. Says if anything moved."""
+    items = [
+        _item(site, site.fields[name], issue.fields.get(name), value)
+        for name, value in stored.items()
+        if not _same(issue.fields.get(name), value)
+    ]
+    if not items:
+        return False
+    now = site.tick(issue)
+    if any(item.field_id == "status" for item in items):
+        issue.status_changed = now
+    issue.fields = {**issue.fields, **stored}
+    issue.updated = now
+    history = History(site.next_small_id(), actor, now, tuple(items))
+    issue.histories = (*issue.histories, history)
+    site.touch_index(issue.id)
+    if type_name == "issue_updated" and [i.field_id for i in items] == ["assignee"]:
+        type_name = "issue_assigned"
+    site.emit(
+        "jira:issue_updated",
+        issue=issue.snapshot(),
+        actor=actor,
+        items=history.items,
+        change_id=history.id,
+        type_name=type_name,
+        comment=comment,
+    )
+    return True
+
+
+def _same(before: Any, after: Any) -> bool:
+    return before == after or (not before and not after and before != 0 and after != 0)
+
+
+def transition(
+    site: Site, issue: Issue, move: Transition, stored: dict[str, Any], *, actor: str
+) -> None:
+    """Move the issue; Done gets a resolution, leaving Done takes it away."""
+    values = dict(stored)
+    values["status"] = move.target
+    now = site.tick(issue)
+    if site.statuses[move.target].category == "done":
+        if not values.get("resolution"):
+            values["resolution"] = next(iter(site.resolutions))
+        issue.fields = {**issue.fields, "resolutiondate": now}
+    else:
+        values["resolution"] = None
+        issue.fields = {**issue.fields, "resolutiondate": None}
+    change(site, issue, values, actor=actor, type_name="issue_generic")
+
+
+def set_property(site: Site, issue: Issue, key: str, value: Any, *, actor: str) -> bool:
+    """Store an entity property; `updated` does not move. Says whether it is a new one."""
+    check_property_size(value)
+    fresh = key not in issue.properties
+    issue.properties = {**issue.properties, key: value}
+    site.touch_index(issue.id)
+    _tell_property(site, issue, key, actor, "issue_property_set")
+    return fresh
+
+
+def delete_property(site: Site, issue: Issue, key: str, *, actor: str) -> bool:
+    """Take an entity property away. Says whether it was there."""
+    if key not in issue.properties:
+        return False
+    _tell_property(site, issue, key, actor, "issue_property_deleted")
+    issue.properties = {k: v for k, v in issue.properties.items() if k != key}
+    site.touch_index(issue.id)
+    return True
+
+
+def _tell_property(site: Site, issue: Issue, key: str, actor: str, event: str) -> None:
+    site.emit(event, issue=issue.snapshot(), actor=actor, property_key=key)
+
+
+def add_comment(site: Site, issue: Issue, comment: Comment) -> None:
+    """Store a comment: the issue counts as updated."""
+    issue.comments = (*issue.comments, comment)
+    site.comment_issue[comment.id] = issue.id
+    _comment_event(site, issue, comment, "comment_created", "issue_commented")
+
+
+def replace_comment(site: Site, issue: Issue, comment: Comment) -> None:
+    """Store an edited comment."""
+    issue.comments = tuple(comment if c.id == comment.id else c for c in issue.comments)
+    _comment_event(site, issue, comment, "comment_updated", "issue_comment_edited")
+
+
+def drop_comment(site: Site, issue: Issue, comment: Comment, actor: str) -> None:
+    """Delete a comment."""
+    issue.comments = tuple(c for c in issue.comments if c.id != comment.id)
+    site.comment_issue.pop(comment.id, None)
+    _comment_event(site, issue, comment, "comment_deleted", "issue_comment_deleted", actor)
+
+
+def _comment_event(
+    site: Site, issue: Issue, comment: Comment, event: str, type_name: str, actor: str = ""
+) -> None:
+    issue.updated = site.tick(issue)
+    site.touch_index(issue.id)
+    who = actor or comment.update_author
+    site.emit(event, issue=issue.snapshot(), actor=who, comment=comment)
+    site.emit(
+        "jira:issue_updated",
+        issue=issue.snapshot(),
+        actor=who,
+        items=(),
+        change_id="",
+        type_name=type_name,
+        comment=comment,
+    )
+
+
+def delete(site: Site, issue: Issue, *, actor: str) -> None:
+    """Delete an issue; its key is not used again."""
+    site.emit(
+        "jira:issue_deleted",
+        issue=issue.snapshot(),
+        actor=actor,
+        items=(),
+        change_id="",
+        type_name="issue_deleted",
+    )
+    for comment in issue.comments:
+        site.comment_issue.pop(comment.id, None)
+    del site.issues[issue.id]
+    del site.keys[issue.key]
+    site.touch_index(issue.id)
+
+
+# --- histories -------------------------------------------------------------------------
+
+
+def _item(site: Site, field: FieldDef, before: Any, after: Any) -> ChangeItem:
+    before_id, before_text = _sides(site, field, before)
+    after_id, after_text = _sides(site, field, after)
+    name = field.id if field.id in PLAIN_NAMES else field.name
+    return ChangeItem(
+        name, field.id, before_id, before_text, after_id, after_text, custom=field.custom
+    )
+
+
+def _sides(site: Site, field: FieldDef, value: Any) -> tuple[str | None, str | RichValue | None]:
+    """A value as id and as text, as changelogs write it."""
+    if field.kind == "labels":
+        return "" if not field.custom else None, " ".join(value or [])
+    if value is None:
+        return None, None
+    match field.kind:
+        case "richtext":
+            return None, RichValue(value)
+        case "number":
+            return None, f"{value:g}"
+        case "date":
+            return value, f"{value} 00:00:00.0"
+        case "user":
+            user = site.users.get(value)
+            return value, user.display_name if user else None
+        case "priority":
+            return value, site.priorities[value].name
+        case "status":
+            return value, site.statuses[value].name
+        case "resolution":
+            return value, site.resolutions[value].name
+        case "option":
+            option = site.option(field.id, value)
+            return value, option.value if option else None
+        case "options":
+            options = [site.option(field.id, v) for v in value]
+            text = ",".join(o.value for o in options if o)
+            return f"[{', '.join(value)}]", text
+        case "parent":
+            parent = site.issues.get(value)
+            return value, parent.key if parent else None
+    return None, str(value)

@@ -1,0 +1,200 @@
+"""Starts the sandbox as a child process, for tests and the demo, and talks to its control API."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from sandbox.model import JsonDict
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class SiteHandle:
+    """One site of a running sandbox. `admin` and `users` are as announced."""
+
+    name: str
+    url: str
+    admin: JsonDict
+    users: list[JsonDict]
+    session: requests.Session = field(default_factory=requests.Session, repr=False)
+
+    def call(self, method: str, path: str, **more: Any) -> requests.Response:
+        """Call Jira's REST API as the site's admin; `path` is below /rest/api/3 unless absolute."""
+        url = self.url + (path if path.startswith("/rest") else f"/rest/api/3/{path}")
+        more.setdefault("auth", (self.admin["email"], self.admin["token"]))
+        return self.session.request(method, url, timeout=90, **more)
+
+    def control(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        """Call the control API. Raises requests.HTTPError with the answer's text."""
+        url = f"{self.url}/sandbox/{path}"
+        answer = self.session.request(method, url, json=body, timeout=60, **more)
+        if not answer.ok:
+            raise requests.HTTPError(f"{answer.status_code} {answer.text}", response=answer)
+        return answer.json()
+
+    def install(self, descriptor_url: str) -> JsonDict:
+        """Install an app from its descriptor."""
+        found: JsonDict = self.control("POST", "apps", {"descriptorUrl": descriptor_url})
+        return found
+
+    def uninstall(self, key: str) -> JsonDict:
+        """Remove an app."""
+        found: JsonDict = self.control("DELETE", f"apps/{key}")
+        return found
+
+    def apps(self, *, secrets: bool = False) -> list[JsonDict]:
+        """The installed apps, with their shared secrets when asked."""
+        params = {"secrets": "1"} if secrets else {}
+        found: list[JsonDict] = self.control("GET", "apps", params=params)
+        return found
+
+    def page_url(self, key: str, module: str, **params: str) -> str:
+        """The signed address of an app's page; accountId, issueKey, projectKey as wanted."""
+        return str(self.control("GET", f"apps/{key}/modules/{module}", params=params)["url"])
+
+    def context_token(self, key: str, **params: str) -> str:
+        """A context token for an app's own pages."""
+        return str(self.control("GET", f"apps/{key}/context-token", params=params)["token"])
+
+    def calls(self) -> JsonDict:
+        """The counted REST calls."""
+        found: JsonDict = self.control("GET", "calls")
+        return found
+
+    def clear_calls(self) -> None:
+        """Count from zero."""
+        self.control("DELETE", "calls")
+
+    def faults(self, *rules: JsonDict) -> None:
+        """Replace the fault rules; none takes all away."""
+        self.control("PUT", "faults", list(rules))
+
+    def webhooks(self, **switches: Any) -> JsonDict:
+        """Set webhook switches (none: only read them)."""
+        found: JsonDict = self.control("PUT", "webhooks", switches)
+        return found
+
+    def release(self) -> int:
+        """Send the held webhooks."""
+        return int(self.control("POST", "webhooks/release")["released"])
+
+    def webhook_log(self, last: int = 100) -> list[JsonDict]:
+        """The last delivery attempts."""
+        found: list[JsonDict] = self.control("GET", "webhooks/log", params={"last": last})
+        return found
+
+    def wait_idle(self, timeout_s: float = 30) -> None:
+        """Wait until no webhook is under way. Raises TimeoutError."""
+        end = time.monotonic() + timeout_s
+        while self.control("GET", "webhooks/idle")["pending"]:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self.name}: webhooks still pending after {timeout_s} s")
+            time.sleep(0.02)
+
+    def limits(self, **groups: JsonDict) -> JsonDict:
+        """Set rate limits (none: only read them)."""
+        found: JsonDict = self.control("PUT", "limits", groups)
+        return found
+
+    def make_issues(
+        self, count: int, project: str, issuetype: str = "Task", *, webhooks: bool = False
+    ) -> list[str]:
+        """Make many issues; returns the keys of the first thousand."""
+        body = {"count": count, "project": project, "issuetype": issuetype, "webhooks": webhooks}
+        found: list[str] = self.control("POST", "issues", body)["keys"]
+        return found
+
+    def reset(self) -> None:
+        """Back to the seed; apps stay."""
+        self.control("POST", "reset")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running sandbox: the hub's URL and a handle for each site."""
+
+    hub: str
+    acme: SiteHandle
+    globex: SiteHandle
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    @property
+    def sites(self) -> tuple[SiteHandle, SiteHandle]:
+        """Both sites."""
+        return self.acme, self.globex
+
+    @property
+    def install_keys(self) -> str:
+        """Where install keys are served: append "/{kid}"."""
+        return f"{self.hub}/install-keys"
+
+    def broken_answers(self) -> list[str]:
+        """Answers that broke Atlassian's document; a test run should see none."""
+        found: list[str] = requests.get(f"{self.hub}/sandbox", timeout=10).json()["brokenAnswers"]
+        return found
+
+
+@contextmanager
+def running(
+    *,
+    hub_port: int = 0,
+    acme_port: int = 0,
+    globex_port: int = 0,
+    issues: int = 0,
+    seed: int = 1,
+    delivery_delay: int = 20,
+    index_delay: int = 100,
+    log: Path | None = None,
+) -> Iterator[Running]:
+    """Run `sandbox serve` on free ports while the block lasts. Raises RuntimeError with its log."""
+    with tempfile.TemporaryDirectory() as folder:
+        announce = Path(folder) / "announce.json"
+        log = log or Path(folder) / "sandbox.log"
+        command = [sys.executable, "-m", "sandbox.cli", "serve", "--announce", str(announce)]
+        for name, value in {
+            "hub-port": hub_port, "acme-port": acme_port, "globex-port": globex_port,
+            "issues": issues, "seed": seed, "delivery-delay": delivery_delay,
+            "index-delay": index_delay,
+        }.items():  # fmt: skip
+            command += [f"--{name}", str(value)]
+        with log.open("ab") as sink:
+            process = subprocess.Popen(command, cwd=REPOSITORY, stdout=sink, stderr=sink)
+        try:
+            yield _handles(_wait(announce, process, log), process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(announce: Path, process: subprocess.Popen[bytes], log: Path) -> JsonDict:
+    end = time.monotonic() + 60
+    while not announce.exists():
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"the sandbox did not start:\n{log.read_text()[-3000:]}")
+        time.sleep(0.03)
+    found: JsonDict = json.loads(announce.read_text())
+    return found
+
+
+def _handles(told: JsonDict, process: subprocess.Popen[bytes]) -> Running:
+    sites = {
+        name: SiteHandle(name, url, told["admins"][name], told["users"][name])
+        for name, url in told["sites"].items()
+    }
+    return Running(told["hub"], sites["acme"], sites["globex"], process)

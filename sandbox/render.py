@@ -1,0 +1,365 @@
+"""How a site words its data in JSON, in REST v2 and v3 and in webhooks."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sandbox.model import (
+    ChangeItem,
+    Comment,
+    FieldDef,
+    History,
+    Issue,
+    IssueType,
+    JsonDict,
+    Priority,
+    Project,
+    RichValue,
+    Status,
+    User,
+)
+from sandbox.richtext import plain_text, to_wiki
+from sandbox.site import Site
+
+CATEGORIES = {
+    "new": (2, "blue-gray", "To Do"),
+    "indeterminate": (4, "yellow", "In Progress"),
+    "done": (3, "green", "Done"),
+}
+
+
+@lru_cache(maxsize=32)
+def zone(name: str) -> ZoneInfo:
+    """A time zone by its name."""
+    return ZoneInfo(name)
+
+
+def jira_time(ms: int, time_zone: str) -> str:
+    """Epoch milliseconds as Jira writes a time: 2026-04-25T18:35:13.605+0530."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone(time_zone))
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}{moment:%z}"
+
+
+class View:
+    """Writes JSON for one reader: an API version and the reader's time zone."""
+
+    def __init__(self, site: Site, version: int, time_zone: str) -> None:
+        """Version 3 gives ADF, 2 wiki markup."""
+        self.site = site
+        self.version = version
+        self.time_zone = time_zone
+        self.base = f"{site.base_url}/rest/api/{version}"
+
+    # --- vocabulary ----------------------------------------------------------------------
+
+    def avatars(self, kind: str, key: str) -> JsonDict:
+        """Addresses of a picture in four sizes."""
+        root = f"{self.base}/universal_avatar/view/type/{kind}/avatar/{key}"
+        sizes = (("48x48", ""), ("24x24", "small"), ("16x16", "xsmall"), ("32x32", "medium"))
+        return {size: f"{root}?size={name}" if name else root for size, name in sizes}
+
+    def user(self, account_id: str | None) -> JsonDict | None:
+        """A user as other things mention it: no email, as privacy rules want it."""
+        user = self.site.users.get(account_id or "")
+        return self.user_of(user) if user else None
+
+    def user_of(self, user: User) -> JsonDict:
+        """The same for a user at hand."""
+        return {
+            "self": f"{self.base}/user?accountId={user.account_id}",
+            "accountId": user.account_id,
+            "avatarUrls": self.avatars("user", user.account_id.rsplit(":", 1)[-1]),
+            "displayName": user.display_name,
+            "active": user.active,
+            "timeZone": user.time_zone,
+            "accountType": user.account_type,
+        }
+
+    def issue_type(self, kind: IssueType) -> JsonDict:
+        """An issue type."""
+        return {
+            "self": f"{self.base}/issuetype/{kind.id}",
+            "id": kind.id,
+            "description": kind.description,
+            "iconUrl": f"{self.base}/universal_avatar/view/type/issuetype/avatar/10318?size=medium",
+            "name": kind.name,
+            "subtask": kind.subtask,
+            "avatarId": 10318,
+            "entityId": kind.entity_id,
+            "hierarchyLevel": kind.level,
+        }
+
+    def status(self, status: Status) -> JsonDict:
+        """A status with its category."""
+        return {
+            "self": f"{self.base}/status/{status.id}",
+            "description": "",
+            "iconUrl": f"{self.site.base_url}/images/icons/statuses/generic.png",
+            "name": status.name,
+            "id": status.id,
+            "statusCategory": self.status_category(status),
+        }
+
+    def status_category(self, status: Status) -> JsonDict:
+        """The category of a status."""
+        number, color, name = CATEGORIES[status.category]
+        return {
+            "self": f"{self.base}/statuscategory/{number}",
+            "id": number,
+            "key": status.category,
+            "colorName": color,
+            "name": name,
+        }
+
+    def priority(self, priority: Priority) -> JsonDict:
+        """A priority as an issue carries it."""
+        icon = priority.name.lower()
+        return {
+            "self": f"{self.base}/priority/{priority.id}",
+            "iconUrl": f"{self.site.base_url}/images/icons/priorities/{icon}_new.svg",
+            "name": priority.name,
+            "id": priority.id,
+        }
+
+    def project(self, project: Project) -> JsonDict:
+        """A project as an issue carries it."""
+        return {
+            "self": f"{self.base}/project/{project.id}",
+            "id": project.id,
+            "key": project.key,
+            "name": project.name,
+            "projectTypeKey": "software",
+            "simplified": False,
+            "avatarUrls": self.avatars("project", "10417"),
+        }
+
+    def option(self, field: FieldDef, option_id: str) -> JsonDict | None:
+        """A select value."""
+        option = next((o for o in field.options if o.id == option_id), None)
+        if option is None:
+            return None
+        url = f"{self.base}/customFieldOption/{option.id}"
+        return {"self": url, "value": option.value, "id": option.id}
+
+    def resolution(self, resolution_id: str | None) -> JsonDict | None:
+        """A resolution."""
+        found = self.site.resolutions.get(resolution_id or "")
+        if found is None:
+            return None
+        url = f"{self.base}/resolution/{found.id}"
+        return {"self": url, "id": found.id, "description": "", "name": found.name}
+
+    def rich(self, adf: JsonDict | None) -> JsonDict | str | None:
+        """Rich text: ADF in v3, wiki markup in v2."""
+        return adf if self.version == 3 else to_wiki(adf)
+
+    def time(self, ms: int | None) -> str | None:
+        """A time in the reader's zone."""
+        return None if ms is None else jira_time(ms, self.time_zone)
+
+    # --- issues --------------------------------------------------------------------------
+
+    def allowed_value(self, field: FieldDef, project: Project) -> list[JsonDict] | None:
+        """The values a field may take, where there is a closed list."""
+        if field.kind == "priority":
+            return [
+                self.priority(p)
+                for p in self.site.priorities.values()
+                if p.projects is None or project.key in p.projects
+            ]
+        if field.kind in ("option", "options"):
+            found = [self.option(field, o.id) for o in field.options]
+            return [value for value in found if value]
+        if field.kind == "issuetype":
+            return [self.issue_type(self.site.issue_types[t]) for t in project.issue_types]
+        if field.kind == "project":
+            return [self.project(project)]
+        if field.kind == "resolution":
+            found = [self.resolution(r) for r in self.site.resolutions]
+            return [value for value in found if value]
+        return None
+
+    def value(self, issue: Issue, field: FieldDef) -> Any:
+        """The value of one field of an issue."""
+        stored = issue.fields.get(field.id)
+        site = self.site
+        match field.kind:
+            case "richtext":
+                return self.rich(stored)
+            case "labels":
+                return list(stored) if stored or field.id == "labels" else None
+            case "user":
+                return self.user(issue.creator if field.id == "creator" else stored)
+            case "priority":
+                return self.priority(site.priorities[stored]) if stored else None
+            case "option":
+                return self.option(field, stored) if stored else None
+            case "options":
+                return [self.option(field, v) for v in stored] if stored else None
+            case "status":
+                return self.status(site.statuses[stored])
+            case "issuetype":
+                return self.issue_type(site.issue_types[issue.type_id])
+            case "project":
+                return self.project(site.projects[issue.project_id])
+            case "resolution":
+                return self.resolution(stored)
+            case "datetime":
+                return self._moment(issue, field.id)
+            case "parent":
+                return self._relative(stored)
+            case "readonly":
+                return self._readonly(issue, field.id)
+        return stored
+
+    def _moment(self, issue: Issue, field_id: str) -> str | None:
+        moments = {
+            "created": issue.created,
+            "updated": issue.updated,
+            "statuscategorychangedate": issue.status_changed,
+        }
+        return self.time(moments.get(field_id, issue.fields.get(field_id)))
+
+    def _relative(self, issue_id: str | None) -> JsonDict | None:
+        other = self.site.issues.get(issue_id or "")
+        if other is None:
+            return None
+        fields = self.site.fields
+        shown = {k: self.value(other, fields[k]) for k in ("summary", "status", "issuetype")}
+        if other.fields.get("priority"):
+            shown["priority"] = self.value(other, fields["priority"])
+        url = f"{self.base}/issue/{other.id}"
+        return {"id": other.id, "key": other.key, "self": url, "fields": shown}
+
+    def _readonly(self, issue: Issue, field_id: str) -> Any:
+        if field_id == "comment":
+            found = [self.comment(issue, c) for c in issue.comments]
+            url = f"{self.base}/issue/{issue.id}/comment"
+            total = len(found)
+            page = {"comments": found, "self": url, "maxResults": total, "total": total}
+            return {**page, "startAt": 0}
+        if field_id == "watches":
+            url = f"{self.base}/issue/{issue.key}/watchers"
+            return {"self": url, "watchCount": 0, "isWatching": False}
+        if field_id == "votes":
+            url = f"{self.base}/issue/{issue.key}/votes"
+            return {"self": url, "votes": 0, "hasVoted": False}
+        if field_id == "statusCategory":
+            return self.status_category(self.site.statuses[issue.fields["status"]])
+        if field_id == "subtasks":
+            children = self.site.issues_of(issue.project_id)
+            return [self._relative(i.id) for i in children if i.fields.get("parent") == issue.id]
+        return []
+
+    def fields(self, issue: Issue, wanted: Iterable[str]) -> JsonDict:
+        """The named fields of an issue; `parent` only where there is one, as in Jira."""
+        shown = {}
+        for name in wanted:
+            if name == "parent" and not issue.fields.get("parent"):
+                continue
+            shown[name] = self.value(issue, self.site.fields[name])
+        return shown
+
+    def issue(
+        self,
+        issue: Issue,
+        *,
+        wanted: Iterable[str] | None,
+        properties: Iterable[str] = (),
+        expand: Iterable[str] = (),
+    ) -> JsonDict:
+        """An issue with the named fields, entity properties and expansions."""
+        url = f"{self.base}/issue/{issue.id}"
+        # Looked at in issue order so that answers are stable.
+        shown: JsonDict = {
+            "expand": "renderedFields,names,schema,operations,editmeta,changelog",
+            "id": issue.id,
+            "self": url,
+            "key": issue.key,
+        }
+        names = list(wanted or ())
+        if wanted is not None:
+            shown["fields"] = self.fields(issue, names)
+        keys = list(properties)
+        if keys:
+            have = issue.properties
+            picked = have if "*all" in keys else {k: have[k] for k in keys if k in have}
+            shown["properties"] = dict(picked)
+        for part in expand:
+            if part == "changelog":
+                newest_first = [self.history(h) for h in reversed(issue.histories)][:100]
+                total = len(issue.histories)
+                shown["changelog"] = {
+                    "startAt": 0,
+                    "maxResults": len(newest_first),
+                    "total": total,
+                    "histories": newest_first,
+                }
+            elif part == "names":
+                shown["names"] = {name: self.site.fields[name].name for name in names}
+            elif part == "schema":
+                shown["schema"] = {name: self.site.fields[name].schema for name in names}
+            elif part == "renderedFields":
+                shown["renderedFields"] = self._rendered(issue, names)
+        return shown
+
+    def _rendered(self, issue: Issue, names: list[str]) -> JsonDict:
+        rendered: JsonDict = {}
+        for name in names:
+            if self.site.fields[name].kind == "richtext":
+                text = plain_text(issue.fields.get(name))
+                rendered[name] = f"<p>{html.escape(text)}</p>" if text else ""
+            else:
+                rendered[name] = None
+        return rendered
+
+    # --- what hangs on issues --------------------------------------------------------------
+
+    def comment(self, issue: Issue, comment: Comment, *, properties: bool = False) -> JsonDict:
+        """A comment."""
+        shown: JsonDict = {
+            "self": f"{self.base}/issue/{issue.id}/comment/{comment.id}",
+            "id": comment.id,
+            "author": self.user(comment.author),
+            "body": self.rich(comment.body),
+            "updateAuthor": self.user(comment.update_author),
+            "created": self.time(comment.created),
+            "updated": self.time(comment.updated),
+            "jsdPublic": comment.public,
+        }
+        if comment.visibility:
+            shown["visibility"] = comment.visibility
+        if properties:
+            found = comment.properties.items()
+            shown["properties"] = [{"key": key, "value": value} for key, value in found]
+        return shown
+
+    def history(self, history: History) -> JsonDict:
+        """One change of an issue, as the changelog gives it."""
+        return {
+            "id": history.id,
+            "author": self.user(history.author),
+            "created": self.time(history.created),
+            "items": [self.change(item) for item in history.items],
+        }
+
+    def change(self, item: ChangeItem) -> JsonDict:
+        """One line of a change; rich text is wiki markup here even in v3, as in Jira."""
+        return {
+            "field": item.field,
+            "fieldtype": "custom" if item.custom else "jira",
+            "fieldId": item.field_id,
+            "from": item.before,
+            "fromString": _text(item.before_text),
+            "to": item.after,
+            "toString": _text(item.after_text),
+        }
+
+
+def _text(value: str | RichValue | None) -> str | None:
+    return to_wiki(value.adf) if isinstance(value, RichValue) else value

@@ -1,0 +1,86 @@
+"""The bodies of webhooks: in the words of REST v2, with wiki markup, as real sites send them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.model import ChangeItem, Comment, Issue, JsonDict
+from sandbox.render import View
+from sandbox.site import Site
+
+# Comment events carry no more of their issue than this.
+THIN = ("summary", "issuetype", "project", "assignee", "priority", "status")
+# Not in the bodies of issue events, although the REST API gives it.
+LEFT_OUT = frozenset({"comment"})
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened; `issue` is a snapshot of then. `time` is epoch milliseconds."""
+
+    name: str
+    time: int
+    issue: Issue
+    actor: str = ""
+    items: tuple[ChangeItem, ...] = ()
+    change_id: str = ""
+    type_name: str = ""
+    comment: Comment | None = None
+    property_key: str = ""
+    secondary: bool = False
+
+
+def body_of(site: Site, event: Event) -> JsonDict:
+    """The JSON of one event."""
+    look = View(site, 2, site.time_zone)
+    body: JsonDict = {"timestamp": event.time, "webhookEvent": event.name}
+    if event.name.startswith("comment_"):
+        assert event.comment is not None
+        body["comment"] = look.comment(event.issue, event.comment)
+        body["issue"] = _issue(look, event.issue, list(THIN))
+        body["eventType"] = "primaryAction"
+        return body
+    if event.property_key:
+        return _property(look, event, body)
+    body["issue_event_type_name"] = event.type_name
+    body["user"] = look.user(event.actor)
+    names = [name for name in site.fields if name not in LEFT_OUT]
+    body["issue"] = _issue(look, event.issue, names)
+    if event.items:
+        body["changelog"] = {"id": event.change_id, "items": _items(look, event)}
+    if event.comment:
+        body["comment"] = look.comment(event.issue, event.comment)
+    return body
+
+
+def _issue(look: View, issue: Issue, names: list[str]) -> JsonDict:
+    shown = look.issue(issue, wanted=names)
+    del shown["expand"]
+    return shown
+
+
+def _items(look: View, event: Event) -> list[JsonDict]:
+    items = []
+    for item in event.items:
+        shown = look.change(item)
+        if item.field_id in ("assignee", "reporter"):
+            shown["tmpFromAccountId"] = item.before
+            shown["tmpToAccountId"] = item.after
+        items.append(shown)
+    return items
+
+
+def _property(look: View, event: Event, body: JsonDict) -> JsonDict:
+    issue = event.issue
+    prop: JsonDict = {
+        "key": event.property_key,
+        "self": f"{look.base}/issue/{issue.id}/properties/{event.property_key}",
+    }
+    if event.name.endswith("_set"):
+        value: Any = issue.properties.get(event.property_key)
+        prop["value"] = value
+    body["user"] = look.user(event.actor)
+    body["property"] = prop
+    body["issue"] = {"id": issue.id, "key": issue.key, "self": f"{look.base}/issue/{issue.id}"}
+    return body
