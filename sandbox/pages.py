@@ -71,13 +71,13 @@ def session_account(site: Site) -> User:
     return next(user for user in site.people() if user.admin)
 
 
-def app_pages(site: Site) -> list[AppPage]:
-    """Every page that the site's enabled apps bring, in the order of a menu."""
+def app_pages(site: Site, user: User) -> list[AppPage]:
+    """The pages of the site's enabled apps that the person is shown, in the order of a menu."""
     found = []
     for app in site.apps.values():
         if not app.enabled:
             continue
-        for kind in PAGE_MODULES:
+        for kind in PAGE_MODULES if user.admin else ("generalPages",):
             modules = app.modules.get(kind, [])
             for module in modules if isinstance(modules, list) else [modules]:
                 name = module.get("name", {}).get("value") or module["key"]
@@ -124,7 +124,7 @@ def issue_view(key: str) -> Response:
 @blueprint.get("/plugins/servlet/ac/<app_key>/<module_key>")
 def host_page(app_key: str, module_key: str) -> Response:
     """The page that embeds an app's page, at the address Jira gives it."""
-    for page in app_pages(this_site()):
+    for page in _pages_now():
         if (page.app_key, page.key) == (app_key, module_key):
             return _page("host.html", app_page=page)
     abort(404, f"No enabled app {app_key!r} with a page {module_key!r} is installed here.")
@@ -137,7 +137,7 @@ def side_by_side() -> BaseResponse:
     if this_site() is not first:
         return redirect(f"{first.base_url}/side-by-side")
     wanted = request.args.get("app"), request.args.get("module")
-    pages = app_pages(first)
+    pages = _pages_now()
     page = next((p for p in pages if (p.app_key, p.key) == wanted), pages[0] if pages else None)
     left = request.args.get("left") or _first_project(first)
     right = request.args.get("right") or _first_project(second)
@@ -207,7 +207,7 @@ def _vendor_file(path: Path) -> BaseResponse:
 def _pages_now() -> list[AppPage]:
     site = this_site()
     with site.lock:
-        return app_pages(site)
+        return app_pages(site, session_account(site))
 
 
 def _page(template: str, **values: Any) -> Response:
@@ -220,7 +220,7 @@ def _page(template: str, **values: Any) -> Response:
             user=user,
             people=site.people(),
             first_site=next(iter(world.sites.values())),
-            app_menu=app_pages(site),
+            app_menu=app_pages(site, user),
             color_mode="dark" if request.cookies.get(THEME_COOKIE) == "dark" else "light",
             back=request.full_path.rstrip("?"),
             **values,
