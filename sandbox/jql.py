@@ -330,7 +330,8 @@ class Compiler:
             bound = self._moment(name, value)
         elif name.lower() in ("key", "id", "issue", "issuekey"):
             whole = self._issue_ids([value], keep_keys=True)
-            bound = int(next(iter(whole)) if next(iter(whole)).isdigit() else 0)
+            found = str(next(iter(whole)))
+            bound = int(found) if found.isdigit() else 0
             return _order_test(operator, lambda issue: int(issue.id), bound)
         elif self._field(name).kind == "number":
             bound = _number(name, value)

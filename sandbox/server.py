@@ -93,7 +93,7 @@ class _Call:
         try:
             answer = self._answer(path, headers)
         except JiraError as error:
-            answer = self._finish(error.status, error.to_json(), check=error.body is None)
+            answer = _json(error.status, error.to_json())
         answer.headers.extend(headers)
         return answer
 

@@ -136,7 +136,7 @@ def edit_issue(ctx: Ctx, issueIdOrKey: str) -> Any:
     if both:
         text = "Field '{}' cannot be appear in both 'fields' and 'update' in one operation."
         raise JiraError(400, fields={name: text.format(name) for name in both})
-    comments = [_comment_body(ctx, part) for part in update.pop("comment", [])]
+    comments = [comment_additions(ctx, part) for part in update.pop("comment", [])]
     project = ctx.site.projects[issue.project_id]
     _allow_same_identity(issue, fields)
     intake = Intake(ctx.site, ctx.version, project)
@@ -180,7 +180,7 @@ def _keep_required(ctx: Ctx, issue: Issue, stored: dict[str, Any]) -> None:
         raise JiraError(400, fields=faults)
 
 
-def _comment_body(ctx: Ctx, part: JsonDict) -> JsonDict:
+def comment_additions(ctx: Ctx, part: JsonDict) -> JsonDict:
     if "add" not in part:
         raise JiraError(400, fields={"comment": "only the operation 'add' is supported here"})
     return comment_text(ctx, part["add"].get("body"))

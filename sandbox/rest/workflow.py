@@ -8,7 +8,7 @@ from sandbox import editing
 from sandbox.errors import JiraError
 from sandbox.model import JsonDict
 from sandbox.rest import Ctx, route
-from sandbox.rest.issues import _comment_body, new_comment
+from sandbox.rest.issues import comment_additions, new_comment
 from sandbox.rest.meta import field_meta, view
 from sandbox.values import Intake
 
@@ -64,7 +64,7 @@ def do_transition(ctx: Ctx, issueIdOrKey: str) -> Any:
         raise JiraError(400, f"Transition id '{wish}' is not valid for this issue.")
     allowed = SCREEN if move.has_screen else frozenset()
     update = dict(asked.get("update") or {})
-    comments = [_comment_body(ctx, part) for part in update.pop("comment", [])]
+    comments = [comment_additions(ctx, part) for part in update.pop("comment", [])]
     given = {**(asked.get("fields") or {}), **update}
     wrong = [name for name in given if name not in allowed]
     if wrong:
