@@ -35,6 +35,7 @@ def main() -> None:
 @click.option("--delivery-delay", default=150, show_default=True, help="Webhook delay in ms.")
 @click.option("--index-delay", default=400, show_default=True, help="Search index lag in ms.")
 def serve(
+    *,
     hub_port: int,
     acme_port: int,
     globex_port: int,
@@ -54,7 +55,14 @@ def serve(
     sockets = {name: _bind(name, port) for name, port in ports.items()}
     origins = {name: f"http://127.0.0.1:{s.getsockname()[1]}" for name, s in sockets.items()}
     document = _document(openapi)
-    world = _world(origins, document, seed, index_delay, issues, delivery_delay)
+    world = _world(
+        origins=origins,
+        document=document,
+        seed=seed,
+        index_delay=index_delay,
+        issues=issues,
+        delivery_delay=delivery_delay,
+    )
     servers = _servers(world, sockets)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,7 +73,8 @@ def serve(
         _announce(announce, world)
     check = "checked against Atlassian's document" if document else "UNCHECKED: no OpenAPI document"
     click.echo(
-        f"sandbox: hub {origins['hub']}  acme {origins['acme']}  globex {origins['globex']} ({check})"
+        f"sandbox: hub {origins['hub']}  acme {origins['acme']}  "
+        f"globex {origins['globex']}  ({check})"
     )
     stop.wait()
     from sandbox import richtext
@@ -95,6 +104,7 @@ def _document(given: Path | None) -> Path | None:
 
 
 def _world(
+    *,
     origins: dict[str, str],
     document: Path | None,
     seed: int,
@@ -117,8 +127,8 @@ def _world(
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     for name, site in world.sites.items():
-        world.engines[name].base_delay_ms = delivery_delay
-        world.engines[name].switches.delayMs = delivery_delay
+        world.engines[name].defaults = {"delayMs": delivery_delay}
+        world.engines[name].restore()
         if issues:
             make_issues(site, issues, None, None, webhooks=False)
             site.index_now()

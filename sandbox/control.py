@@ -185,7 +185,7 @@ def _data(blue: Blueprint, world: World, site: Site) -> None:
     def reset() -> Answer:
         with site.lock:
             world.engines[site.name].reset()
-            world.engines[site.name].switches = type(world.engines[site.name].switches)()
+            world.engines[site.name].restore()
             world.faults[site.name].replace([])
             world.calls[site.name].clear()
             world.limits.update(Limits().to_json())

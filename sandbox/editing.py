@@ -136,6 +136,7 @@ def create(
     fields = {"priority": site.default_priority, "reporter": actor, **fields}
     issue = add_issue(site, project, type_id, fields, creator=actor)
     issue.properties = properties
+    site.reparent(issue.id, None, fields.get("parent"))
     site.touch_index(issue.id)
     if silent:
         return issue
@@ -178,6 +179,8 @@ def change(
     now = site.tick(issue)
     if any(item.field_id == "status" for item in items):
         issue.status_changed = now
+    if "parent" in stored:
+        site.reparent(issue.id, issue.fields.get("parent"), stored["parent"])
     issue.fields = {**issue.fields, **stored}
     issue.updated = now
     history = History(site.next_small_id(), actor, now, tuple(items))
@@ -259,11 +262,11 @@ def drop_comment(site: Site, issue: Issue, comment: Comment, actor: str) -> None
     """Delete a comment."""
     issue.comments = tuple(c for c in issue.comments if c.id != comment.id)
     site.comment_issue.pop(comment.id, None)
-    _comment_event(site, issue, comment, "comment_deleted", "issue_comment_deleted", actor)
+    _comment_event(site, issue, comment, "comment_deleted", "issue_comment_deleted", actor=actor)
 
 
 def _comment_event(
-    site: Site, issue: Issue, comment: Comment, event: str, type_name: str, actor: str = ""
+    site: Site, issue: Issue, comment: Comment, event: str, type_name: str, *, actor: str = ""
 ) -> None:
     issue.updated = site.tick(issue)
     site.touch_index(issue.id)
@@ -292,6 +295,12 @@ def delete(site: Site, issue: Issue, *, actor: str) -> None:
     )
     for comment in issue.comments:
         site.comment_issue.pop(comment.id, None)
+    site.reparent(issue.id, issue.fields.get("parent"), None)
+    # What an epic held lives on without it.
+    for child in site.children.pop(issue.id, {}):
+        orphan = site.issues[child]
+        orphan.fields = {**orphan.fields, "parent": None}
+        site.touch_index(child)
     del site.issues[issue.id]
     del site.keys[issue.key]
     site.touch_index(issue.id)
@@ -309,7 +318,9 @@ def _item(site: Site, field: FieldDef, before: Any, after: Any) -> ChangeItem:
     )
 
 
-def _sides(site: Site, field: FieldDef, value: Any) -> tuple[str | None, str | RichValue | None]:
+def _sides(  # noqa: PLR0911 (one case a kind)
+    site: Site, field: FieldDef, value: Any
+) -> tuple[str | None, str | RichValue | None]:
     """A value as id and as text, as changelogs write it."""
     if field.kind == "labels":
         return "" if not field.custom else None, " ".join(value or [])

@@ -243,7 +243,7 @@ class Compiler:
                 return field
         raise JqlError(f"Field '{name}' does not exist or you do not have permission to view it.")
 
-    def _reader(self, name: str) -> Callable[[Issue], Any]:
+    def _reader(self, name: str) -> Callable[[Issue], Any]:  # noqa: PLR0911 (one case a field)
         match name.lower():
             case "key" | "id" | "issue" | "issuekey":
                 return lambda issue: (issue.id, issue.key)

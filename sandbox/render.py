@@ -184,9 +184,9 @@ class View:
             return [value for value in found if value]
         return None
 
-    def value(self, issue: Issue, field: FieldDef) -> Any:
+    def value(self, issue: Issue, field: FieldDef) -> Any:  # noqa: PLR0911, PLR0912 (one case a kind)
         """The value of one field of an issue."""
-        stored = issue.fields.get(field.id)
+        stored: Any = issue.fields.get(field.id)
         site = self.site
         match field.kind:
             case "richtext":
@@ -252,8 +252,7 @@ class View:
         if field_id == "statusCategory":
             return self.status_category(self.site.statuses[issue.fields["status"]])
         if field_id == "subtasks":
-            children = self.site.issues_of(issue.project_id)
-            return [self._relative(i.id) for i in children if i.fields.get("parent") == issue.id]
+            return [self._relative(child.id) for child in self.site.subtasks_of(issue.id)]
         return []
 
     def fields(self, issue: Issue, wanted: Iterable[str]) -> JsonDict:

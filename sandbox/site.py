@@ -48,6 +48,8 @@ class Site:
         self.keys: dict[str, str] = {}
         self.comment_issue: dict[str, str] = {}
         self.apps: dict[str, AppInstall] = {}
+        # Parent issue id -> ids of its children, so that reading an issue scans nothing.
+        self.children: dict[str, dict[str, None]] = {}
         self.index_delay_ms = 400
         # Set by the server: told of every event that webhooks may carry.
         self.listeners: list[Callable[..., None]] = []
@@ -103,6 +105,19 @@ class Site:
     def issues_of(self, project_id: str) -> Iterator[Issue]:
         """The issues of one project, oldest first."""
         return (i for i in self.issues.values() if i.project_id == project_id)
+
+    def subtasks_of(self, issue_id: str) -> list[Issue]:
+        """The sub-tasks of an issue, oldest first (not the children of an epic)."""
+        # Copied first: webhook bodies are written without the lock.
+        found = (self.issues.get(child) for child in list(self.children.get(issue_id, ())))
+        return [child for child in found if child and self.issue_types[child.type_id].subtask]
+
+    def reparent(self, issue_id: str, before: str | None, after: str | None) -> None:
+        """Note that an issue went from one parent to another; None stands for no parent."""
+        if before:
+            self.children.get(before, {}).pop(issue_id, None)
+        if after:
+            self.children.setdefault(after, {})[issue_id] = None
 
     def labels(self) -> list[str]:
         """Every label in use, sorted."""
@@ -179,6 +194,7 @@ class Site:
         self.issues.clear()
         self.keys.clear()
         self.comment_issue.clear()
+        self.children.clear()
         self._index.clear()
         self._index_queue.clear()
         self._project_counts.clear()

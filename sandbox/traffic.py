@@ -143,7 +143,7 @@ class Faults:
         return None
 
 
-def play(rule: Rule) -> Response | None:
+def play(rule: Rule) -> Response | None:  # noqa: PLR0911 (one answer a kind)
     """Do what the rule says before the handler runs; None lets the request go on."""
     seconds = rule.seconds
     if rule.kind in ("429", "429-no-retry-after"):

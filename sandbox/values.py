@@ -47,7 +47,8 @@ class Intake:
         reader = readers.get(field.kind)
         if reader is None:
             raise FieldFault(
-                f"Field '{field.id}' cannot be set. It is not on the appropriate screen, or unknown."
+                f"Field '{field.id}' cannot be set. It is not on the appropriate screen, or "
+                "unknown."
             )
         if field.id == "summary" and (value is None or not str(value).strip()):
             raise FieldFault("You must specify a summary of the issue.")
@@ -166,7 +167,7 @@ def rich_in(version: int, value: Any) -> JsonDict | None:
             raise FieldFault(
                 "The entered text is too long. It exceeds the allowed limit of 32,767 characters."
             )
-        found: JsonDict = converter().wiki_to_adf(value) if value.strip() else {}
+        found: JsonDict | None = converter().wiki_to_adf(value) if value.strip() else {}
         return found or None
     if not isinstance(value, dict) or value.get("type") != "doc":
         raise FieldFault(

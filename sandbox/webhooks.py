@@ -87,6 +87,8 @@ class WebhookEngine:
         """`rng` decides on jitter, drops, duplicates and shuffling."""
         self.world = world
         self.site = site
+        # What `restore` goes back to.
+        self.defaults: JsonDict = {}
         self.switches = Switches()
         self._rng = rng
         self._heap: list[Delivery] = []
@@ -197,6 +199,10 @@ class WebhookEngine:
     def log(self, last: int) -> list[JsonDict]:
         """The last attempts, oldest first."""
         return list(self._log)[-last:] if last else []
+
+    def restore(self) -> None:
+        """Put the switches back to how the process was started."""
+        self.switches = Switches(**self.defaults)
 
     def reset(self) -> None:
         """Forget everything queued and logged."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox import editing
 from sandbox.errors import JiraError
-from sandbox.model import Issue, JsonDict
+from sandbox.model import Comment, Issue, JsonDict
 from sandbox.rest import Ctx, route
 from sandbox.rest.meta import field_meta, view
 from sandbox.values import FieldFault, Intake, rich_in
@@ -197,23 +197,18 @@ def comment_text(ctx: Ctx, body: Any) -> JsonDict:
     return found
 
 
-def new_comment(ctx: Ctx, issue: Issue, body: JsonDict) -> editing.Comment:
+def new_comment(ctx: Ctx, issue: Issue, body: JsonDict) -> Comment:
     """A comment by the caller, now."""
     now = ctx.site.tick(issue)
     who = ctx.caller.user.account_id
-    return editing.Comment(ctx.site.next_small_id(), who, who, body, now, now)
+    return Comment(ctx.site.next_small_id(), who, who, body, now, now)
 
 
 @route("DELETE", "issue/{issueIdOrKey}")
 def delete_issue(ctx: Ctx, issueIdOrKey: str) -> Any:
     """Delete an issue, with its sub-tasks when asked."""
     issue = ctx.editable(issueIdOrKey)
-    kinds = ctx.site.issue_types
-    children = [
-        i
-        for i in ctx.site.issues_of(issue.project_id)
-        if i.fields.get("parent") == issue.id and kinds[i.type_id].subtask
-    ]
+    children = ctx.site.subtasks_of(issue.id)
     if children and not ctx.flag("deleteSubtasks"):
         raise JiraError(
             400,

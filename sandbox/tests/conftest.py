@@ -61,7 +61,7 @@ def note_taker() -> Iterator[NoteTaker]:
     server.daemon_threads = True
     app.base_url = f"http://127.0.0.1:{server.server_port}"
     app.descriptor = descriptor_of(app.base_url)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield app
     server.shutdown()
     server.server_close()
