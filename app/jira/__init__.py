@@ -1,0 +1,1 @@
+"""A Jira site as the rest of the code sees it."""

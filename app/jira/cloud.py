@@ -1,0 +1,253 @@
+"""A Jira Cloud site over REST v3, through atlassian-python-api's client."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+from atlassian import Jira
+
+from app.jira.credential import Credential
+from app.jira.site import Created, FieldChanges, Issue, Named, SiteError
+from app.jira.times import parse_time
+
+# The client logs whole answers at debug level; issue content never reaches a log.
+logging.getLogger("atlassian").setLevel(logging.WARNING)
+
+PROPERTY = "tandem"
+"""The entity property that marks an issue as made by Tandem, and names its source."""
+
+TIMEOUT_SECONDS = 30
+ANSWER_LIMIT = 32 * 1024 * 1024  # bytes
+PAGE = 100
+
+
+class CloudSite:
+    """Implements `app.jira.site.JiraSite` for Jira Cloud."""
+
+    def __init__(self, base_url: str, credential: Credential) -> None:
+        self.base_url = base_url
+        session = requests.Session()
+        session.auth = credential.auth()
+        # A proxy or a .netrc of the machine's must not see or replace our tokens.
+        session.trust_env = False
+        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=32, max_retries=0)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        # Its own retries (1,000, for up to half an hour) stay off: backing off is the worker's.
+        self._client = Jira(
+            base_url,
+            session=session,
+            cloud=True,
+            advanced_mode=True,
+            backoff_and_retry=False,
+            timeout=TIMEOUT_SECONDS,
+        )
+
+    # -- issues
+
+    def fetch(self, issue_ids: Sequence[int], fields: Sequence[str]) -> dict[int, Issue]:
+        """See JiraSite.fetch."""
+        # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
+        if not issue_ids:
+            return {}
+        body = {
+            "issueIdsOrKeys": [str(issue_id) for issue_id in issue_ids],
+            "fields": [*fields, "updated", "project", "issuetype"],
+            "properties": [PROPERTY],
+            "fieldsByKeys": False,
+        }
+        answer = self._call("POST", "rest/api/3/issue/bulkfetch", body=body)
+        issues = [_issue(raw) for raw in answer.get("issues", [])]
+        return {issue.id: issue for issue in issues}
+
+    def create(self, fields: Mapping[str, Any], properties: Mapping[str, Any]) -> Created:
+        """See JiraSite.create."""
+        body = {
+            "fields": dict(fields),
+            "properties": [{"key": key, "value": value} for key, value in properties.items()],
+        }
+        answer = self._call("POST", "rest/api/3/issue", body=body)
+        return Created(int(answer["id"]), answer["key"])
+
+    def update(self, issue_id: int, fields: Mapping[str, Any]) -> Issue | None:
+        """See JiraSite.update."""
+        answer = self._call(
+            "PUT",
+            f"rest/api/3/issue/{issue_id}",
+            params={"returnIssue": "true", "notifyUsers": "false"},
+            body={"fields": dict(fields)},
+        )
+        return _issue(answer) if answer.get("fields") else None
+
+    def find_twin(self, profile: str, source_issue_id: int) -> Created | None:
+        """See JiraSite.find_twin. Search is eventually consistent: None may mean "not yet"."""
+        where = f"issue.property[{PROPERTY}]"
+        jql = f'{where}.profile = "{profile}" AND {where}.source = "{source_issue_id}"'
+        answer = self._call(
+            "POST",
+            "rest/api/3/search/jql",
+            body={"jql": f"{jql} ORDER BY created ASC", "maxResults": 1, "fields": ["updated"]},
+        )
+        for raw in answer.get("issues", []):
+            return Created(int(raw["id"]), raw["key"])
+        return None
+
+    def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
+        """See JiraSite.last_changes."""
+        last: dict[int, dict[str, datetime]] = {issue_id: {} for issue_id in issue_ids}
+        token: str | None = None
+        while issue_ids:
+            body: dict[str, Any] = {"issueIdsOrKeys": [str(one) for one in issue_ids]}
+            if token:
+                body["nextPageToken"] = token
+            answer = self._call("POST", "rest/api/3/changelog/bulkfetch", body=body)
+            for log in answer.get("issueChangeLogs", []):
+                _latest(last.setdefault(int(log["issueId"]), {}), log.get("changeHistories", []))
+            token = answer.get("nextPageToken")
+            if not token:
+                break
+        return {issue_id: FieldChanges(at) for issue_id, at in last.items()}
+
+    def editable_fields(self, issue_id: int) -> frozenset[str]:
+        """See JiraSite.editable_fields."""
+        answer = self._call("GET", f"rest/api/3/issue/{issue_id}/editmeta")
+        return frozenset(answer.get("fields", {}))
+
+    # -- metadata
+
+    def creatable_fields(self, project_id: int, type_id: int) -> Mapping[str, bool]:
+        """See JiraSite.creatable_fields."""
+        path = f"rest/api/3/issue/createmeta/{project_id}/issuetypes/{type_id}"
+        return {
+            raw["fieldId"]: bool(raw.get("required")) and not raw.get("hasDefaultValue")
+            for raw in self._pages(path, "fields")
+        }
+
+    def projects(self) -> list[Named]:
+        """See JiraSite.projects."""
+        found = self._pages("rest/api/3/project/search", "values")
+        named = [Named(int(raw["id"]), raw["name"], raw["key"]) for raw in found]
+        return sorted(named, key=lambda project: project.name.casefold())
+
+    def issue_types(self, project_id: int) -> list[Named]:
+        """See JiraSite.issue_types."""
+        path = f"rest/api/3/issue/createmeta/{project_id}/issuetypes"
+        return [
+            Named(int(raw["id"]), raw["name"])
+            for raw in self._pages(path, "issueTypes")
+            if not raw.get("subtask")
+        ]
+
+    def is_admin(self, account_id: str) -> bool:
+        """See JiraSite.is_admin."""
+        body = {"accountId": account_id, "globalPermissions": ["ADMINISTER"]}
+        answer = self._call("POST", "rest/api/3/permissions/check", body=body)
+        return "ADMINISTER" in answer.get("globalPermissions", [])
+
+    # -- the wire
+
+    def _pages(self, path: str, name: str) -> Iterator[dict[str, Any]]:
+        start = 0
+        while True:
+            answer = self._call("GET", path, params={"startAt": start, "maxResults": PAGE})
+            values = answer.get(name, [])
+            yield from values
+            start += len(values)
+            if not values or answer.get("isLast", start >= answer.get("total", 0)):
+                return
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """One call. Raises SiteError for everything but a 2xx with a JSON object (or nothing)."""
+        try:
+            answer = self._client.request(
+                method=method,
+                path=path,
+                params=dict(params or {}),
+                data=dict(body) if body is not None else None,
+                headers={"Accept": "application/json", "Content-Type": "application/json"},
+                allow_redirects=False,
+            )
+        except requests.RequestException as fault:
+            raise SiteError(
+                f"{self.base_url} did not answer ({type(fault).__name__}). It is tried again."
+            ) from fault
+        if not 200 <= answer.status_code < 300:
+            raise _refusal(self.base_url, method, path, answer)
+        if len(answer.content) > ANSWER_LIMIT:
+            raise SiteError(f"{self.base_url} sent more than 32 MB for {method} {path}.")
+        if answer.status_code == 204 or not answer.content:
+            return {}
+        try:
+            parsed = answer.json()
+        except ValueError as fault:
+            raise SiteError(
+                f"{self.base_url} answered {method} {path} with something that is not JSON, as "
+                "during maintenance. It is tried again."
+            ) from fault
+        if not isinstance(parsed, dict):
+            raise SiteError(f"{self.base_url} answered {method} {path} in an unknown form.")
+        return parsed
+
+
+def _issue(raw: Mapping[str, Any]) -> Issue:
+    fields = raw["fields"]
+    return Issue(
+        id=int(raw["id"]),
+        key=raw["key"],
+        fields=fields,
+        updated=parse_time(fields["updated"]),
+        property=(raw.get("properties") or {}).get(PROPERTY),
+    )
+
+
+def _latest(at: dict[str, datetime], histories: Sequence[Mapping[str, Any]]) -> None:
+    for history in histories:
+        created = history["created"]
+        # The bulk answer gives epoch milliseconds, the single one Jira's usual text.
+        when = (
+            datetime.fromtimestamp(created / 1000, UTC)
+            if isinstance(created, int | float)
+            else parse_time(created)
+        )
+        for item in history.get("items", []):
+            name = item.get("fieldId") or item.get("field")
+            if name and (name not in at or at[name] < when):
+                at[name] = when
+
+
+def _refusal(site: str, method: str, path: str, answer: requests.Response) -> SiteError:
+    """What a site's refusal says, as an error that tells who may mend it."""
+    sentences: list[str] = []
+    by_field: dict[str, str] = {}
+    try:
+        body = answer.json()
+        sentences += [str(one) for one in body.get("errorMessages") or []]
+        by_field = {str(k): str(v) for k, v in (body.get("errors") or {}).items()}
+    except (ValueError, AttributeError):
+        pass  # an HTML page of a proxy or of maintenance
+    sentences += [f"{name}: {text}" for name, text in by_field.items()]
+    said = "; ".join(sentences)[:500] or "no reason given"
+    return SiteError(
+        f"{site} answered {answer.status_code} to {method} {path}: {said}",
+        site_status=answer.status_code,
+        retry_after=_seconds(answer.headers.get("Retry-After")),
+        field_errors=by_field,
+    )
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return None if text is None else max(0.0, float(text))
+    except ValueError:
+        return None  # a date: our own back-off serves

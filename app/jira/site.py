@@ -1,0 +1,115 @@
+"""The interface of a Jira site: what the sync and the screens ask of it, and how it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from app.database import TenantId
+from app.errors import Problem
+
+
+class SiteError(Problem):
+    """A site refused or failed a call. `retry_after` is in seconds where the site named one."""
+
+    status = 502
+    code = "site-error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        site_status: int | None = None,
+        retry_after: float | None = None,
+        field_errors: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.site_status = site_status
+        self.retry_after = retry_after
+        self.field_errors = dict(field_errors or {})
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same call may work later: no answer, 408, 429 or a 5xx."""
+        status = self.site_status
+        return status is None or status in {408, 425, 429} or status >= 500
+
+    @property
+    def locked_out(self) -> bool:
+        """Whether the site does not know or does not allow us at all."""
+        return self.site_status in {401, 403}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A thing with an id and a name, as Jira lists projects and issue types."""
+
+    id: int
+    name: str
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Issue:
+    """An issue as read: raw REST v3 fields, and our own entity property where it has one."""
+
+    id: int
+    key: str
+    fields: Mapping[str, Any]
+    updated: datetime
+    property: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Created:
+    """A created issue."""
+
+    id: int
+    key: str
+
+
+@dataclass(frozen=True)
+class FieldChanges:
+    """When each field of an issue last changed, by field id; from the issue's own changelog."""
+
+    at: Mapping[str, datetime] = field(default_factory=dict)
+
+
+class JiraSite(Protocol):
+    """One site. Every call raises SiteError where the site refuses, fails or does not answer."""
+
+    def fetch(self, issue_ids: Sequence[int], fields: Sequence[str]) -> dict[int, Issue]:
+        """The issues as they are now, by id (at most 100); one that is gone is left out."""
+
+    def create(self, fields: Mapping[str, Any], properties: Mapping[str, Any]) -> Created:
+        """Create an issue together with its entity properties, in one call."""
+
+    def update(self, issue_id: int, fields: Mapping[str, Any]) -> Issue | None:
+        """Write fields; returns the issue as stored where the site tells it."""
+
+    def find_twin(self, profile: str, source_issue_id: int) -> Created | None:
+        """The issue that our own property names as the twin of the source, if search knows it."""
+
+    def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
+        """When the fields of these issues last changed."""
+
+    def editable_fields(self, issue_id: int) -> frozenset[str]:
+        """The ids of the fields that the edit screen of this issue lets us set."""
+
+    def creatable_fields(self, project_id: int, type_id: int) -> Mapping[str, bool]:
+        """The fields of the create screen by id, and whether Jira requires each."""
+
+    def projects(self) -> list[Named]:
+        """The projects that the app may see, by name."""
+
+    def issue_types(self, project_id: int) -> list[Named]:
+        """The issue types of a project that the app may create (no sub-tasks)."""
+
+    def is_admin(self, account_id: str) -> bool:
+        """Whether this person administers the site."""
+
+
+SiteOpener = Callable[[TenantId], JiraSite]
+"""Gives the site of a tenant, ready to be called."""

@@ -1,0 +1,1 @@
+"""The job engine's app, the bell and the tasks."""

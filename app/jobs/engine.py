@@ -1,0 +1,88 @@
+"""The Procrastinate app and its tasks: drain, sweep, revive."""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+from flask import Flask
+from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.jobs import Status
+from sqlalchemy import text
+
+from app.database import APP_ROLE, unscoped_transaction
+from app.jobs.bell import DRAIN, DRAIN_QUEUE, ring
+from app.sync.reconcile import Reconciler
+
+log = structlog.get_logger(__name__)
+
+HOUSE_QUEUE = "house"
+LANES_A_SWEEP = 1000
+STALLED_AFTER = 30.0  # seconds without a heartbeat of the worker
+
+
+def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency: int) -> App:
+    """The job engine over the same database, acting as the product's role."""
+    connector = PsycopgConnector(
+        conninfo=url,
+        kwargs={"options": f"-c role={APP_ROLE}"},
+        min_size=2,
+        max_size=concurrency + 4,
+    )
+    engine = App(
+        connector=connector,
+        worker_defaults={
+            "name": "tandem",
+            "concurrency": concurrency,
+            "fetch_job_polling_interval": 5.0,
+            "delete_jobs": "always",
+            "update_heartbeat_interval": 5.0,
+            "stalled_worker_timeout": STALLED_AFTER,
+        },
+    )
+
+    @engine.task(name=DRAIN, queue=DRAIN_QUEUE)
+    def drain(profile_id: str, lane: int) -> None:
+        """Take up to 50 changes across; more turns go to the end of the queue."""
+        with flask_app.app_context():
+            profile = uuid.UUID(profile_id)
+            try:
+                more = reconciler.drain(profile, lane)
+            except Exception:
+                # Never into the engine's retry: it would violate the queueing lock of a newer
+                # bell. The rows are still there, and the sweep rings again.
+                log.exception("drain failed", profile=profile_id, lane=lane)
+                return
+            if more:
+                ring(profile, lane)
+
+    @engine.periodic(cron="* * * * * */10", periodic_id="sweep")
+    @engine.task(name="sweep", queue=HOUSE_QUEUE, queueing_lock="sweep")
+    def sweep(timestamp: int) -> None:
+        """Ring the bell of every lane that has due work: lost bells and ended back-offs."""
+        with flask_app.app_context():
+            with unscoped_transaction() as session:
+                lanes = session.execute(
+                    text("SELECT profile_id, lane FROM tandem_due_lanes(:most)"),
+                    {"most": LANES_A_SWEEP},
+                ).all()
+            for profile_id, lane in lanes:
+                ring(profile_id, lane)
+
+    @engine.periodic(cron="* * * * * */15", periodic_id="revive")
+    @engine.task(name="revive", queue=HOUSE_QUEUE, queueing_lock="revive", pass_context=True)
+    async def revive(context: JobContext, timestamp: int) -> None:
+        """Give the jobs of workers that died to others.
+
+        The stuck job is deleted rather than retried: a newer bell may hold its queueing lock, and
+        the sweep rings for whatever it left undone.
+        """
+        # Reference: https://procrastinate.readthedocs.io/en/stable/howto/production/retry_stalled_jobs.html
+        manager = context.app.job_manager
+        stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER)
+        for job in stalled:
+            if job.id is not None:
+                await manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
+                log.info("took the job of a dead worker away", job=job.id)
+
+    return engine

@@ -1,0 +1,60 @@
+"""Runs the long-lived processes: gunicorn for the web, Procrastinate for the worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from app import Tandem, create_app
+from app.jobs.engine import build_engine
+from app.logs import configure_logs
+from app.settings import Settings
+
+THREADS = 16
+REQUEST_LINE_LIMIT = 8190  # bytes: page addresses carry a token
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Gunicorn's settings, from ours."""
+        host = "127.0.0.1" if self.settings.insecure_http else "0.0.0.0"  # noqa: S104
+        values: dict[str, Any] = {
+            "bind": f"{host}:{self.settings.port}",
+            "workers": self.settings.web_concurrency,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "keepalive": 30,
+            "graceful_timeout": 5,
+            "limit_request_line": REQUEST_LINE_LIMIT,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+        }
+        for name, value in values.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application, made anew in each process: no connection is shared over a fork."""
+        configure_logs()
+        return create_app(self.settings, pool_size=THREADS)
+
+
+def serve_web(settings: Settings) -> None:
+    """Serve until told to stop."""
+    _Server(settings).run()
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work off jobs until SIGTERM or SIGINT; running jobs are finished first."""
+    configure_logs()
+    app = create_app(settings, pool_size=settings.worker_concurrency + 2)
+    tandem: Tandem = app.extensions["tandem"]
+    engine = build_engine(app, tandem.reconciler, tandem.url, settings.worker_concurrency)
+    async with engine.open_async():
+        await engine.run_worker_async(shutdown_graceful_timeout=5.0)

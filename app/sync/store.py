@@ -1,0 +1,232 @@
+"""The rows of the sync: due changes, links and their bases. One transaction per function."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.sync.merge import Base
+from app.sync.models import Change, IssueLink
+
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Dirty:
+    """A change row as it was read; `version` tells whether it moved meanwhile."""
+
+    side: Side
+    issue_id: int
+    lane: int
+    version: int
+    event_updated: datetime | None
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Link:
+    """A pair of issues, or the intent to create the one whose id is missing."""
+
+    id: uuid.UUID
+    left_id: int | None
+    right_id: int | None
+    left_key: str | None
+    right_key: str | None
+    lane: int
+    base: Base
+    left_seen: datetime | None
+    right_seen: datetime | None
+    create_sent_at: datetime | None
+
+    def issue_id(self, side: Side) -> int | None:
+        """The id of the issue on `side`, None where it is still to be made."""
+        return self.left_id if side is Side.LEFT else self.right_id
+
+    def seen(self, side: Side) -> datetime | None:
+        """The `updated` of the state on `side` that the base was made from."""
+        return self.left_seen if side is Side.LEFT else self.right_seen
+
+    def with_issue(self, side: Side, issue_id: int, key: str) -> Link:
+        """The link with the issue of `side` filled in."""
+        if side is Side.LEFT:
+            return replace(self, left_id=issue_id, left_key=key)
+        return replace(self, right_id=issue_id, right_key=key)
+
+    def with_seen(self, side: Side, seen: datetime | None) -> Link:
+        """The link with the seen time of `side` set."""
+        if side is Side.LEFT:
+            return replace(self, left_seen=seen)
+        return replace(self, right_seen=seen)
+
+
+def due(session: Session, profile: StoredProfile, lane: int) -> list[Dirty]:
+    """Up to BATCH due changes of a lane, the longest waiting first."""
+    rows = session.scalars(
+        select(Change)
+        .where(
+            Change.profile_id == profile.id,
+            Change.lane == lane,
+            ~Change.parked,
+            Change.not_before <= func.now(),
+        )
+        .order_by(Change.not_before, Change.first_at)
+        .limit(BATCH)
+    )
+    return [
+        Dirty(Side(r.side), r.issue_id, r.lane, r.version, r.event_updated, r.attempts)
+        for r in rows
+    ]
+
+
+def links_of(
+    session: Session, profile: StoredProfile, left: Sequence[int], right: Sequence[int]
+) -> list[Link]:
+    """The links that have one of these issues."""
+    rows = session.scalars(
+        select(IssueLink).where(
+            IssueLink.profile_id == profile.id,
+            or_(IssueLink.left_issue_id.in_(left), IssueLink.right_issue_id.in_(right)),
+        )
+    )
+    return [_link(row) for row in rows]
+
+
+def _link(row: IssueLink) -> Link:
+    return Link(
+        id=row.id,
+        left_id=row.left_issue_id,
+        right_id=row.right_issue_id,
+        left_key=row.left_key,
+        right_key=row.right_key,
+        lane=row.lane,
+        base=Base(row.base.get("left", {}), row.base.get("right", {})),
+        left_seen=row.left_seen,
+        right_seen=row.right_seen,
+        create_sent_at=row.create_sent_at,
+    )
+
+
+def intend(
+    session: Session,
+    profile: StoredProfile,
+    *,
+    source: Side,
+    issue_id: int,
+    key: str,
+    lane: int,
+    sent_at: datetime | None,
+) -> Link:
+    """The intent to create the twin of an issue; the existing link where there is one already."""
+    ids: dict[str, int | str] = {
+        f"{source.value}_issue_id": issue_id,
+        f"{source.value}_key": key,
+    }
+    session.execute(
+        insert(IssueLink)
+        .values(
+            id=uuid.uuid4(),
+            profile_id=profile.id,
+            left_tenant_id=profile.left_tenant,
+            right_tenant_id=profile.right_tenant,
+            lane=lane,
+            base={},
+            create_sent_at=sent_at,
+            **ids,
+        )
+        .on_conflict_do_nothing()
+    )
+    column = IssueLink.left_issue_id if source is Side.LEFT else IssueLink.right_issue_id
+    row = session.scalars(
+        select(IssueLink).where(IssueLink.profile_id == profile.id, column == issue_id)
+    ).one()
+    return _link(row)
+
+
+def mark_create(session: Session, link: Link, sent_at: datetime | None) -> None:
+    """Note that a create is about to be sent, or (None) that it surely made nothing."""
+    session.execute(update(IssueLink).where(IssueLink.id == link.id).values(create_sent_at=sent_at))
+
+
+def save(session: Session, link: Link, *, synced: bool) -> None:
+    """Store a link's ids, keys, base and seen times."""
+    values: dict[str, object] = {
+        "left_issue_id": link.left_id,
+        "right_issue_id": link.right_id,
+        "left_key": link.left_key,
+        "right_key": link.right_key,
+        "base": {"left": dict(link.base.left), "right": dict(link.base.right)},
+        "left_seen": link.left_seen,
+        "right_seen": link.right_seen,
+    }
+    if synced:
+        values |= {"create_sent_at": None, "synced_at": func.now()}
+    session.execute(update(IssueLink).where(IssueLink.id == link.id).values(**values))
+
+
+def done(session: Session, profile: StoredProfile, changes: Sequence[Dirty]) -> None:
+    """Delete the changes whose version did not move since they were read."""
+    for change in changes:
+        session.execute(delete(Change).where(*_same(profile, change)))
+
+
+def postpone(
+    session: Session,
+    profile: StoredProfile,
+    changes: Sequence[Dirty],
+    seconds: float,
+    reason: str,
+) -> None:
+    """Try these again after a while. A change that moved meanwhile waits as well."""
+    for change in changes:
+        session.execute(
+            update(Change)
+            .where(*_this(profile, change))
+            .values(
+                not_before=func.now() + timedelta(seconds=seconds),
+                attempts=func.least(Change.attempts + 1, 1000),
+                reason=reason[:500],
+            )
+        )
+
+
+def park(session: Session, profile: StoredProfile, changes: Sequence[Dirty], reason: str) -> None:
+    """Set these aside until their issue changes again or somebody asks for them."""
+    for change in changes:
+        session.execute(
+            update(Change).where(*_same(profile, change)).values(parked=True, reason=reason[:500])
+        )
+
+
+def move_lane(session: Session, profile: StoredProfile, change: Dirty, lane: int) -> None:
+    """Hand a change to the lane of its pair."""
+    session.execute(update(Change).where(*_this(profile, change)).values(lane=lane))
+
+
+def again(session: Session, profile: StoredProfile, changes: Sequence[Dirty]) -> None:
+    """Keep these due: somebody edited the issue between our reading and our writing."""
+    for change in changes:
+        session.execute(
+            update(Change)
+            .where(*_this(profile, change))
+            .values(version=Change.version + 1, event_updated=None)
+        )
+
+
+def _this(profile: StoredProfile, change: Dirty) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Change.profile_id == profile.id,
+        Change.side == change.side.value,
+        Change.issue_id == change.issue_id,
+    )
+
+
+def _same(profile: StoredProfile, change: Dirty) -> tuple[ColumnElement[bool], ...]:
+    return (*_this(profile, change), Change.version == change.version)

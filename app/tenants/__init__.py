@@ -1,0 +1,1 @@
+"""Installations, and the connections between them."""

@@ -1,0 +1,61 @@
+"""What is stored of an installation, a pairing code and a connection."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Model
+
+
+class InstallationState(StrEnum):
+    """Where an installation stands in Jira's lifecycle."""
+
+    INSTALLED = "installed"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    UNINSTALLED = "uninstalled"
+
+
+class Installation(Model):
+    """One Jira Cloud site that has installed the app: a tenant. Its id is the tenant id."""
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    client_key: Mapped[str] = mapped_column(unique=True)
+    app_key: Mapped[str]
+    cloud_id: Mapped[str | None]
+    base_url: Mapped[str]
+    display_url: Mapped[str | None]
+    state: Mapped[str]
+    shared_secret: Mapped[bytes | None]  # sealed; None once uninstalled
+    secret_version: Mapped[int] = mapped_column(default=1)
+    app_account_id: Mapped[str | None]
+    installed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    uninstalled_at: Mapped[datetime | None]
+
+
+class PairingCode(Model):
+    """A code that one site's admin gave out, kept as a hash, good once and for a short time."""
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("installation.id"))
+    code_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    used_by_tenant_id: Mapped[uuid.UUID | None]
+
+
+class Connection(Model):
+    """Two sites whose admins agreed to be paired; either may see it, either may end it."""
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    left_tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("installation.id"))
+    right_tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("installation.id"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
