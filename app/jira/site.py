@@ -93,7 +93,7 @@ class JiraSite(Protocol):
         """The issue that our own property names as the twin of the source, if search knows it."""
 
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
-        """When the fields of these issues last changed."""
+        """When the fields of these issues last changed, as far as the site still tells."""
 
     def editable_fields(self, issue_id: int) -> frozenset[str]:
         """The ids of the fields that the edit screen of this issue lets us set."""

@@ -1,0 +1,186 @@
+"""Starts the sandbox and Tandem as real processes and installs the one in the other's sites."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import requests
+
+from sandbox.process import Running, SiteHandle, running
+
+ROOT = Path(__file__).resolve().parents[1]
+APP_KEY = "tandem"
+READY_SECONDS = 60
+
+
+class StackError(RuntimeError):
+    """A part did not come up; the text says which and where its log is."""
+
+
+@dataclass
+class Stack:
+    """The running parts, and the admin's clicks on Tandem's page as HTTP calls."""
+
+    sandbox: Running
+    tandem: subprocess.Popen[bytes]
+    url: str
+    instance: Path
+    environment: dict[str, str]
+
+    def page(self, site: SiteHandle, method: str, path: str, **form: str) -> Any:
+        """Call one of Tandem's page endpoints as the site's admin, as the page itself would."""
+        token = site.context_token(APP_KEY, accountId=site.admin["accountId"])
+        answer = requests.request(
+            method,
+            self.url + path,
+            data=form or None,
+            headers={"Authorization": f"JWT {token}", "Accept": "application/json"},
+            timeout=30,
+        )
+        if not answer.ok:
+            raise StackError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer.json()
+
+    def install(self) -> None:
+        """Install Tandem in both sites."""
+        for site in (self.sandbox.acme, self.sandbox.globex):
+            site.install(f"{self.url}/atlassian-connect.json")
+
+    def connect(self) -> str:
+        """Pair the two sites by a code; returns the connection's id, as Acme sees it."""
+        code = self.page(self.sandbox.globex, "POST", "/pages/pairing-codes")["code"]
+        return str(
+            self.page(self.sandbox.acme, "POST", "/pages/connections", code=code)["connection"]
+        )
+
+    def create_profile(
+        self, connection: str, *, left: tuple[str, str], right: tuple[str, str], name: str
+    ) -> str:
+        """Create and switch on a profile; sides are (project key, issue type name)."""
+        acme, globex = self.sandbox.acme, self.sandbox.globex
+        left_project, left_type = scope_ids(acme, *left)
+        right_project, right_type = scope_ids(globex, *right)
+        made = self.page(
+            acme,
+            "POST",
+            "/pages/profiles",
+            connection=connection,
+            name=name,
+            left_project=left_project,
+            left_type=left_type,
+            right_project=right_project,
+            right_type=right_type,
+        )
+        return str(made["profile"])
+
+    def overview(self, site: SiteHandle | None = None) -> list[dict[str, Any]]:
+        """The profiles with their counts, as a site's admin sees them."""
+        found: list[dict[str, Any]] = self.page(site or self.sandbox.acme, "GET", "/pages/profiles")
+        return found
+
+
+def scope_ids(site: SiteHandle, project: str, issue_type: str) -> tuple[str, str]:
+    """The ids of a project and of one of its issue types."""
+    found = site.call("GET", f"project/{project}").json()
+    types = {one["name"]: one["id"] for one in found["issueTypes"]}
+    return str(found["id"]), str(types[issue_type])
+
+
+def wait_until(what: str, true: Callable[[], object], seconds: float = 60.0) -> None:
+    """Ask again every tenth of a second until it holds. Raises StackError when time is up."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise StackError(f"waited {seconds:.0f} s in vain until {what}")
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    """A port that is free on loopback at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def tandem_environment(
+    instance: Path, base_url: str, port: int, sandbox: Running, **more: str
+) -> dict[str, str]:
+    """The environment of a Tandem that serves the sandbox's sites over loopback http."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
+    kept.pop("DATABASE_URL", None)
+    return kept | {
+        "TANDEM_BASE_URL": base_url,
+        "TANDEM_INSTANCE": str(instance),
+        "TANDEM_INSECURE_HTTP": "1",
+        "TANDEM_INSTALL_KEY_URLS": sandbox.install_keys,
+        "TANDEM_APP_KEY": APP_KEY,
+        "PORT": str(port),
+        **more,
+    }
+
+
+@contextmanager
+def tandem_serving(
+    environment: dict[str, str], log: IO[bytes], *, workers: int = 1
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`tandem serve` as a child process until the block ends; waits until it is ready."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "serve", "--workers", str(workers)],
+        env=environment,
+        cwd=ROOT,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        _wait_ready(child, environment["TANDEM_BASE_URL"], log.name)
+        yield child
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+def _wait_ready(child: subprocess.Popen[bytes], url: str, log: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            tail = Path(log).read_text(errors="replace")[-2000:]
+            raise StackError(f"tandem serve ended with {child.returncode}; its log says:\n{tail}")
+        try:
+            if requests.get(f"{url}/readyz", timeout=2).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.1)
+    tail = Path(log).read_text(errors="replace")[-2000:]
+    raise StackError(f"tandem serve was not ready in {READY_SECONDS} s; its log says:\n{tail}")
+
+
+@contextmanager
+def stack(
+    instance: Path, *, port: int = 0, workers: int = 1, install: bool = True, **sandbox: Any
+) -> Iterator[Stack]:
+    """The sandbox and Tandem, running and (by default) installed in both sites."""
+    instance.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    with running(**sandbox) as jira, (instance / "tandem.log").open("ab") as log:
+        url = f"http://127.0.0.1:{port}"
+        environment = tandem_environment(instance, url, port, jira)
+        with tandem_serving(environment, log, workers=workers) as child:
+            whole = Stack(jira, child, url, instance, environment)
+            if install:
+                whole.install()
+            yield whole
