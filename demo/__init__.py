@@ -1,1 +1,1 @@
-"""The demo: two Jira sites of the sandbox with Tandem installed in both, and the walk by machine."""
+"""The demo: two Jira sites with Tandem installed in both, and the walk by machine."""

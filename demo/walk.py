@@ -1,4 +1,4 @@
-"""The walk without hands: 20 issues, changed on both sides, until both sites agree; with figures."""
+"""The walk without hands: 20 issues, changed on both sides until these agree; with figures."""
 
 from __future__ import annotations
 
