@@ -1,0 +1,222 @@
+"""The mapping document: what is stored (sealed) and edited of a profile, version 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+
+from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Flow, Kind, Policy, Profile, Scope, Side
+
+VERSION = 1
+MAX_FIELDS = 200
+_E = TypeVar("_E", bound=StrEnum)
+
+
+@dataclass(frozen=True)
+class DocumentProblem:
+    """What is wrong in a document: where (such as `fields.2.kind`), and rule and cure in words."""
+
+    where: str
+    sentence: str
+
+
+class DocumentError(ValueError):
+    """The document is refused; `problems` has everything that is wrong with it."""
+
+    code = "mapping-document"
+
+    def __init__(self, problems: tuple[DocumentProblem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(f"{p.where}: {p.sentence}" for p in problems))
+
+
+def load_profile(document: object) -> Profile:
+    """Parse and check a mapping document. Raises DocumentError with all that is wrong."""
+    if not isinstance(document, Mapping):
+        raise DocumentError(
+            (DocumentProblem("document", "must be an object with version, left, right and fields"),)
+        )
+    try:
+        profile = _ProfileSchema().load(document)
+    except ValidationError as error:
+        raise DocumentError(tuple(_flatten(error.messages))) from error
+    assert isinstance(profile, Profile)  # noqa: S101  post_load made it
+    problems = tuple(_kind_problems(profile)) + tuple(_target_problems(profile))
+    if problems:
+        raise DocumentError(problems)
+    return profile
+
+
+def dump_profile(profile: Profile) -> dict[str, object]:
+    """The document of a profile; `load_profile` of it gives the same profile."""
+    return {
+        "version": VERSION,
+        **{
+            side.value: {
+                "project": profile.scope(side).project_id,
+                "issue_type": profile.scope(side).issue_type_id,
+            }
+            for side in Side
+        },
+        "fields": [
+            {
+                "left": m.left,
+                "right": m.right,
+                "kind": m.kind.value,
+                "flow": m.flow.value,
+                "policy": m.policy.value,
+            }
+            for m in profile.fields
+        ],
+    }
+
+
+class _Strict(Schema):
+    error_messages = {
+        "unknown": "is not known in version 1; remove it or correct its name",
+        "type": "must be an object with the keys of version 1; correct it",
+    }
+
+    class Meta:
+        unknown = RAISE
+
+
+def _text(name: str, pattern: str, rule: str) -> fields.String:
+    return fields.String(
+        required=True,
+        validate=validate.Regexp(pattern, error=f"must be {rule}; {{input!r}} is not"),
+        error_messages={
+            "required": f"is missing; give {name}",
+            "null": f"is empty; give {name}",
+            "invalid": f"must be {rule}, as text in quotes",
+        },
+    )
+
+
+def _id(name: str) -> fields.String:
+    return _text(name, r"[0-9]{1,18}\Z", f"{name}, a number as in Jira's address bar")
+
+
+def _choice(kinds: type[_E], load_default: _E | None = None) -> fields.Enum[_E]:
+    names = ", ".join(kind.value for kind in kinds)
+    messages: dict[str, str | list[Any] | dict[Any, Any]] = {
+        "required": f"is missing; choose one of: {names}",
+        "null": f"is empty; choose one of: {names}",
+        "unknown": "is not a choice; choose one of: {choices}",
+    }
+    if load_default is None:
+        return fields.Enum(kinds, by_value=True, required=True, error_messages=messages)
+    return fields.Enum(kinds, by_value=True, load_default=load_default, error_messages=messages)
+
+
+class _ScopeSchema(_Strict):
+    project = _id("the project's id")
+    issue_type = _id("the issue type's id")
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: object) -> Scope:
+        return Scope(data["project"], data["issue_type"])
+
+
+class _FieldSchema(_Strict):
+    left = _text("the left field's id", r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z", "a Jira field id")
+    right = _text("the right field's id", r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z", "a Jira field id")
+    kind = _choice(Kind)
+    flow = _choice(Flow, Flow.BOTH)
+    policy = _choice(Policy, Policy.NEWER)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: object) -> FieldMapping:
+        return FieldMapping(**data)
+
+
+def _nested(schema: Callable[[], Schema], name: str) -> fields.Nested:
+    missing = f"is missing; give {name}"
+    return fields.Nested(
+        schema, required=True, error_messages={"required": missing, "null": missing}
+    )
+
+
+class _ProfileSchema(_Strict):
+    version = fields.Integer(
+        required=True,
+        strict=True,
+        validate=validate.Equal(
+            VERSION, error="must be 1; this Tandem does not know {input}: upgrade it"
+        ),
+        error_messages={
+            "required": "is missing; set it to 1",
+            "null": "is empty; set it to 1",
+            "invalid": "must be the number 1",
+        },
+    )
+    left = _nested(_ScopeSchema, "the left project and issue type")
+    right = _nested(_ScopeSchema, "the right project and issue type")
+    fields_ = fields.List(
+        fields.Nested(_FieldSchema),
+        data_key="fields",
+        required=True,
+        validate=validate.Length(
+            1, MAX_FIELDS, error="must hold {min} to {max} field mappings; add or remove some"
+        ),
+        error_messages={
+            "required": "is missing; list the fields to carry",
+            "null": "is empty; list the fields to carry",
+            "invalid": "must be a list of field mappings",
+        },
+    )
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: object) -> Profile:
+        return Profile(data["left"], data["right"], tuple(data["fields_"]))
+
+
+def _kind_problems(profile: Profile) -> list[DocumentProblem]:
+    problems = []
+    for place, mapping in enumerate(profile.fields):
+        for side in Side:
+            name = mapping.field(side)
+            kind = SYSTEM_KINDS.get(name, mapping.kind)
+            if kind is not mapping.kind:
+                sentence = f"{name} is of kind {kind.value}, not {mapping.kind.value}; use that"
+                problems.append(DocumentProblem(f"fields.{place}.kind", sentence))
+    return problems
+
+
+def _target_problems(profile: Profile) -> list[DocumentProblem]:
+    """Two mappings that write one field would undo each other without end."""
+    problems, feeders, keys = [], dict[tuple[Side, str], int](), dict[str, int]()
+    for place, mapping in enumerate(profile.fields):
+        twin = keys.setdefault(mapping.key, place)
+        if twin != place:
+            sentence = f"the same two fields as fields.{twin}; keep one, with flow both if needed"
+            problems.append(DocumentProblem(f"fields.{place}", sentence))
+            continue
+        for side in Side:
+            name = mapping.field(side)
+            if not mapping.flow.feeds(side):
+                continue
+            first = feeders.setdefault((side, name), place)
+            if first != place:
+                sentence = (
+                    f"{name} on the {side.value} side is already written by fields.{first}; "
+                    "remove one or limit its flow to the other direction"
+                )
+                problems.append(DocumentProblem(f"fields.{place}.{side.value}", sentence))
+    return problems
+
+
+def _flatten(messages: object, where: str = "") -> list[DocumentProblem]:
+    if isinstance(messages, Mapping):
+        found = []
+        for name, below in messages.items():
+            path = where if name == "_schema" else f"{where}.{name}".lstrip(".")
+            found.extend(_flatten(below, path))
+        return found
+    if isinstance(messages, list):
+        return [DocumentProblem(where or "document", str(message)) for message in messages]
+    return [DocumentProblem(where or "document", str(messages))]

@@ -1,0 +1,24 @@
+"""Days without a time, such as the due date."""
+
+from datetime import date
+
+from app.mapping.profile import Kind
+from app.mapping.values import Handler, UnreadableValueError, Value, register
+
+
+@register(Kind.DATE)
+class Day(Handler):
+    """YYYY-MM-DD."""
+
+    def read(self, raw: object) -> Value:
+        if raw is None or raw == "":
+            return None
+        try:
+            if isinstance(raw, str):
+                return date.fromisoformat(raw).isoformat()
+        except ValueError:
+            pass
+        raise UnreadableValueError(Kind.DATE, "a day as YYYY-MM-DD", raw)
+
+    def write(self, value: Value) -> object:
+        return value

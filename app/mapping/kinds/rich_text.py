@@ -1,0 +1,124 @@
+"""Rich text: Atlassian Document Format (ADF), such as the description."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from app.mapping.profile import Kind
+from app.mapping.values import (
+    NOT_COMPARABLE,
+    Handler,
+    NotComparable,
+    UnreadableValueError,
+    Value,
+    register,
+    shorten,
+)
+
+# Editors give these new values at each save.
+_VOLATILE_ATTRS = {"localId"}
+# Nodes and marks whose schema requires localId: they get a fresh one when written.
+_NEED_LOCAL_ID = {
+    "taskList",
+    "taskItem",
+    "blockTaskItem",
+    "decisionList",
+    "decisionItem",
+    "fragment",
+}
+# An empty list of content says the same as none here, and the schema allows both.
+_MAY_BE_BARE = {"paragraph", "heading"}
+
+
+@register(Kind.RICH_TEXT)
+class RichText(Handler):
+    """JSON text with sorted keys, without what editors change by themselves; no text is None."""
+
+    def read(self, raw: object) -> Value:
+        if raw is None:
+            return None
+        if not isinstance(raw, dict) or raw.get("type") != "doc":
+            raise UnreadableValueError(Kind.RICH_TEXT, "an ADF document", raw)
+        try:
+            document = _canonical(raw)
+            if all(block == {"type": "paragraph"} for block in document.get("content") or ()):
+                return None
+            return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        except RecursionError:
+            raise UnreadableValueError(
+                Kind.RICH_TEXT, "an ADF document of at most a few hundred levels", raw
+            ) from None
+
+    def write(self, value: Value) -> object:
+        if not isinstance(value, str):
+            return None
+        document: object = json.loads(value)
+        _give_local_ids(document, seed=value)
+        return document
+
+    def read_webhook(self, raw: object) -> Value | NotComparable:
+        # Bodies hold wiki markup; only "nothing" reads the same in both.
+        return None if raw is None else NOT_COMPARABLE
+
+    def is_stored_form(self, written: Value, stored: Value) -> bool:
+        # Jira adds and drops attributes, marks and empty nodes, but not words.
+        return _words(written) == _words(stored)
+
+    def brief(self, value: Value) -> str:
+        return shorten(_words(value))
+
+
+def _canonical(raw: dict[str, Any]) -> dict[str, Any]:
+    """A copy without what says nothing. A loop, as documents may be hundreds of levels deep."""
+    document: dict[str, Any] = json.loads(json.dumps(raw))
+    waiting: list[object] = [document]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, dict):
+            attrs = node.get("attrs")
+            if isinstance(attrs, dict):
+                node["attrs"] = {k: v for k, v in attrs.items() if k not in _VOLATILE_ATTRS}
+            for part in ("attrs", "marks"):
+                if part in node and not node[part]:
+                    del node[part]
+            if node.get("content") == [] and node.get("type") in _MAY_BE_BARE:
+                del node["content"]
+            waiting.extend(node.values())
+    return document
+
+
+def _give_local_ids(document: object, seed: str) -> None:
+    # Derived from the text and the place, so that the same value is always written the same.
+    for place, node in enumerate(_nodes(document, "content", "marks")):
+        if node.get("type") in _NEED_LOCAL_ID:
+            attrs = node.setdefault("attrs", {})
+            if isinstance(attrs, dict):
+                text = f"{place}:{seed}".encode("utf-8", "surrogatepass").hex()
+                attrs["localId"] = str(uuid.uuid5(uuid.NAMESPACE_OID, text))
+
+
+def _nodes(document: object, *parts: str) -> list[dict[str, object]]:
+    """All objects below `document` that hang together by `parts`, in the order of reading."""
+    found, waiting = [], [document]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting.extend(reversed(item))
+        elif isinstance(item, dict):
+            found.append(item)
+            waiting.extend(item.get(part) for part in parts)
+    return found
+
+
+def _words(value: Value) -> str:
+    if not isinstance(value, str):
+        return ""
+    pieces = []
+    for node in _nodes(json.loads(value), "content"):
+        text = node.get("text")
+        pieces.append(text if isinstance(text, str) else " ")
+    return " ".join("".join(pieces).split())

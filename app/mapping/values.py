@@ -1,0 +1,122 @@
+"""Canonical values: what a field holds, free of how a site spells it; and the registry of kinds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar, Final, Literal, TypeAlias
+
+from app.mapping.profile import FieldMapping, Kind, Side
+
+# Hashable, and the same after a trip through JSON but for tuples, which become lists.
+Value: TypeAlias = str | int | float | bool | tuple["Value", ...] | None
+
+
+class _Marker(Enum):
+    NOT_COMPARABLE = "not comparable"
+
+
+NotComparable: TypeAlias = Literal[_Marker.NOT_COMPARABLE]
+# Says that a webhook's body tells too little of a value to compare it with the base.
+NOT_COMPARABLE: Final = _Marker.NOT_COMPARABLE
+
+BRIEF_LENGTH = 120
+
+
+class UnreadableValueError(ValueError):
+    """A site sent a value that is not of the kind that the mapping says."""
+
+    def __init__(self, kind: Kind, expected: str, found: object) -> None:
+        super().__init__(
+            f"expected {expected}, found {type(found).__name__}; "
+            f"the field is mapped as {kind.value}: map it with the kind that it has in Jira"
+        )
+
+
+class Handler(ABC):
+    """What the code must know of one kind of value. Handlers have no state and do no I/O."""
+
+    # The value of a field that nobody filled.
+    empty: ClassVar[Value] = None
+
+    @abstractmethod
+    def read(self, raw: object) -> Value:
+        """The canonical value of a raw field of REST v3.
+
+        Two raw values that Jira treats as one must give one canonical value: a canonical form
+        that is too fine makes writes without end, one that is too coarse only misses a nuance.
+        Raises UnreadableValueError.
+        """
+
+    @abstractmethod
+    def write(self, value: Value) -> object:
+        """The raw field of REST v3 that sets `value`; `read` of it gives `value` again."""
+
+    def read_webhook(self, raw: object) -> Value | NotComparable:
+        """The canonical value of a field in a webhook's body, which is in the form of REST v2."""
+        return self.read(raw)
+
+    def same(self, a: Value, b: Value) -> bool:
+        """Whether two values say the same, so that writing one over the other is pointless."""
+        return a == b
+
+    def is_stored_form(self, written: Value, stored: Value) -> bool:
+        """Whether `stored` is only Jira's own spelling of `written`, and not somebody's edit."""
+        return written == stored
+
+    def brief(self, value: Value) -> str:
+        """The value for people, on one line of at most 120 characters."""
+        return shorten("" if value is None else str(value))
+
+
+_HANDLERS: dict[Kind, Handler] = {}
+
+
+def register(kind: Kind) -> Callable[[type[Handler]], type[Handler]]:
+    """Class decorator: make this the handler of `kind`. Raises ValueError when it has one."""
+
+    def add(handler_class: type[Handler]) -> type[Handler]:
+        if kind in _HANDLERS:
+            raise ValueError(f"kind {kind.value} has the handler {type(_HANDLERS[kind]).__name__}")
+        _HANDLERS[kind] = handler_class()
+        return handler_class
+
+    return add
+
+
+def handler(kind: Kind) -> Handler:
+    """The handler of `kind`."""
+    return _HANDLERS[kind]
+
+
+def shorten(text: str, length: int = BRIEF_LENGTH) -> str:
+    """`text` on one line of at most `length` characters; nothing is shown as "(empty)"."""
+    line = " ".join(text.split())
+    if not line:
+        return "(empty)"
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The mapped fields of one issue; `unreadable` has the reason for each that cannot be read."""
+
+    values: Mapping[str, Value]
+    unreadable: Mapping[str, str]
+
+
+def read_fields(fields: Iterable[FieldMapping], side: Side, raw: Mapping[str, object]) -> Reading:
+    """Read the `fields` object of an issue (REST v3). What is not in it is in neither part."""
+    values: dict[str, Value] = {}
+    unreadable: dict[str, str] = {}
+    for mapping in fields:
+        name = mapping.field(side)
+        if name not in raw:
+            continue
+        try:
+            values[mapping.key] = handler(mapping.kind).read(raw[name])
+        except UnreadableValueError as error:
+            unreadable[mapping.key] = f"{name} on the {side.value} side: {error}"
+    return Reading(values, unreadable)

@@ -1,0 +1,1 @@
+"""Keeping two issues in step: the pure merge and the shell around it."""

@@ -1,0 +1,298 @@
+"""The merge: two sides as they are, the base as last agreed, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.mapping.profile import FieldMapping, Flow, Policy, Profile, Side
+from app.mapping.values import Value, handler
+from app.sync.fingerprint import Fingerprinter
+from app.sync.plan import (
+    Base,
+    Carry,
+    Conflict,
+    LeftAlone,
+    Plan,
+    Reason,
+    Refused,
+    Snapshot,
+    Write,
+    as_it_is,
+)
+
+__all__ = [
+    "Base",
+    "Carry",
+    "Conflict",
+    "LeftAlone",
+    "Plan",
+    "Reason",
+    "Refused",
+    "Snapshot",
+    "Write",
+    "as_it_is",
+    "base_after",
+    "blank",
+    "changed_fields",
+    "confirm",
+    "for_create",
+    "merge",
+    "unmoved",
+]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What is decided for one field. `marks`: its fingerprints in the new base, None: as before."""
+
+    marks: Mapping[Side, str] | None = None
+    to: Side | None = None
+    write: Write | None = None
+    conflict: Conflict | None = None
+    left_alone: LeftAlone | None = None
+    needs_times: bool = False
+
+
+def merge(
+    left: Snapshot,
+    right: Snapshot,
+    base: Base,
+    profile: Profile,
+    fingerprints: Fingerprinter,
+    *,
+    carry: Carry = as_it_is,
+) -> Plan:
+    """Decide field by field what has to be written so that both sides agree.
+
+    A side changed a field when its fingerprint is not the base's. A change on one side crosses;
+    equal values agree; different changes are a conflict, decided by the mapping's policy. Fields
+    without a base (first pairing, new mapping) count as changed on both sides, but an empty one
+    never erases a filled one there. See docs/decisions/0004-base-of-the-merge.md.
+    """
+    snaps = {Side.LEFT: left, Side.RIGHT: right}
+    outcomes = {m.key: _decide(m, snaps, base, fingerprints, carry) for m in profile.fields}
+    marks = {side: dict(base.of(side)) for side in Side}
+    for key, outcome in outcomes.items():
+        for side, mark in (outcome.marks or {}).items():
+            marks[side][key] = mark
+    done = outcomes.values()
+    return Plan(
+        left=tuple(o.write for o in done if o.write and o.to is Side.LEFT),
+        right=tuple(o.write for o in done if o.write and o.to is Side.RIGHT),
+        conflicts=tuple(o.conflict for o in done if o.conflict),
+        left_alone=tuple(o.left_alone for o in done if o.left_alone),
+        base=Base(marks[Side.LEFT], marks[Side.RIGHT]),
+        needs_times=frozenset(key for key, o in outcomes.items() if o.needs_times),
+    )
+
+
+def _decide(
+    mapping: FieldMapping,
+    snaps: Mapping[Side, Snapshot],
+    base: Base,
+    fingerprints: Fingerprinter,
+    carry: Carry,
+) -> _Outcome:
+    key, kind = mapping.key, handler(mapping.kind)
+    values = {side: snap.values[key] for side, snap in snaps.items() if key in snap.values}
+    now = {side: fingerprints.of(key, side, value) for side, value in values.items()}
+    changed = [side for side in now if now[side] != base.of(side).get(key)]
+    if len(values) < 2:
+        # The base stays, so that the change crosses once the field is back.
+        return _absent(mapping, snaps, values) if changed or not values else _Outcome()
+    if not changed:
+        return _Outcome()
+
+    carried = {s: carry(mapping, s, values[s.other]) for s in Side if mapping.flow.feeds(s)}
+    for side, value in carried.items():
+        if not isinstance(value, Refused) and kind.same(value, values[side]):
+            return _Outcome(marks=now)
+
+    filled = [side for side in Side if values[side] != kind.empty]
+    conflict, needs_times = None, False
+    if len(filled) == 1 and any(key not in base.of(side) for side in Side):
+        source, reason = filled[0], Reason.FIRST
+    elif len(changed) == 1:
+        source, reason = changed[0], Reason.CHANGED
+    else:
+        conflict, needs_times = _judge(mapping, snaps)
+        if conflict.winner is None:
+            alone = LeftAlone(key, Reason.ASK, conflict.sentence)
+            return _Outcome(conflict=conflict, left_alone=alone)
+        source, reason = conflict.winner, Reason.WON
+
+    to = source.other
+    refusal = _refusal(mapping, to, snaps[to], carried.get(to))
+    if refusal:
+        # One way: the base moves, so that it is told once and the next change of the source
+        # overwrites it. Else the base stays, so that it is tried again.
+        return _Outcome(marks=now if refusal.reason is Reason.ONE_WAY else None, left_alone=refusal)
+    value = carried[to]
+    assert not isinstance(value, Refused)  # noqa: S101  _refusal told so
+    return _Outcome(
+        marks={source: now[source], to: fingerprints.of(key, to, value)},
+        to=to,
+        write=Write(key, mapping.field(to), mapping.kind, value, values[to], reason),
+        conflict=conflict,
+        needs_times=needs_times,
+    )
+
+
+def _absent(
+    mapping: FieldMapping, snaps: Mapping[Side, Snapshot], values: Mapping[Side, Value]
+) -> _Outcome:
+    sentences = []
+    for side in Side:
+        if side not in values:
+            name = mapping.field(side)
+            hidden = f"{name} is not shown on the {side.value} issue, so it is not carried"
+            sentences.append(snaps[side].blocked.get(mapping.key, hidden))
+    return _Outcome(left_alone=LeftAlone(mapping.key, Reason.ABSENT, "; ".join(sentences)))
+
+
+def _refusal(
+    mapping: FieldMapping, to: Side, target: Snapshot, carried: Value | Refused
+) -> LeftAlone | None:
+    """Why the value can't be written to `to`, if so."""
+    key = mapping.key
+    if not mapping.flow.feeds(to):
+        return LeftAlone(
+            key,
+            Reason.ONE_WAY,
+            f"{mapping.field(to.other)} changed on the {to.other.value} side, but is carried "
+            f"only from {to.value} to {to.other.value}",
+        )
+    if key in target.blocked:
+        return LeftAlone(key, Reason.BLOCKED, target.blocked[key])
+    if isinstance(carried, Refused):
+        return LeftAlone(key, Reason.NO_TWIN, carried.sentence)
+    return None
+
+
+def _judge(mapping: FieldMapping, snaps: Mapping[Side, Snapshot]) -> tuple[Conflict, bool]:
+    """The conflict with its winner, and whether better times could change it."""
+    key, policy, needs_times = mapping.key, mapping.policy, False
+    left, right = snaps[Side.LEFT], snaps[Side.RIGHT]
+    winner: Side | None
+    if mapping.flow is not Flow.BOTH:
+        winner = Side.LEFT if mapping.flow is Flow.TO_RIGHT else Side.RIGHT
+        why = f"the {winner.value} side wins, as the field is carried only from there"
+    elif policy is Policy.ASK:
+        winner, why = None, "somebody has to choose"
+    elif policy is Policy.NEWER:
+        needs_times = key not in left.changed_at or key not in right.changed_at
+        # Never one time of each sort: an issue's `updated` is later than most of its fields'.
+        times = [s.updated if needs_times else s.changed_at[key] for s in (left, right)]
+        winner = Side.RIGHT if times[1] > times[0] else Side.LEFT
+        tie = times[0] == times[1]
+        why = f"the {winner.value} side wins, as " + (
+            "both changes have the same time" if tie else "its change is newer"
+        )
+    else:
+        winner = Side.LEFT if policy is Policy.LEFT else Side.RIGHT
+        why = f"the {winner.value} side wins, as the mapping says"
+    names = mapping.left if mapping.left == mapping.right else f"{mapping.left}/{mapping.right}"
+    sentence = f"{names} changed on both sides: {why}"
+    return Conflict(key, left.values[key], right.values[key], winner, sentence), needs_times
+
+
+def changed_fields(
+    side: Side,
+    values: Mapping[str, Value],
+    base: Base,
+    profile: Profile,
+    fingerprints: Fingerprinter,
+) -> frozenset[str]:
+    """The mapping keys in `values` whose value is not the base's; empty for the echo of a write."""
+    return frozenset(
+        m.key
+        for m in profile.fields
+        if m.key in values
+        and fingerprints.of(m.key, side, values[m.key]) != base.of(side).get(m.key)
+    )
+
+
+def blank(
+    profile: Profile, updated: datetime, blocked: Mapping[str, str] | None = None
+) -> Snapshot:
+    """An issue with no field filled: what a twin is before it is created."""
+    values = {m.key: handler(m.kind).empty for m in profile.fields}
+    return Snapshot(values, updated, blocked=blocked or {})
+
+
+def for_create(
+    source: Snapshot,
+    to: Side,
+    profile: Profile,
+    fingerprints: Fingerprinter,
+    *,
+    blocked: Mapping[str, str] | None = None,
+    carry: Carry = as_it_is,
+) -> Plan:
+    """The plan that makes a twin of `source` on side `to`: create it with the plan's writes.
+
+    `blocked`: a sentence for each field that the create screen lacks. Defaults that the site adds
+    are found by `confirm` with `read=blank(...)`, or by the next merge.
+    """
+    twin = blank(profile, source.updated, blocked)
+    left, right = (source, twin) if to is Side.RIGHT else (twin, source)
+    return merge(left, right, Base(), profile, fingerprints, carry=carry)
+
+
+def base_after(
+    left: Snapshot, right: Snapshot, profile: Profile, fingerprints: Fingerprinter
+) -> Base:
+    """The base that declares both sides as agreed as they are; for fields that both sides have."""
+    keys = [m.key for m in profile.fields if m.key in left.values and m.key in right.values]
+    return Base(
+        {key: fingerprints.of(key, Side.LEFT, left.values[key]) for key in keys},
+        {key: fingerprints.of(key, Side.RIGHT, right.values[key]) for key in keys},
+    )
+
+
+def unmoved(base: Base, old: Base, keys: Iterable[str]) -> Base:
+    """`base` with the entries of `keys` as in `old`: for writes of a plan that were not done."""
+    stay = set(keys)
+    marks = [
+        {k: v for k, v in base.of(side).items() if k not in stay}
+        | {k: v for k, v in old.of(side).items() if k in stay}
+        for side in Side
+    ]
+    return Base(*marks)
+
+
+def confirm(
+    base: Base,
+    side: Side,
+    *,
+    writes: tuple[Write, ...],
+    read: Snapshot,
+    returned: Snapshot,
+    profile: Profile,
+    fingerprints: Fingerprinter,
+) -> tuple[Base, frozenset[str]]:
+    """Compare what `side` holds after the write with what it was read as and what was written.
+
+    Returns the base to store and the keys that are dirty: reconcile the pair once more for them.
+    A field that differs keeps the planned base, so that the next merge sees it as changed on this
+    side and carries it across; only where `returned` is Jira's own spelling of what was written
+    (Handler.is_stored_form) does it become the base. That comes to rest: the next merge writes
+    the other side, not this one. `base` is the plan's, or what `confirm` gave for the other side.
+    """
+    expected = {**read.values, **{write.key: write.value for write in writes}}
+    written = {write.key for write in writes}
+    marks, dirty = dict(base.of(side)), set()
+    for m in profile.fields:
+        if m.key not in returned.values:
+            continue
+        stored = returned.values[m.key]
+        if m.key in expected and stored == expected[m.key]:
+            continue
+        if m.key in written and handler(m.kind).is_stored_form(expected[m.key], stored):
+            marks[m.key] = fingerprints.of(m.key, side, stored)
+        else:
+            dirty.add(m.key)
+    both = {side: marks, side.other: base.of(side.other)}
+    return Base(both[Side.LEFT], both[Side.RIGHT]), frozenset(dirty)
