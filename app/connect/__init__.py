@@ -1,0 +1,1 @@
+"""What Atlassian calls over Connect, and how we call a site over Connect."""

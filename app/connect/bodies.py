@@ -1,0 +1,57 @@
+"""Reads JSON bodies from outside: content type, form and fields, with errors that name each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Request
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from app.errors import Problem
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises Problem with 415, 413 or 400."""
+    if request.mimetype != "application/json":
+        raise Problem(
+            "The content type must be application/json.", status=415, code="unsupported-media-type"
+        )
+    try:
+        body = request.get_json()
+    except RecursionError:
+        raise Problem("The body is nested too deeply.", code="malformed-body") from None
+    if not isinstance(body, dict):
+        raise Problem("The body must be a JSON object.", code="malformed-body")
+    return body
+
+
+class LifecycleSchema(Schema):
+    """The body of a lifecycle callback, as far as Tandem reads it."""
+
+    # Reference: https://developer.atlassian.com/cloud/jira/platform/connect-app-descriptor/#lifecycle
+    class Meta:
+        """Jira adds fields as it likes."""
+
+        unknown = EXCLUDE
+
+    key = fields.String(required=True, validate=validate.Length(1, 255))
+    clientKey = fields.String(required=True, validate=validate.Regexp(r"^[^\x00-\x1f]{1,255}$"))
+    sharedSecret = fields.String(validate=validate.Length(16, 1024))
+    baseUrl = fields.Url(schemes={"http", "https"}, require_tld=False)
+    displayUrl = fields.String(load_default=None, allow_none=True)
+    cloudId = fields.String(load_default=None, allow_none=True)
+    productType = fields.String(validate=validate.Equal("jira"))
+    eventType = fields.String()
+
+
+def load(schema: Schema, body: dict[str, Any]) -> dict[str, Any]:
+    """The checked fields of a body. Raises Problem that names the first field at fault."""
+    try:
+        loaded = schema.load(body)
+    except ValidationError as fault:
+        messages = dict(fault.messages_dict)
+        name = sorted(messages)[0]
+        raise Problem(
+            f"{name}: {' '.join(map(str, messages[name]))}", code="invalid-field", field=name
+        ) from None
+    return dict(loaded)

@@ -1,0 +1,89 @@
+"""Connect tokens: what a valid one says, and how ours are signed."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import jwt
+
+from app.connect.qsh import CONTEXT, query_string_hash
+from app.errors import NotAuthorised
+
+LEEWAY = 5  # seconds of difference between Jira's clock and ours
+OUR_TOKEN_SECONDS = 180
+TOKEN_LIMIT = 8192  # characters
+
+
+def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims before any check: only to learn which key to check with."""
+    if len(token) > TOKEN_LIMIT:
+        raise NotAuthorised("token: longer than 8192 characters")
+    try:
+        header = jwt.get_unverified_header(token)
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except jwt.PyJWTError as fault:
+        raise NotAuthorised(f"token: not a JWT ({type(fault).__name__})") from None
+    return header, claims
+
+
+def verify(
+    token: str, key: str | bytes, algorithm: str, *, audience: str | None = None
+) -> dict[str, Any]:
+    """The claims of a token that this key signed with this algorithm, and that is in time.
+
+    The algorithm is the endpoint's, whatever the token says. Raises NotAuthorised.
+    """
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            leeway=LEEWAY,
+            options={"require": ["iss", "iat", "exp", "qsh"], "verify_aud": False},
+        )
+    except jwt.PyJWTError as fault:
+        raise NotAuthorised(f"token: {type(fault).__name__}: {fault}") from None
+    if audience is not None and not _is_for(audience, claims.get("aud")):
+        raise NotAuthorised("token: aud is not this app's base URL")
+    return claims
+
+
+def _is_for(base_url: str, audience: object) -> bool:
+    named = audience if isinstance(audience, list) else [audience]
+    return any(isinstance(one, str) and one.rstrip("/") == base_url for one in named)
+
+
+def check_qsh(claims: dict[str, Any], expected: str) -> None:
+    """Compare the token's hash with the request's, in constant time. Raises NotAuthorised."""
+    found = claims.get("qsh")
+    if not isinstance(found, str) or not hmac.compare_digest(found.encode(), expected.encode()):
+        raise NotAuthorised("token: qsh is of another request")
+
+
+def check_context(claims: dict[str, Any]) -> None:
+    """A token that a page got for calls of its own server. Raises NotAuthorised."""
+    if claims.get("qsh") != CONTEXT:
+        raise NotAuthorised("token: not a context token")
+
+
+def sign(
+    issuer: str,
+    secret: str,
+    method: str,
+    path: str,
+    query: Iterable[tuple[str, str]],
+    *,
+    seconds: int = OUR_TOKEN_SECONDS,
+) -> str:
+    """An HS256 token for one request. `path` is below the receiver's base URL."""
+    now = int(time.time())
+    claims = {
+        "iss": issuer,
+        "iat": now,
+        "exp": now + seconds,
+        "qsh": query_string_hash(method, path, query),
+    }
+    return jwt.encode(claims, secret, algorithm="HS256")

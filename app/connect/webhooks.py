@@ -1,0 +1,266 @@
+"""Takes webhooks: marks the issue dirty in every profile that watches it, and answers.
+
+At most four statements a delivery: the tenant, the routes with the links, the upsert, the bell.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.connect.bodies import json_object
+from app.database import TenantId, tenant_transaction
+from app.errors import NotAuthorised, Problem
+from app.jira.times import parse_time
+from app.mapping.profile import DEFAULT_FIELDS, Side
+from app.mapping.values import NOT_COMPARABLE, UnreadableValueError, handler
+from app.sync.fingerprint import Fingerprinter
+from app.sync.lanes import lane_of
+from app.tenants.caller import Proof, accepts, current_caller
+from app.vault.vault import Vault
+
+Ring = Callable[[uuid.UUID, int], None]
+
+CREATED, UPDATED, DELETED = "jira:issue_created", "jira:issue_updated", "jira:issue_deleted"
+# A change of these moves the issue in or out of a profile's scope, though no field is mapped.
+SCOPE_FIELDS = frozenset({"project", "issuetype", "Key"})
+
+# The profiles that watch this project and type, paused ones too (what comes meanwhile waits in
+# its row), and those that have this issue linked though it has left them; with the pair's base.
+# Every row tells the installation's secret version as well.
+_ROUTES = text(
+    """
+    WITH here AS (SELECT secret_version FROM installation WHERE id = tandem_tenant()),
+    sides AS (
+        SELECT p.id, p.left_tenant_id, p.right_tenant_id, 'left' AS side,
+               p.left_project_id = :project AND p.left_type_id = :type AS in_scope
+        FROM profile p WHERE p.left_tenant_id = tandem_tenant()
+        UNION ALL
+        SELECT p.id, p.left_tenant_id, p.right_tenant_id, 'right',
+               p.right_project_id = :project AND p.right_type_id = :type
+        FROM profile p WHERE p.right_tenant_id = tandem_tenant()
+    )
+    SELECT h.secret_version, s.id AS profile_id, s.left_tenant_id, s.right_tenant_id, s.side,
+           l.id AS link_id, l.lane, l.base,
+           CASE s.side WHEN 'left' THEN l.left_seen ELSE l.right_seen END AS seen
+    FROM here h
+    LEFT JOIN (sides s LEFT JOIN issue_link l
+        ON l.profile_id = s.id
+        AND CASE s.side WHEN 'left' THEN l.left_issue_id ELSE l.right_issue_id END = :issue)
+    ON s.in_scope OR l.id IS NOT NULL
+    """
+)
+
+_MARK = text(
+    """
+    INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane,
+                        event_updated)
+    SELECT * FROM unnest(
+        CAST(:profiles AS uuid[]), CAST(:sides AS text[]), CAST(:issues AS bigint[]),
+        CAST(:lefts AS uuid[]), CAST(:rights AS uuid[]), CAST(:lanes AS smallint[]),
+        CAST(:updated AS timestamptz[]))
+    ON CONFLICT (profile_id, side, issue_id) DO UPDATE
+    SET version = change.version + 1,
+        -- Unknown wins over known: it forces a read.
+        event_updated = CASE
+            WHEN change.event_updated IS NULL OR excluded.event_updated IS NULL THEN NULL
+            ELSE greatest(change.event_updated, excluded.event_updated) END,
+        lane = excluded.lane,
+        last_at = now(),
+        not_before = CASE WHEN change.parked THEN now() ELSE change.not_before END,
+        attempts = CASE WHEN change.parked THEN 0 ELSE change.attempts END,
+        parked = false
+    """
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What Tandem reads of a delivery."""
+
+    kind: str
+    issue_id: int
+    project_id: int
+    type_id: int
+    fields: Mapping[str, Any]
+    updated: datetime | None
+    changed: frozenset[str] | None  # field ids of the changelog; None where there is none
+
+
+@dataclass(frozen=True)
+class Route:
+    """A profile that the event matters to, and the pair where there is one."""
+
+    profile_id: uuid.UUID
+    left_tenant: TenantId
+    right_tenant: TenantId
+    side: Side
+    linked: bool
+    lane: int
+    base: Mapping[str, str]
+    seen: datetime | None
+
+
+def webhook_blueprint(vault: Vault, ring: Ring) -> Blueprint:
+    """POST /webhooks/jira. `ring` is called after the commit, for each lane that was marked."""
+    blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+
+    @blueprint.post("/jira")
+    @accepts(Proof.SITE)
+    def jira() -> Response:
+        event = read_event(json_object(request))
+        with tenant_transaction(current_caller().tenant) as session:
+            found = _routes(session, event, g.secret_version)
+            routes = [route for route in found if not _droppable(event, route, vault)]
+            if routes:
+                _mark(session, event, routes)
+        for lane in {(route.profile_id, route.lane) for route in routes}:
+            ring(*lane)
+        return Response(status=204)
+
+    return blueprint
+
+
+def read_event(body: Mapping[str, Any]) -> Event:
+    """The event of a delivery's body. Raises Problem that names what is wrong in it."""
+    kind = body.get("webhookEvent")
+    if kind not in {CREATED, UPDATED, DELETED}:
+        raise Problem(
+            f"webhookEvent: {str(kind)[:60]!r} is not one that Tandem subscribed to.",
+            code="invalid-field",
+            field="webhookEvent",
+        )
+    issue = _object(body, "issue")
+    fields = _object(issue, "fields")
+    changelog = body.get("changelog")
+    return Event(
+        kind=kind,
+        issue_id=_whole(issue, "issue.id"),
+        project_id=_whole(_object(fields, "project"), "issue.fields.project.id"),
+        type_id=_whole(_object(fields, "issuetype"), "issue.fields.issuetype.id"),
+        fields=fields,
+        updated=_time(fields.get("updated")),
+        changed=_changed(changelog) if isinstance(changelog, dict) else None,
+    )
+
+
+def _object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = holder.get(name)
+    if not isinstance(found, dict):
+        raise Problem(f"{name}: must be an object.", code="invalid-field", field=name)
+    return found
+
+
+def _whole(holder: Mapping[str, Any], name: str) -> int:
+    found = holder.get("id")
+    digits = str(found)
+    if isinstance(found, bool) or not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+        raise Problem(f"{name}: must be a whole number.", code="invalid-field", field=name)
+    return int(digits)
+
+
+def _time(found: object) -> datetime | None:
+    if found is None:
+        return None
+    try:
+        return parse_time(str(found))
+    except ValueError:
+        raise Problem(
+            "issue.fields.updated: is not a time as Jira writes it.",
+            code="invalid-field",
+            field="issue.fields.updated",
+        ) from None
+
+
+def _changed(changelog: Mapping[str, Any]) -> frozenset[str]:
+    items = changelog.get("items")
+    if not isinstance(items, list):
+        return frozenset()
+    return frozenset(
+        str(item.get("fieldId") or item.get("field")) for item in items if isinstance(item, dict)
+    )
+
+
+def _routes(session: Session, event: Event, secret_version: int) -> list[Route]:
+    rows = session.execute(
+        _ROUTES, {"project": event.project_id, "type": event.type_id, "issue": event.issue_id}
+    ).all()
+    if not rows or rows[0].secret_version != secret_version:
+        raise NotAuthorised("site: the secret was replaced a moment ago")
+    return [
+        Route(
+            profile_id=row.profile_id,
+            left_tenant=TenantId(row.left_tenant_id),
+            right_tenant=TenantId(row.right_tenant_id),
+            side=Side(row.side),
+            linked=row.link_id is not None,
+            lane=lane_of(event.issue_id) if row.lane is None else row.lane,
+            base=(row.base or {}).get(row.side, {}),
+            seen=row.seen,
+        )
+        for row in rows
+        if row.profile_id is not None
+    ]
+
+
+def _droppable(event: Event, route: Route, vault: Vault) -> bool:
+    """Whether this event cannot matter to this profile. Never decided by author or by time."""
+    if event.kind == DELETED:
+        return not route.linked
+    if event.kind == UPDATED and event.changed is not None:
+        mapped = {m.field(route.side) for m in DEFAULT_FIELDS} | SCOPE_FIELDS
+        if event.changed and not event.changed & mapped:
+            return True
+        if event.changed & SCOPE_FIELDS:
+            return False
+    return route.linked and _is_echo(event, route, vault)
+
+
+def _is_echo(event: Event, route: Route, vault: Vault) -> bool:
+    """Whether the body says nothing that the base does not hold already.
+
+    Every mapped field that a body can be compared by has the base's fingerprint; and where the
+    event may be about one that it cannot (a body carries rich text as wiki markup, the base knows
+    it as a document), the issue's `updated` is one that the base was made from.
+    """
+    fingerprints = Fingerprinter(vault.derive(route.left_tenant, f"fingerprint:{route.profile_id}"))
+    opaque = False
+    for mapping in DEFAULT_FIELDS:
+        name = mapping.field(route.side)
+        if name not in event.fields:
+            continue
+        try:
+            value = handler(mapping.kind).read_webhook(event.fields[name])
+        except UnreadableValueError:
+            return False
+        if value is NOT_COMPARABLE:
+            opaque = opaque or event.changed is None or name in event.changed
+        elif fingerprints.of(mapping.key, route.side, value) != route.base.get(mapping.key):
+            return False
+    if not opaque:
+        return True
+    return event.updated is not None and route.seen is not None and event.updated <= route.seen
+
+
+def _mark(session: Session, event: Event, routes: Sequence[Route]) -> None:
+    many = len(routes)
+    updated = event.updated if event.kind != DELETED else None
+    session.execute(
+        _MARK,
+        {
+            "profiles": [route.profile_id for route in routes],
+            "sides": [route.side.value for route in routes],
+            "issues": [event.issue_id] * many,
+            "lefts": [route.left_tenant for route in routes],
+            "rights": [route.right_tenant for route in routes],
+            "lanes": [route.lane for route in routes],
+            "updated": [updated] * many,
+        },
+    )

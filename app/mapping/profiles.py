@@ -1,0 +1,221 @@
+"""Profiles as stored: create, load, list with counts, switch on and pause."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, text, update
+
+from app.database import TenantId, tenant_transaction, unscoped_transaction
+from app.errors import NotFound, Problem
+from app.mapping.document import dump_profile, load_profile
+from app.mapping.models import ProfileRecord, ProfileRevision, ProfileState
+from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope
+from app.tenants.pairing import partner_of
+from app.vault.vault import Place, Vault
+
+NAME_LIMIT = 200
+
+
+@dataclass(frozen=True)
+class StoredProfile:
+    """A profile with its mapping document opened. `state` is a ProfileState's value."""
+
+    id: uuid.UUID
+    left_tenant: TenantId
+    right_tenant: TenantId
+    name: str
+    state: str
+    reason: str | None
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class ProfileOverview:
+    """A profile as the home page lists it. `partner`: the other tenant."""
+
+    id: uuid.UUID
+    name: str
+    state: str
+    reason: str | None
+    partner: TenantId
+    linked: int
+    pending: int
+    parked: int
+    last_activity: datetime | None
+    waiting: str | None
+
+
+def create(
+    vault: Vault,
+    tenant: TenantId,
+    account_id: str,
+    *,
+    connection_id: uuid.UUID,
+    name: str,
+    left: Scope,
+    right: Scope,
+) -> uuid.UUID:
+    """Store and switch on a profile whose left side is `tenant`. Raises Problem or NotFound."""
+    name = " ".join(name.split())
+    if not name or len(name) > NAME_LIMIT or not name.isprintable():
+        raise Problem(
+            "name: give the profile a name of at most 200 characters.",
+            code="invalid-field",
+            field="name",
+        )
+    partner = partner_of(tenant, connection_id)
+    profile_id = uuid.uuid4()
+    document = json.dumps(dump_profile(Profile(left, right, DEFAULT_FIELDS))).encode()
+    with tenant_transaction(tenant) as session:
+        # Two clicks on "Switch on" must not make two profiles that both create twins.
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:id))"), {"id": str(tenant)})
+        scopes = {
+            ProfileRecord.left_project_id: int(left.project_id),
+            ProfileRecord.left_type_id: int(left.issue_type_id),
+            ProfileRecord.right_project_id: int(right.project_id),
+            ProfileRecord.right_type_id: int(right.issue_type_id),
+        }
+        same = select(ProfileRecord.name).where(
+            ProfileRecord.connection_id == connection_id,
+            ProfileRecord.left_tenant_id == tenant,
+            *[column == value for column, value in scopes.items()],
+        )
+        twin = session.scalars(same).first()
+        if twin is not None:
+            raise Problem(
+                f"left_project: the profile '{twin}' pairs these projects and types already. "
+                "Change that one, or choose others.",
+                status=409,
+                code="profile-exists",
+                field="left_project",
+            )
+        session.add(
+            ProfileRecord(
+                id=profile_id,
+                connection_id=connection_id,
+                left_tenant_id=tenant,
+                right_tenant_id=partner,
+                name=name,
+                state=ProfileState.ON.value,
+                revision=1,
+                **{column.key: value for column, value in scopes.items()},
+            )
+        )
+        session.flush()
+        session.add(
+            ProfileRevision(
+                profile_id=profile_id,
+                number=1,
+                left_tenant_id=tenant,
+                right_tenant_id=partner,
+                document=vault.seal(_place(tenant, profile_id, 1), document),
+                created_by=account_id,
+            )
+        )
+    return profile_id
+
+
+def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
+    """A profile by its id alone, for jobs. Raises NotFound."""
+    with unscoped_transaction() as session:
+        owner = session.execute(
+            text("SELECT left_tenant_id FROM tandem_profile_tenants(:wanted)"),
+            {"wanted": profile_id},
+        ).scalar()
+    if owner is None:
+        raise NotFound("There is no such profile.")
+    with tenant_transaction(TenantId(owner)) as session:
+        row = session.execute(
+            select(ProfileRecord, ProfileRevision.document)
+            .join(
+                ProfileRevision,
+                (ProfileRevision.profile_id == ProfileRecord.id)
+                & (ProfileRevision.number == ProfileRecord.revision),
+            )
+            .where(ProfileRecord.id == profile_id)
+        ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such profile.")
+    record, document = row
+    left = TenantId(record.left_tenant_id)
+    opened = vault.unseal(_place(left, record.id, record.revision), document)
+    return StoredProfile(
+        id=record.id,
+        left_tenant=left,
+        right_tenant=TenantId(record.right_tenant_id),
+        name=record.name,
+        state=record.state,
+        reason=record.reason,
+        profile=load_profile(json.loads(opened)),
+    )
+
+
+_OVERVIEW = text(
+    """
+    SELECT p.id, p.name, p.state, p.reason, p.left_tenant_id, p.right_tenant_id,
+           coalesce(l.linked, 0) AS linked, coalesce(c.pending, 0) AS pending,
+           coalesce(c.parked, 0) AS parked, a.last_activity, c.waiting
+    FROM profile p
+    LEFT JOIN (
+        SELECT profile_id, count(*) AS linked FROM issue_link
+        WHERE left_issue_id IS NOT NULL AND right_issue_id IS NOT NULL GROUP BY profile_id
+    ) l ON l.profile_id = p.id
+    LEFT JOIN (
+        SELECT profile_id, count(*) FILTER (WHERE NOT parked) AS pending,
+               count(*) FILTER (WHERE parked) AS parked,
+               max(reason) FILTER (WHERE NOT parked AND attempts > 0) AS waiting
+        FROM change GROUP BY profile_id
+    ) c ON c.profile_id = p.id
+    LEFT JOIN (
+        SELECT profile_id, max(at) AS last_activity FROM activity GROUP BY profile_id
+    ) a ON a.profile_id = p.id
+    ORDER BY p.created_at
+    """
+)
+
+
+def overview(tenant: TenantId) -> list[ProfileOverview]:
+    """The profiles that a tenant takes part in, with their counts, oldest first."""
+    with tenant_transaction(tenant) as session:
+        rows = session.execute(_OVERVIEW).all()
+    return [
+        ProfileOverview(
+            id=row.id,
+            name=row.name,
+            state=row.state,
+            reason=row.reason,
+            partner=TenantId(
+                row.right_tenant_id if row.left_tenant_id == tenant else row.left_tenant_id
+            ),
+            linked=row.linked,
+            pending=row.pending,
+            parked=row.parked,
+            last_activity=row.last_activity,
+            waiting=row.waiting,
+        )
+        for row in rows
+    ]
+
+
+def set_state(tenant: TenantId, profile_id: uuid.UUID, state: ProfileState) -> None:
+    """Pause or resume; either partner may. What changes meanwhile is marked, and crosses later.
+
+    Raises NotFound.
+    """
+    with tenant_transaction(tenant) as session:
+        moved = session.scalars(
+            update(ProfileRecord)
+            .where(ProfileRecord.id == profile_id)
+            .values(state=state.value, reason=None, updated_at=func.now())
+            .returning(ProfileRecord.id)
+        ).all()
+    if not moved:
+        raise NotFound("There is no such profile.")
+
+
+def _place(left_tenant: TenantId, profile_id: uuid.UUID, number: int) -> Place:
+    return Place(left_tenant, "profile_revision", "document", f"{profile_id}:{number}")

@@ -1,0 +1,29 @@
+"""Words of the pages: times and outcomes as people say them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+OUTCOMES = {
+    "created": "Created",
+    "updated": "Updated",
+    "conflict": "Conflict decided",
+    "parked": "Parked",
+    "left_alone": "Left alone",
+    "unlinked": "Unlinked",
+}
+STATES = {"on": "On", "paused": "Paused"}
+
+
+def ago(when: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, in the largest unit that fits."""
+    if when is None:
+        return "never"
+    seconds = max(0, int(((now or datetime.now(UTC)) - when).total_seconds()))
+    if seconds < 10:
+        return "just now"
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return f"{seconds} seconds ago"

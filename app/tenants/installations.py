@@ -1,0 +1,190 @@
+"""Installations: found by client key or tenant, made, replaced, switched off, removed."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.database import TenantId, tenant_transaction, unscoped_transaction
+from app.errors import NotFound
+from app.tenants.models import Installation, InstallationState
+from app.vault.vault import Place, Vault
+
+CACHE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """What an `installed` callback tells of a site."""
+
+    client_key: str
+    base_url: str
+    shared_secret: str = field(repr=False)
+    cloud_id: str | None = None
+    display_url: str | None = None
+
+
+@dataclass(frozen=True)
+class KnownInstallation:
+    """An installation with its secret opened (None once it is uninstalled)."""
+
+    tenant: TenantId
+    client_key: str
+    state: str
+    base_url: str
+    secret: str | None = field(repr=False)
+    secret_version: int
+
+
+class Installations:
+    """The installations of this app, with a cache of a minute for the hot path."""
+
+    def __init__(
+        self, vault: Vault, app_key: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._vault = vault
+        self._app_key = app_key
+        self._clock = clock
+        self._cache: dict[str, tuple[float, KnownInstallation]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, client_key: str, *, fresh: bool = True) -> KnownInstallation | None:
+        """The installation of a client key. Not `fresh`: it may be a minute old."""
+        if not fresh:
+            with self._lock:
+                kept = self._cache.get(client_key)
+                if kept is not None and self._clock() - kept[0] < CACHE_SECONDS:
+                    return kept[1]
+        with unscoped_transaction() as session:
+            row = session.execute(
+                text("SELECT * FROM tandem_find_installation(:wanted)"), {"wanted": client_key}
+            ).one_or_none()
+        if row is None:
+            return None
+        known = self._open(client_key, row)
+        with self._lock:
+            self._cache[client_key] = (self._clock(), known)
+        return known
+
+    def of(self, tenant: TenantId) -> KnownInstallation:
+        """The installation of a tenant. Raises NotFound."""
+        with tenant_transaction(tenant) as session:
+            row = session.get(Installation, tenant)
+        if row is None:
+            raise NotFound()
+        return self._open(row.client_key, row)
+
+    def install(self, site: Site) -> TenantId:
+        """Store a new installation, or the new secret and address of a known one; idempotent.
+
+        The old secret is dead with the commit. Two that race end as one tenant.
+        """
+        known = self.find(site.client_key)
+        if known is None:
+            tenant = TenantId(uuid.uuid4())
+            with tenant_transaction(tenant) as session:
+                # The claim of the client key comes first, whole with a secret sealed for it.
+                made = session.execute(
+                    insert(Installation)
+                    .values(id=tenant, **self._values(tenant, site))
+                    .on_conflict_do_nothing(index_elements=[Installation.client_key])
+                    .returning(Installation.id)
+                ).scalar()
+                if made is not None:
+                    self.forget(site.client_key)
+                    return tenant
+            self._vault.shred(tenant)  # the other one was first: this id has no row
+            known = self.find(site.client_key)
+            if known is None:
+                raise NotFound()
+        if known.secret == site.shared_secret and known.base_url == site.base_url:
+            return known.tenant  # a replay
+        with tenant_transaction(known.tenant) as session:
+            session.execute(
+                update(Installation)
+                .where(Installation.id == known.tenant)
+                .values(
+                    **self._values(known.tenant, site),
+                    secret_version=Installation.secret_version + 1,
+                    updated_at=func.now(),
+                    uninstalled_at=None,
+                )
+            )
+        self.forget(site.client_key)
+        return known.tenant
+
+    def set_state(self, tenant: TenantId, state: InstallationState) -> None:
+        """Note `enabled` or `disabled`; an uninstalled site stays so."""
+        with tenant_transaction(tenant) as session:
+            client_key = self._client_key(session, tenant)
+            session.execute(
+                update(Installation)
+                .where(
+                    Installation.id == tenant,
+                    Installation.state != InstallationState.UNINSTALLED.value,
+                )
+                .values(state=state.value, updated_at=func.now())
+            )
+        self.forget(client_key)
+
+    def uninstall(self, tenant: TenantId) -> None:
+        """Destroy the shared secret at once; the rest waits for off-boarding or a re-install."""
+        with tenant_transaction(tenant) as session:
+            client_key = self._client_key(session, tenant)
+            session.execute(
+                update(Installation)
+                .where(Installation.id == tenant)
+                .values(
+                    state=InstallationState.UNINSTALLED.value,
+                    shared_secret=None,
+                    secret_version=Installation.secret_version + 1,
+                    updated_at=func.now(),
+                    uninstalled_at=func.now(),
+                )
+            )
+        self.forget(client_key)
+
+    def forget(self, client_key: str) -> None:
+        """Drop what is kept in memory of an installation."""
+        with self._lock:
+            self._cache.pop(client_key, None)
+
+    @staticmethod
+    def _client_key(session: Session, tenant: TenantId) -> str:
+        query = select(Installation.client_key).where(Installation.id == tenant)
+        return session.execute(query).scalar_one()
+
+    def _values(self, tenant: TenantId, site: Site) -> dict[str, object]:
+        return {
+            "client_key": site.client_key,
+            "app_key": self._app_key,
+            "cloud_id": site.cloud_id,
+            "base_url": site.base_url,
+            "display_url": site.display_url,
+            "state": InstallationState.INSTALLED.value,
+            "shared_secret": self._vault.seal(_place(tenant), site.shared_secret.encode()),
+        }
+
+    def _open(self, client_key: str, row: Any) -> KnownInstallation:
+        tenant = TenantId(row.id)
+        secret = row.shared_secret
+        return KnownInstallation(
+            tenant=tenant,
+            client_key=client_key,
+            state=row.state,
+            base_url=row.base_url,
+            secret=None if secret is None else self._vault.unseal(_place(tenant), secret).decode(),
+            secret_version=row.secret_version,
+        )
+
+
+def _place(tenant: TenantId) -> Place:
+    return Place(tenant, "installation", "shared_secret", str(tenant))

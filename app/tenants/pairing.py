@@ -1,0 +1,107 @@
+"""Pairing codes and connections: both admins agree, one by the code, the other by using it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, or_, select, text
+
+from app.database import TenantId, tenant_transaction
+from app.errors import NotFound, Problem
+from app.tenants.models import Connection, PairingCode
+
+LIFETIME = timedelta(minutes=10)
+# Crockford's alphabet: no letter that is taken for a digit. 20 of them are 100 bits.
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LENGTH, GROUP = 20, 5
+
+
+@dataclass(frozen=True)
+class Code:
+    """A pairing code as shown once; only its hash is stored."""
+
+    text: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A connection as one of its two tenants sees it."""
+
+    connection_id: uuid.UUID
+    tenant: TenantId
+
+
+def make_code(tenant: TenantId, account_id: str, now: datetime | None = None) -> Code:
+    """A new code, good once and for ten minutes; the tenant's earlier unused ones are dropped."""
+    raw = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    expires_at = (now or datetime.now(UTC)) + LIFETIME
+    with tenant_transaction(tenant) as session:
+        session.execute(delete(PairingCode).where(PairingCode.used_at.is_(None)))
+        session.add(
+            PairingCode(
+                id=uuid.uuid4(),
+                tenant_id=tenant,
+                code_hash=_hash(raw),
+                created_by=account_id,
+                expires_at=expires_at,
+            )
+        )
+    groups = [raw[start : start + GROUP] for start in range(0, LENGTH, GROUP)]
+    return Code("-".join(groups), expires_at)
+
+
+def claim(tenant: TenantId, code: str) -> uuid.UUID:
+    """Use another site's code; returns the connection. Raises Problem about the field `code`."""
+    raw = re.sub(r"[\s-]", "", code).upper().translate(str.maketrans("OIL", "011"))
+    with tenant_transaction(tenant) as session:
+        partner = session.execute(
+            text("SELECT tandem_claim_pairing_code(:hash)"), {"hash": _hash(raw)}
+        ).scalar()
+        if partner is None:
+            raise Problem(
+                "This code is wrong, used, older than ten minutes, or your own. Ask the other "
+                "site's admin for a new one.",
+                code="invalid-pairing-code",
+                field="code",
+            )
+        known = session.scalars(
+            select(Connection).where(
+                or_(Connection.left_tenant_id == partner, Connection.right_tenant_id == partner)
+            )
+        ).first()
+        if known is not None:
+            return known.id
+        made = Connection(id=uuid.uuid4(), left_tenant_id=tenant, right_tenant_id=partner)
+        session.add(made)
+        return made.id
+
+
+def partners(tenant: TenantId) -> list[Partner]:
+    """The connections of a tenant."""
+    with tenant_transaction(tenant) as session:
+        rows = session.scalars(select(Connection).order_by(Connection.created_at)).all()
+    return [
+        Partner(
+            row.id,
+            TenantId(row.right_tenant_id if row.left_tenant_id == tenant else row.left_tenant_id),
+        )
+        for row in rows
+    ]
+
+
+def partner_of(tenant: TenantId, connection_id: uuid.UUID) -> TenantId:
+    """The other tenant of a connection. Raises NotFound for one that is not this tenant's."""
+    for partner in partners(tenant):
+        if partner.connection_id == connection_id:
+            return partner.tenant
+    raise NotFound("There is no such connection.")
+
+
+def _hash(raw: str) -> bytes:
+    return hashlib.sha256(b"tandem:pairing-code:" + raw.encode()).digest()
