@@ -64,4 +64,14 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// The frame is as tall as the page, so that Jira scrolls and the page does not.
+const page = document.getElementById("page");
+let height = 0;
+new ResizeObserver(() => {
+  if (page.offsetHeight !== height) {
+    height = page.offsetHeight;
+    AP.resize("100%", `${height}px`);
+  }
+}).observe(page);
+
 AP.theming?.initializeTheming();
