@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app, create_owner_app
-from app.database import start_embedded
+from app.database import db, start_embedded
 from app.settings import Settings, load_settings
 
 BASE_URL = "https://tandem.example.test"
@@ -48,6 +48,7 @@ def template_database(postgres_url: str, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("template")
     with create_owner_app(make_settings(folder, url)).app_context():
         upgrade()
+        db.engine.dispose()  # a database in use cannot be copied
     return url
 
 
@@ -83,8 +84,6 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     """The whole application in this process, on a fresh database."""
-    from app.database import db
-
     application = create_app(settings, pool_size=4)
     with application.app_context():
         yield application
