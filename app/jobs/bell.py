@@ -22,10 +22,12 @@ DRAIN_QUEUE = "sync"
 _RING = text(
     """
     SELECT procrastinate_defer_jobs_v1(ARRAY[
-        (:queue, :task, 0, :lock, :lock, CAST(:args AS jsonb), NULL)::procrastinate_job_to_defer_v1
+        (:queue, :task, 0, :lock, :bell, CAST(:args AS jsonb),
+         CASE WHEN :after > 0 THEN now() + make_interval(secs => :after) END
+        )::procrastinate_job_to_defer_v1
     ])
     WHERE NOT EXISTS (
-        SELECT FROM procrastinate_jobs WHERE queueing_lock = :lock AND status = 'todo'
+        SELECT FROM procrastinate_jobs WHERE queueing_lock = :bell AND status = 'todo'
     )
     """
 )
@@ -36,15 +38,20 @@ def lane_lock(profile_id: uuid.UUID, lane: int) -> str:
     return f"{DRAIN}:{profile_id}:{lane}"
 
 
-def ring(profile_id: uuid.UUID, lane: int) -> None:
+def ring(profile_id: uuid.UUID, lane: int, after: float = 0.0) -> None:
     """Make sure that a drain of this lane is waiting. Call it after the commit, never inside.
 
-    A bell that is lost to a crash right here is rung again by the sweep.
+    `after`: in so many seconds, for work that waits until then. That is a bell of its own, so
+    that a new change of the lane need not wait for it. A bell that is lost to a crash right here
+    is rung again by the sweep.
     """
+    lock = lane_lock(profile_id, lane)
     arguments = {
         "queue": DRAIN_QUEUE,
         "task": DRAIN,
-        "lock": lane_lock(profile_id, lane),
+        "lock": lock,
+        "bell": f"{lock}:later" if after > 0 else lock,
+        "after": after,
         "args": json.dumps({"profile_id": str(profile_id), "lane": lane}),
     }
     try:

@@ -34,7 +34,7 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
         worker_defaults={
             "name": "tandem",
             "concurrency": concurrency,
-            "fetch_job_polling_interval": 5.0,
+            "fetch_job_polling_interval": 1.0,
             "delete_jobs": "always",
             "update_heartbeat_interval": 5.0,
             "stalled_worker_timeout": STALLED_AFTER,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
 from sqlalchemy.orm import Session
@@ -38,6 +39,13 @@ ADOPT_WITHIN = timedelta(seconds=60)
 ADOPT_EVERY = 5.0  # seconds
 
 
+class Ring(Protocol):
+    """Makes sure that a drain of the lane is waiting, now or in `after` seconds."""
+
+    def __call__(self, profile_id: uuid.UUID, lane: int, after: float = 0.0) -> None:
+        """Ring."""
+
+
 @dataclass(frozen=True)
 class _Pair:
     """What is dirty of one pair, and its link once there is one."""
@@ -53,7 +61,7 @@ class Reconciler:
         self,
         vault: Vault,
         open_site: SiteOpener,
-        ring: Callable[[uuid.UUID, int], None],
+        ring: Ring,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._vault = vault
@@ -110,7 +118,7 @@ class _Turn:
         self,
         vault: Vault,
         open_site: SiteOpener,
-        ring: Callable[[uuid.UUID, int], None],
+        ring: Ring,
         clock: Callable[[], datetime],
         *,
         profile: StoredProfile,
@@ -280,6 +288,7 @@ class _Turn:
                     store.postpone(
                         session, self.profile, pair.changes, ADOPT_EVERY, "waiting-for-search"
                     )
+                self.ring(self.profile.id, self.lane, ADOPT_EVERY + 0.05)
                 return
         self._create(pair, link, side, issue)
 
@@ -532,6 +541,7 @@ class _Turn:
         log.info("backing off", profile=str(self.profile.id), seconds=seconds, count=len(changes))
         with self._transaction() as session:
             store.postpone(session, self.profile, changes, seconds, reason)
+        self.ring(self.profile.id, self.lane, seconds + 0.05)
 
     def _transaction(self) -> AbstractContextManager[Session]:
         return tenant_transaction(TenantId(self.profile.left_tenant))

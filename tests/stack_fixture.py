@@ -1,0 +1,22 @@
+"""The running stack as a fixture: sandbox and Tandem as real processes, one for a test module."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.stack import Stack, stack
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Stack]:
+    """Sandbox and Tandem, installed in both sites, not yet paired."""
+    with tempfile.TemporaryDirectory(prefix="tandem-test-") as folder:
+        instance = Path(folder)
+        instance.chmod(0o755)  # the embedded database runs as its own user
+        with stack(instance, delivery_delay=50) as whole:
+            yield whole
+            assert whole.sandbox.broken_answers() == []
