@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,3 +95,13 @@ def app(settings: Settings) -> Iterator[Flask]:
 def client(app: Flask) -> FlaskClient:
     """A client of `app`."""
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser that `make test` brings, as its own script finds it."""
+    script = Path(__file__).resolve().parents[1] / "scripts" / "system_packages.sh"
+    found = subprocess.run(
+        [script, "browser", "--path"], capture_output=True, text=True, check=True
+    )
+    return found.stdout.strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from sandbox.hub import create_hub_app
 from sandbox.server import create_site_app
 from sandbox.world import World, build_world
 
-CHROMIUM = "/usr/bin/chromium"
+FINDER = Path(__file__).parents[2] / "scripts" / "system_packages.sh"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -32,6 +33,16 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def chromium() -> str:
+    """The browser that `make test` brings, as its own script finds it."""
+    found = subprocess.run(
+        [FINDER, "browser", "--path"], capture_output=True, text=True, check=True
+    )
+    return found.stdout.strip()
+
+
 APP_PAGE = """<!doctype html><html><head><title>Small app</title>
 <script src="{site}/atlassian-connect/all.js"></script>
 <script src="/app.js"></script></head>
@@ -172,7 +183,7 @@ def _free_port() -> int:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
 
