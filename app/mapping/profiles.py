@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound, Problem
@@ -71,20 +71,14 @@ def create(
     profile_id = uuid.uuid4()
     document = json.dumps(dump_profile(Profile(left, right, DEFAULT_FIELDS))).encode()
     with tenant_transaction(tenant) as session:
-        # Two clicks on "Switch on" must not make two profiles that both create twins.
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:id))"), {"id": str(tenant)})
-        scopes = {
-            ProfileRecord.left_project_id: int(left.project_id),
-            ProfileRecord.left_type_id: int(left.issue_type_id),
-            ProfileRecord.right_project_id: int(right.project_id),
-            ProfileRecord.right_type_id: int(right.issue_type_id),
-        }
-        same = select(ProfileRecord.name).where(
-            ProfileRecord.connection_id == connection_id,
-            ProfileRecord.left_tenant_id == tenant,
-            *[column == value for column, value in scopes.items()],
+        # Two clicks on "Switch on", or one by each admin, must not make two profiles that both
+        # create twins.
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext(:id))"), {"id": str(connection_id)}
         )
-        twin = session.scalars(same).first()
+        twin = session.scalars(
+            select(ProfileRecord.name).where(_same_pair(connection_id, tenant, left, right))
+        ).first()
         if twin is not None:
             raise Problem(
                 f"left_project: the profile '{twin}' pairs these projects and types already. "
@@ -102,7 +96,10 @@ def create(
                 name=name,
                 state=ProfileState.ON.value,
                 revision=1,
-                **{column.key: value for column, value in scopes.items()},
+                left_project_id=int(left.project_id),
+                left_type_id=int(left.issue_type_id),
+                right_project_id=int(right.project_id),
+                right_type_id=int(right.issue_type_id),
             )
         )
         session.flush()
@@ -117,6 +114,31 @@ def create(
             )
         )
     return profile_id
+
+
+def _same_pair(
+    connection_id: uuid.UUID, tenant: TenantId, left: Scope, right: Scope
+) -> ColumnElement[bool]:
+    """Matches the profiles of these two scopes, whichever partner made them.
+
+    One seen from the other side would twin every twin, without end.
+    """
+
+    def placed(first: Scope, second: Scope) -> ColumnElement[bool]:
+        return and_(
+            ProfileRecord.left_project_id == int(first.project_id),
+            ProfileRecord.left_type_id == int(first.issue_type_id),
+            ProfileRecord.right_project_id == int(second.project_id),
+            ProfileRecord.right_type_id == int(second.issue_type_id),
+        )
+
+    return and_(
+        ProfileRecord.connection_id == connection_id,
+        or_(
+            and_(ProfileRecord.left_tenant_id == tenant, placed(left, right)),
+            and_(ProfileRecord.right_tenant_id == tenant, placed(right, left)),
+        ),
+    )
 
 
 def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:

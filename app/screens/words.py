@@ -14,6 +14,18 @@ OUTCOMES = {
 }
 STATES = {"on": "On", "paused": "Paused"}
 
+# By Jira's field id: the field's name, and how it is carried.
+FIELDS = {
+    "summary": ("Summary", "the text as it is."),
+    "description": ("Description", "with its formatting."),
+    "labels": ("Labels", "the whole set, in any order."),
+    "priority": (
+        "Priority",
+        "by its name; one that the other site lacks is parked and named here.",
+    ),
+    "duedate": ("Due date", "the day, the same in every time zone."),
+}
+
 
 def ago(when: datetime | None, now: datetime | None = None) -> str:
     """How long ago, in the largest unit that fits."""

@@ -42,7 +42,11 @@ def make_code(tenant: TenantId, account_id: str, now: datetime | None = None) ->
     raw = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     expires_at = (now or datetime.now(UTC)) + LIFETIME
     with tenant_transaction(tenant) as session:
-        session.execute(delete(PairingCode).where(PairingCode.used_at.is_(None)))
+        session.execute(
+            delete(PairingCode).where(
+                PairingCode.tenant_id == tenant, PairingCode.used_at.is_(None)
+            )
+        )
         session.add(
             PairingCode(
                 id=uuid.uuid4(),
@@ -59,17 +63,29 @@ def make_code(tenant: TenantId, account_id: str, now: datetime | None = None) ->
 def claim(tenant: TenantId, code: str) -> uuid.UUID:
     """Use another site's code; returns the connection. Raises Problem about the field `code`."""
     raw = re.sub(r"[\s-]", "", code).upper().translate(str.maketrans("OIL", "011"))
+    if len(raw) != LENGTH or not set(raw) <= set(ALPHABET):
+        raise Problem(
+            "code: a pairing code is 20 letters and digits, in four groups of five. Copy it whole "
+            "from the other site's Tandem page.",
+            code="invalid-pairing-code",
+            field="code",
+        )
     with tenant_transaction(tenant) as session:
         partner = session.execute(
             text("SELECT tandem_claim_pairing_code(:hash)"), {"hash": _hash(raw)}
         ).scalar()
         if partner is None:
             raise Problem(
-                "This code is wrong, used, older than ten minutes, or your own. Ask the other "
+                "code: this one is wrong, used, older than ten minutes, or your own. Ask the other "
                 "site's admin for a new one.",
                 code="invalid-pairing-code",
                 field="code",
             )
+        # Both admins may use each other's code at once: the pair still gets one connection.
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext(:pair))"),
+            {"pair": ":".join(sorted((str(tenant), str(partner))))},
+        )
         known = session.scalars(
             select(Connection).where(
                 or_(Connection.left_tenant_id == partner, Connection.right_tenant_id == partner)
