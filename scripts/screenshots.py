@@ -1,0 +1,56 @@
+"""Takes the screenshots of README and docs anew: `.venv/bin/python scripts/screenshots.py`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import sync_playwright  # noqa: E402
+
+from demo.stack import stack, wait_until  # noqa: E402
+from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+
+
+def main() -> None:
+    """The demo with a little of life in it, in light and dark."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    finder = ROOT / "scripts" / "system_packages.sh"
+    chromium = subprocess.run(
+        [finder, "browser", "--path"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    with tempfile.TemporaryDirectory(prefix="tandem-shots-") as folder:
+        Path(folder).chmod(0o755)
+        with stack(Path(folder)) as running, sync_playwright() as playwright:
+            acme, globex = running.sandbox.acme, running.sandbox.globex
+            running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="Web tasks")
+            key = create_issue(acme, *LEFT, summary="Show delivery dates in the basket")
+            create_issue(globex, *RIGHT, summary="Rate limits for the public API")
+            wait_until("both crossed", lambda: running.overview()[0]["linked"] == 2)
+            edit_issue(acme, key, priority={"name": "High"}, labels=["basket"])
+            twin = keys_by_summary(globex, "PLAT")["Show delivery dates in the basket"][0]
+            edit_issue(globex, twin, duedate="2027-01-15")
+            wait_until("nothing is pending", lambda: running.overview()[0]["pending"] == 0)
+            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            page = browser.new_page(viewport={"width": 1280, "height": 1150})
+            for mode in ("light", "dark"):
+                page.goto(f"{acme.url}/side-by-side")
+                if mode == "dark":
+                    page.get_by_role("button", name="Dark").click()
+                page.wait_for_timeout(4000)
+                page.screenshot(path=IMAGES / f"side-by-side-{mode}.png")
+                page.goto(f"{acme.url}/plugins/servlet/ac/tandem/tandem")
+                page.wait_for_timeout(2500)
+                page.screenshot(path=IMAGES / f"home-{mode}.png")
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
