@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from app.connect.tokens import sign
 
+from app.connect.tokens import sign
 from bench.result import Result
 from demo.stack import APP_KEY, Stack, stack
 from demo.walk import LEFT, RIGHT, create_issue

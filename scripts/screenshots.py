@@ -35,7 +35,9 @@ def main() -> None:
             create_issue(globex, *RIGHT, summary="Rate limits for the public API")
             wait_until("both crossed", lambda: running.overview()[0]["linked"] == 2)
             edit_issue(acme, key, priority={"name": "High"}, labels=["basket"])
-            twin = keys_by_summary(globex, "PLAT")["Show delivery dates in the basket"][0]
+            name = "Show delivery dates in the basket"
+            wait_until("search knows it", lambda: name in keys_by_summary(globex, "PLAT"))
+            twin = keys_by_summary(globex, "PLAT")[name][0]
             edit_issue(globex, twin, duedate="2027-01-15")
             wait_until("nothing is pending", lambda: running.overview()[0]["pending"] == 0)
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
