@@ -1,25 +1,71 @@
 // The page's own script: a fresh token on each request, problems as sentences, Jira's theme.
 
-const problem = document.getElementById("problem");
+const TOKEN_MS = 10_000; // how long Jira may take to answer with a token
+const QUIET_MS = 2_500; // how long the counts must rest before they are read out
+
+const page = document.getElementById("page");
+const overview = document.getElementById("overview");
+const panel = document.getElementById("panel");
+const news = document.getElementById("news");
+const bridge = window.AP;
+
+let acting = 0; // requests of a person that are under way: the overview keeps still meanwhile
+let shown = ""; // the overview as last swapped in
+let pollFailed = false;
 
 /** A fresh context token from Jira; it is never kept. */
 function contextToken() {
-  return new Promise((resolve) => AP.context.getToken(resolve));
+  return new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("no token")), TOKEN_MS);
+    bridge.context.getToken(resolve);
+  });
 }
 
-function tell(text) {
-  problem.textContent = text;
-  problem.hidden = !text;
+/** Say a sentence in the nearest place made for it; an empty one takes it away. */
+function tell(element, sentence) {
+  const near = element.closest("[data-says]")?.querySelector("[role=alert]");
+  const place = near ?? document.getElementById("problem");
+  if (place.textContent !== sentence) place.textContent = sentence;
+  place.hidden = !sentence;
 }
 
-// Each request waits for its token. While a tab is hidden the polling rests.
+function isPoll(element) {
+  return element === overview;
+}
+
+/** Whether a swap now would take something from under the person's hands or eyes. */
+function mustKeepStill() {
+  const selection = getSelection();
+  const reading = !selection.isCollapsed && overview.contains(selection.anchorNode);
+  return document.hidden || acting > 0 || reading;
+}
+
+/** A select that was set back to its prompt asks for nothing; what hangs on it empties too. */
+function emptyDependents(select) {
+  const next = document.querySelector(select.dataset.then);
+  if (!next) return;
+  next.replaceChildren(new Option(next.dataset.prompt, ""));
+  emptyDependents(next);
+}
+
+// Each request waits for its token.
 document.addEventListener("htmx:confirm", async (event) => {
+  const { elt, issueRequest } = event.detail;
   event.preventDefault();
-  const polling = event.detail.elt.id === "overview";
-  if (polling && (document.hidden || event.detail.elt.contains(document.activeElement))) return;
-  const token = await contextToken();
-  event.detail.elt.tandemToken = token;
-  event.detail.issueRequest(true);
+  if (isPoll(elt) && mustKeepStill()) return;
+  if (elt.matches("select")) {
+    emptyDependents(elt);
+    if (!elt.value) return;
+  }
+  acting += isPoll(elt) ? 0 : 1;
+  try {
+    elt.tandemToken = await contextToken();
+    issueRequest(true);
+  } catch {
+    tell(elt, "Jira did not answer this page. Reload it, and try again.");
+  } finally {
+    acting -= isPoll(elt) ? 0 : 1;
+  }
 });
 
 document.addEventListener("htmx:configRequest", (event) => {
@@ -27,51 +73,138 @@ document.addEventListener("htmx:configRequest", (event) => {
   delete event.detail.elt.tandemToken;
 });
 
+document.addEventListener("htmx:beforeSend", (event) => {
+  acting += isPoll(event.detail.elt) ? 0 : 1;
+});
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { elt, target, xhr } = event.detail;
+  if (target !== overview || xhr.status !== 200) return;
+  if (isPoll(elt) && (acting > 0 || xhr.responseText === shown)) event.detail.shouldSwap = false;
+  else shown = xhr.responseText;
+});
+
 document.addEventListener("htmx:afterRequest", (event) => {
-  const { elt, successful, xhr, requestConfig } = event.detail;
-  if (successful) {
-    if (requestConfig.verb === "post" || elt.id !== "overview") tell("");
-    if (elt.matches("form[data-close]")) elt.remove();
-    if (elt.matches("form") && !elt.matches("[data-close]")) elt.reset();
-    document.querySelector("#panel select, #panel input")?.focus();
+  const { elt, successful, xhr } = event.detail;
+  if (isPoll(elt)) {
+    if (successful ? pollFailed : xhr.status) tell(elt, successful ? "" : sentenceOf(xhr).sentence);
+    pollFailed = !successful;
     return;
   }
-  if (elt.id === "overview" && !xhr.status) return; // a missed poll: the next one tells
-  let said = "Tandem did not answer. Try again in a moment.";
+  acting -= 1;
+  if (!successful) {
+    const { sentence, field } = sentenceOf(xhr);
+    tell(elt, sentence);
+    markWrong(field);
+    return;
+  }
+  tell(elt, "");
+  if (elt.matches("form")) finish(elt);
+});
+
+/** A form that was accepted goes away, or empties for the next. */
+function finish(form) {
+  if (!form.matches("[data-close]")) return form.reset();
+  form.remove();
+  announce(form.dataset.close);
+  document.getElementById("new").focus();
+}
+
+/** What an answer says is wrong: a sentence for people, and the field at fault if one is. */
+function sentenceOf(xhr) {
   try {
-    const body = JSON.parse(xhr.responseText);
-    said = body.detail;
-    const field = body.field && document.getElementById(body.field === "code" ? "pairing-code" : body.field);
-    if (field) {
-      field.setAttribute("aria-invalid", "true");
-      field.focus();
-      field.addEventListener("input", () => field.removeAttribute("aria-invalid"), { once: true });
-    }
+    const { detail, field } = JSON.parse(xhr.responseText);
+    const bare = field && detail.startsWith(`${field}: `) ? detail.slice(field.length + 2) : detail;
+    return { sentence: bare.charAt(0).toUpperCase() + bare.slice(1), field };
   } catch {
-    // not a problem document
+    return { sentence: "Tandem did not answer. Try again in a moment." };
   }
-  tell(said);
+}
+
+function markWrong(field) {
+  const input = field && document.querySelector(`[name="${CSS.escape(field)}"]`);
+  if (!input) return;
+  input.setAttribute("aria-invalid", "true");
+  input.focus();
+  input.addEventListener("input", () => input.removeAttribute("aria-invalid"), { once: true });
+}
+
+// A form that opened takes the focus: it may be far from the button that opened it.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target === panel) panel.querySelector("select, input, button")?.focus();
+  if (event.target === overview) announceCounts();
 });
 
-document.addEventListener("click", async (event) => {
-  const copied = event.target.closest("[data-copy]");
-  if (copied) {
-    await navigator.clipboard?.writeText(document.getElementById(copied.dataset.copy).textContent);
-    copied.textContent = "Copied";
+/** Have a screen reader say it. */
+function announce(words) {
+  news.textContent = words;
+}
+
+let counts = "";
+let resting;
+function countsNow() {
+  return [...overview.querySelectorAll("[data-words]")].map((row) => row.dataset.words).join(". ");
+}
+/** Counts are read out once they rest: not each of a hundred steps. */
+function announceCounts() {
+  clearTimeout(resting);
+  resting = setTimeout(() => {
+    const now = countsNow();
+    if (now !== counts) announce(now);
+    counts = now;
+  }, QUIET_MS);
+}
+
+/** Suggest a name from the two projects, until the person gives one of his own. */
+function suggestName() {
+  const name = document.getElementById("name");
+  if (!name || name.dataset.own) return;
+  const chosen = ["left_project", "right_project"].map(
+    (id) => document.getElementById(id).selectedOptions[0]?.dataset.name,
+  );
+  name.value = chosen.every(Boolean) ? chosen.join(" ↔ ") : "";
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.closest("#new-profile select")) suggestName();
+});
+document.addEventListener("input", (event) => {
+  if (event.target.id === "name") event.target.dataset.own = event.target.value ? "yes" : "";
+});
+
+/** Copy by the clipboard, or by a selection where the frame may not use it. */
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+  } catch {
+    getSelection().selectAllChildren(source);
+    if (!document.execCommand("copy")) return announce("Copy the marked code by hand.");
   }
-  if (event.target.closest("[data-dismiss]")) {
-    event.target.closest("form").remove();
+  button.textContent = "Copied";
+  announce("Copied");
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.copy) copy(button);
+  if (button?.dataset.focus) document.getElementById(button.dataset.focus).focus();
+  if (button?.matches("[data-dismiss]")) {
+    panel.replaceChildren();
+    document.getElementById("new").focus();
   }
 });
 
-// The frame is as tall as the page, so that Jira scrolls and the page does not.
-const page = document.getElementById("page");
-let height = 0;
-new ResizeObserver(() => {
-  if (page.offsetHeight !== height) {
+if (bridge) {
+  // The frame is as tall as the page, so that Jira scrolls and the page does not.
+  let height = 0;
+  new ResizeObserver(() => {
+    if (page.offsetHeight === height) return;
     height = page.offsetHeight;
-    AP.resize("100%", `${height}px`);
-  }
-}).observe(page);
-
-AP.theming?.initializeTheming();
+    bridge.resize("100%", `${height}px`);
+  }).observe(page);
+  bridge.theming?.initializeTheming();
+  counts = countsNow();
+} else {
+  tell(page, "Jira's bridge did not load, so nothing here can work. Open Tandem again from Jira's Apps menu.");
+}
