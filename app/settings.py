@@ -54,7 +54,6 @@ class Settings:
     port: int
     web_concurrency: int
     worker_concurrency: int
-    metrics_port: int | None
 
     @property
     def embedded(self) -> bool:
@@ -208,7 +207,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         port=read.get("PORT", "8080", _whole(0, 65535), 0),
         web_concurrency=read.get("WEB_CONCURRENCY", "2", _whole(1, 64), 2),
         worker_concurrency=read.get("TANDEM_WORKER_CONCURRENCY", "8", _whole(1, 64), 8),
-        metrics_port=read.get("TANDEM_METRICS_PORT", None, _whole(1, 65535), None),
     )
     if read.faults:
         raise SettingsError(read.faults)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from demo.stack import ROOT, Stack, stack
+from demo.stack import ROOT, Stack, is_taken, stack
 from demo.walk import LEFT, RIGHT, walk
 
 
@@ -23,6 +23,12 @@ def main(context: click.Context, port: int, sites_port: int, issues: int) -> Non
     """Start the sandbox and Tandem and leave them running until Ctrl-C."""
     if context.invoked_subcommand:
         return
+    for taken in (port, sites_port - 1, sites_port, sites_port + 1):
+        if is_taken(taken):
+            raise click.ClickException(
+                f"Port {taken} is taken. Free it, or choose others: "
+                'make demo ARGS="--port 8090 --sites-port 8801"'
+            )
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # The sandbox keeps its sites in memory, so Tandem's side starts empty with them.

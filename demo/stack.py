@@ -111,6 +111,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_taken(port: int) -> bool:
+    """Whether somebody listens on this port of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def tandem_environment(
     instance: Path, base_url: str, port: int, sandbox: Running, **more: str
 ) -> dict[str, str]:
