@@ -15,7 +15,7 @@ from app.jira.site import JiraSite, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import DEFAULT_FIELDS
 from app.screens.forms import form_id, form_scope, form_text
-from app.screens.words import FIELDS, OUTCOMES, STATES, ago
+from app.screens.words import FIELDS, OUTCOMES, STATES, ago, say
 from app.tenants import pairing
 from app.tenants.caller import Caller
 from app.tenants.installations import Installations
@@ -109,6 +109,7 @@ class Desk:
             "entries": entries,
             "site_name": names[tenant],
             "ago": ago,
+            "say": say,
             "outcomes": OUTCOMES,
             "states": STATES,
         }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from app.activity.log import Detail, Entry
+
 OUTCOMES = {
     "created": "Created",
     "updated": "Updated",
@@ -39,3 +41,12 @@ def ago(when: datetime | None, now: datetime | None = None) -> str:
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return f"{seconds} seconds ago"
+
+
+def say(entry: Entry, detail: Detail) -> str:
+    """A detail as a sentence: what a person finds in Jira, by field name and issue key."""
+    key = entry.left_key if detail.side == "left" else entry.right_key
+    if detail.new is None or not detail.field or not key:
+        return detail.sentence
+    name, _ = FIELDS.get(detail.field, (detail.field, ""))
+    return f"{name} of {key} is now “{detail.new}”."

@@ -1,0 +1,71 @@
+"""Tandem's page in Chromium, inside the sandbox's host page, by Atlassian's real bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+
+from demo.stack import APP_KEY, Stack
+from sandbox.process import SiteHandle
+from tests.stack_fixture import running  # noqa: F401  a fixture
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Chromium's and htmx's own lines for a refusal that the page has a sentence for; and what the
+# bridge's host side says of the parts of Jira that the sandbox does not have.
+EXPECTED_LINES = (
+    "Failed to load resource",
+    "Response Status Error Code 4",
+    "[ACJS] Feature flag service",
+)
+
+# Where a host page embeds the page that the descriptor names "tandem".
+HOME = f"/plugins/servlet/ac/{APP_KEY}/tandem"
+
+OpenPage = Callable[[SiteHandle], tuple[Page, FrameLocator]]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    """One Chromium for a test module."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, running: Stack) -> Iterator[OpenPage]:  # noqa: F811
+    """Opens Tandem's page in a site as its admin; the test fails if a page complains."""
+    complaints: list[str] = []
+    opened: list[Page] = []
+
+    def open_in(site: SiteHandle) -> tuple[Page, FrameLocator]:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda line: (
+                complaints.append(f"{line.text} ({line.location})")
+                if line.type == "error" and not line.text.startswith(EXPECTED_LINES)
+                else None
+            ),
+        )
+        page.goto(f"{site.url}{HOME}")
+        opened.append(page)
+        return page, page.frame_locator("[data-app-frame] iframe")
+
+    yield open_in
+    for page in opened:
+        page.context.close()
+    assert complaints == []

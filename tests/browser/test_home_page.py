@@ -1,0 +1,208 @@
+"""Tandem's page with a profile: it updates by itself, keeps its manners, and keeps others out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from demo.stack import APP_KEY, Stack, StackError, scope_ids
+from demo.walk import LEFT, RIGHT
+from tests.browser.conftest import HOME, OpenPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.real]
+
+NAME = "Web and platform"
+
+
+@pytest.fixture(scope="module")
+def paired(running: Stack) -> Stack:
+    """The stack with one profile."""
+    running.create_profile(running.connect(), left=LEFT, right=RIGHT, name=NAME)
+    return running
+
+
+def wait_for_polls(page: Page, times: int = 2) -> None:
+    """Wait until the page has asked anew this often."""
+    for _ in range(times):
+        with page.expect_response(re.compile("/pages/parts/overview")):
+            pass
+
+
+def test_polling_takes_neither_the_focus_nor_what_was_typed(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    page, frame = open_page(paired.sandbox.acme)
+    frame.get_by_role("button", name="New profile").click()
+    name = frame.get_by_label("Name of the profile")
+    name.fill("Half a na")
+    wait_for_polls(page)
+    expect(name).to_be_focused()
+    name.press_sequentially("me")
+    expect(name).to_have_value("Half a name")
+
+
+def test_either_partner_pauses_and_the_focus_stays_on_the_button(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    _, ours = open_page(paired.sandbox.acme)
+    _, theirs = open_page(paired.sandbox.globex)
+    theirs.get_by_role("button", name="Pause").click()
+    expect(theirs.get_by_role("button", name="Resume")).to_be_focused()
+    expect(ours.get_by_text("Paused", exact=True)).to_be_visible()
+    assert paired.overview()[0]["state"] == "paused"
+    ours.get_by_role("button", name="Resume").press("Enter")
+    expect(ours.get_by_role("button", name="Pause")).to_be_focused()
+    expect(theirs.get_by_text("On", exact=True)).to_be_visible()
+    assert paired.overview()[0]["state"] == "on"
+
+
+def test_the_same_pair_of_projects_is_refused_from_either_side_by_a_sentence(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    _, frame = open_page(globex)
+    connection = paired.connect()
+    left_project, left_type = scope_ids(globex, *RIGHT)
+    right_project, right_type = scope_ids(acme, *LEFT)
+    with pytest.raises(StackError, match="409"):
+        paired.create_profile(connection, left=LEFT, right=RIGHT, name="Again")
+
+    frame.get_by_role("button", name="New profile").click()
+    for field, value in (
+        ("left_project", left_project),
+        ("left_type", left_type),
+        ("connection", connection),
+        ("right_project", right_project),
+        ("right_type", right_type),
+    ):
+        frame.locator(f"#{field} option[value='{value}']").wait_for(state="attached")
+        frame.locator(f"#{field}").select_option(value)
+    frame.get_by_role("button", name="Switch on").click()
+    said = frame.locator("#new-profile [role=alert]")
+    expect(said).to_contain_text("pairs these projects and types already")
+    expect(frame.locator("#left_project")).to_be_focused()
+    assert len(paired.overview()) == 1
+
+
+def test_a_form_takes_the_focus_and_suggests_a_name_until_one_is_given(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    _, frame = open_page(paired.sandbox.acme)
+    frame.get_by_role("button", name="New profile").click()
+    expect(frame.locator("#left_project")).to_be_focused()
+    name = frame.get_by_label("Name of the profile")
+    frame.locator("#left_project").select_option(index=1)
+    frame.locator("#connection").select_option(index=1)
+    frame.locator("#right_project option").nth(1).wait_for(state="attached")
+    frame.locator("#right_project").select_option(index=1)
+    expect(name).to_have_value(re.compile(".+ ↔ .+"))
+    name.fill("My own")
+    frame.locator("#left_project").select_option(index=2)
+    expect(frame.locator("#left_type option").nth(1)).to_be_attached()
+    expect(name).to_have_value("My own")
+    frame.get_by_role("button", name="Cancel").click()
+    expect(frame.get_by_role("button", name="New profile")).to_be_focused()
+
+
+def test_what_hangs_on_a_choice_empties_with_it(paired: Stack, open_page: OpenPage) -> None:
+    _, frame = open_page(paired.sandbox.acme)
+    frame.get_by_role("button", name="New profile").click()
+    frame.locator("#connection").select_option(index=1)
+    frame.locator("#right_project option").nth(1).wait_for(state="attached")
+    frame.locator("#right_project").select_option(index=1)
+    frame.locator("#right_type option").nth(1).wait_for(state="attached")
+    frame.locator("#connection").select_option(index=0)
+    expect(frame.locator("#right_project option")).to_have_text(["Choose a site first"])
+    expect(frame.locator("#right_type option")).to_have_text(["Choose a project first"])
+    expect(frame.locator("#new-profile [role=alert]")).to_be_hidden()
+
+
+def test_a_code_copied_in_part_is_refused_at_its_field_by_the_rule(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    _, frame = open_page(paired.sandbox.acme)
+    field = frame.get_by_role("textbox", name="Pairing code")
+    field.fill("ABCDE-FGH")
+    field.press("Enter")
+    expect(frame.locator("#pairing-problem")).to_contain_text("20 letters and digits")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    field.press_sequentially("J")
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_a_code_is_good_once_and_not_on_the_site_that_made_it(paired: Stack) -> None:
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    code = paired.page(globex, "POST", "/pages/pairing-codes")["code"]
+    with pytest.raises(StackError, match="invalid-pairing-code"):
+        paired.page(globex, "POST", "/pages/connections", code=code)
+    first = paired.page(acme, "POST", "/pages/connections", code=code)
+    with pytest.raises(StackError, match="invalid-pairing-code"):
+        paired.page(acme, "POST", "/pages/connections", code=code)
+    back = paired.page(acme, "POST", "/pages/pairing-codes")["code"]
+    assert paired.page(globex, "POST", "/pages/connections", code=back) == first
+
+
+def test_a_newer_code_replaces_the_unused_one(paired: Stack) -> None:
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    older = paired.page(globex, "POST", "/pages/pairing-codes")["code"]
+    paired.page(globex, "POST", "/pages/pairing-codes")
+    with pytest.raises(StackError, match="invalid-pairing-code"):
+        paired.page(acme, "POST", "/pages/connections", code=older)
+
+
+def test_a_person_who_is_no_admin_gets_a_page_that_says_whom_to_ask(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    acme = paired.sandbox.acme
+    page, frame = open_page(acme)
+    expect(frame.get_by_role("rowheader")).to_be_visible()
+    person = next(user for user in acme.users if not user["admin"])
+    url = acme.page_url(APP_KEY, "tandem", accountId=person["accountId"])
+    answer = requests.get(url, timeout=30)
+    assert answer.status_code == 403
+    page.goto(url)
+    expect(page.get_by_role("alert")).to_contain_text("Ask one of them.")
+    assert NAME not in page.content()
+
+
+def test_only_the_installed_site_may_frame_the_page_and_nothing_inline_runs(
+    paired: Stack,
+) -> None:
+    acme = paired.sandbox.acme
+    url = acme.page_url(APP_KEY, "tandem", accountId=acme.admin["accountId"])
+    answer = requests.get(url, timeout=30)
+    policy = dict(
+        part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == acme.url
+    assert policy["script-src"] == f"'self' {acme.url}"
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert "Set-Cookie" not in answer.headers
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
+
+
+@pytest.mark.parametrize("path", ["/pages/home", "/pages/profiles", "/pages/parts/overview"])
+def test_without_a_token_there_is_nothing_to_see(paired: Stack, path: str) -> None:
+    answer = requests.get(paired.url + path, timeout=30)
+    assert answer.status_code == 401
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_the_host_page_grows_with_the_page(paired: Stack, open_page: OpenPage) -> None:
+    page, frame = open_page(paired.sandbox.acme)
+    expect(frame.get_by_role("rowheader")).to_be_visible()
+    assert HOME in page.url
+    height = "() => document.querySelector('[data-app-frame] iframe').offsetHeight"
+    needed = frame.locator("#page").evaluate("page => page.offsetHeight")
+    page.wait_for_function(f"wanted => ({height})() === wanted", arg=needed)
+    frame.get_by_role("button", name="New profile").click()
+    expect(frame.locator("#new-profile")).to_be_visible()
+    page.wait_for_function(f"small => ({height})() > small + 100", arg=needed)
