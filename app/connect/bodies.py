@@ -6,8 +6,14 @@ from typing import Any
 
 from flask import Request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from werkzeug.exceptions import BadRequest
 
 from app.errors import Problem
+
+# Neither control characters nor halves of characters: the database takes neither.
+PLAIN = validate.Regexp(
+    r"[^\x00-\x1f\ud800-\udfff]{1,1024}\Z", error="Must be 1 to 1024 characters of plain text."
+)
 
 
 def json_object(request: Request) -> dict[str, Any]:
@@ -20,6 +26,8 @@ def json_object(request: Request) -> dict[str, Any]:
         body = request.get_json()
     except RecursionError:
         raise Problem("The body is nested too deeply.", code="malformed-body") from None
+    except BadRequest:
+        raise Problem("The body is not JSON in UTF-8.", code="malformed-body") from None
     if not isinstance(body, dict):
         raise Problem("The body must be a JSON object.", code="malformed-body")
     return body
@@ -35,11 +43,11 @@ class LifecycleSchema(Schema):
         unknown = EXCLUDE
 
     key = fields.String(required=True, validate=validate.Length(1, 255))
-    clientKey = fields.String(required=True, validate=validate.Regexp(r"^[^\x00-\x1f]{1,255}$"))
-    sharedSecret = fields.String(validate=validate.Length(16, 1024))
-    baseUrl = fields.Url(schemes={"http", "https"}, require_tld=False)
-    displayUrl = fields.String(load_default=None, allow_none=True)
-    cloudId = fields.String(load_default=None, allow_none=True)
+    clientKey = fields.String(required=True, validate=[PLAIN, validate.Length(1, 255)])
+    sharedSecret = fields.String(validate=[PLAIN, validate.Length(16, 1024)])
+    baseUrl = fields.Url(schemes={"http", "https"}, require_tld=False, validate=PLAIN)
+    displayUrl = fields.String(load_default=None, allow_none=True, validate=PLAIN)
+    cloudId = fields.String(load_default=None, allow_none=True, validate=PLAIN)
     productType = fields.String(validate=validate.Equal("jira"))
     eventType = fields.String()
 

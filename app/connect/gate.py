@@ -51,6 +51,7 @@ class Gate:
             endpoint = request.endpoint
             if endpoint is None or endpoint == "static":
                 return  # a 404 or 405, or a public file
+            g.pop("caller", None)
             proof = getattr(app.view_functions[endpoint], "accepts", None)
             if not isinstance(proof, Proof):  # registered after the start
                 raise UndeclaredEndpointError(f"The endpoint '{endpoint}' declares no proof.")
@@ -61,7 +62,7 @@ class Gate:
     def _lifecycle(self, request: Request) -> None:
         """`installed` and `uninstalled`: Atlassian's RS256 signature, for our base URL.
 
-        The view compares `iss` with the body's clientKey (`g.lifecycle_issuer`).
+        The view compares `iss` with the body's clientKey (`g.issuer`).
         """
         token = _token(request)
         header, _ = tokens.unverified(token)
@@ -70,23 +71,29 @@ class Gate:
         pem = self._keys.get(header.get("kid"))
         claims = tokens.verify(token, pem, "RS256", audience=self._base_url)
         tokens.check_qsh(claims, self._hash(request))
-        g.lifecycle_issuer = claims["iss"]
+        g.issuer = claims["iss"]
 
     def _site(self, request: Request) -> Caller:
         """Jira itself, of a known site; an answer from memory may be a minute old.
 
-        A view that acts on it compares `g.secret_version` with the row as it reads it.
+        A view that acts on it compares `g.secret_version` with the row as it reads it, and asks
+        `verified_again` where that has moved.
         """
         token = _token(request)
-        known = self._known(token, fresh=False)
         try:
-            claims = self._claims(token, known)
+            known, claims = self._signed(token, fresh=False)
         except NotAuthorised:
-            known = self._known(token, fresh=True)  # the secret may just have been replaced
-            claims = self._claims(token, known)
+            # Another process may just have taken a new secret, or brought the site back.
+            known, claims = self._signed(token, fresh=True)
         tokens.check_qsh(claims, self._hash(request))
+        g.issuer = known.client_key
         g.secret_version = known.secret_version
+        g.verify_again = lambda: self._signed(token, fresh=True)[0].secret_version
         return Caller(known.tenant, None, Proof.SITE)
+
+    def _signed(self, token: str, *, fresh: bool) -> tuple[KnownInstallation, dict[str, Any]]:
+        known = self._known(token, fresh=fresh)
+        return known, self._claims(token, known)
 
     def _page(self, request: Request) -> Caller:
         known, claims = self._person(request)
@@ -110,8 +117,8 @@ class Gate:
         if header.get("alg") != "HS256":
             raise NotAuthorised("token: must be HS256 here")
         issuer = claims.get("iss")
-        if not isinstance(issuer, str) or not issuer or "\x00" in issuer:
-            raise NotAuthorised("token: no iss")
+        if not isinstance(issuer, str) or not issuer or not issuer.isprintable():
+            raise NotAuthorised("token: no iss, or an odd one")
         known = self._installations.find(issuer, fresh=fresh)
         if known is None or known.secret is None:
             raise NotAuthorised("token: iss is no installed site")
@@ -128,10 +135,20 @@ class Gate:
         # The path as it came: a decoded one would hash differently.
         raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
         path = urlsplit(raw).path if raw else request.path
-        if self._base_path and path.startswith(self._base_path):
+        if f"{path}/".startswith(f"{self._base_path}/"):
             path = path[len(self._base_path) :]
-        query = parse_query(request.query_string.decode("ascii", errors="replace"))
+        query = parse_query(request.query_string.decode(errors="replace"))
         return query_string_hash(request.method, path, query)
+
+
+def verified_again() -> int:
+    """Verify the running request of a site anew, past the memory; gives the secret's version.
+
+    For a view that finds the version moved: the token may be signed by the new secret as well as
+    by the dead one. Only on endpoints that accept Proof.SITE. Raises NotAuthorised.
+    """
+    again: Callable[[], int] = g.verify_again
+    return again()
 
 
 def _token(request: Request) -> str:
@@ -149,6 +166,6 @@ def _token(request: Request) -> str:
 
 def _account(claims: dict[str, Any]) -> str:
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not subject:
+    if not isinstance(subject, str) or not subject or not subject.isprintable():
         raise NotAuthorised("token: no person (sub) in it")
     return subject

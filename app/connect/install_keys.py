@@ -53,9 +53,13 @@ class InstallKeys:
             ) as answer:
                 if answer.status_code != 200:
                     return None
-                content = answer.raw.read(KEY_LIMIT + 1, decode_content=True)
+                content = b""
+                for piece in answer.iter_content(4096):
+                    content += piece
+                    if len(content) > KEY_LIMIT:
+                        return None
         except (requests.RequestException, OSError):
             return None
-        if len(content) > KEY_LIMIT or b"BEGIN PUBLIC KEY" not in content:
+        if b"BEGIN PUBLIC KEY" not in content:
             return None
         return str(content.decode("ascii", errors="replace"))

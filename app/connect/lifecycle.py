@@ -9,6 +9,7 @@ import structlog
 from flask import Blueprint, Response, g, request
 
 from app.connect.bodies import LifecycleSchema, json_object, load
+from app.connect.gate import verified_again
 from app.errors import NotAuthorised, Problem
 from app.settings import Settings, is_loopback_host
 from app.tenants.caller import Proof, accepts, current_caller
@@ -56,15 +57,18 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
     @blueprint.post("/enabled")
     @accepts(Proof.SITE)
     def enabled() -> Response:
-        json_object(request)
-        installations.set_state(current_caller().tenant, InstallationState.ENABLED)
-        return Response(status=DONE)
+        return _note(InstallationState.ENABLED)
 
     @blueprint.post("/disabled")
     @accepts(Proof.SITE)
     def disabled() -> Response:
-        json_object(request)
-        installations.set_state(current_caller().tenant, InstallationState.DISABLED)
+        return _note(InstallationState.DISABLED)
+
+    def _note(state: InstallationState) -> Response:
+        _body(settings)
+        # Rare and weighty: never on the word of a secret that is only remembered.
+        if not installations.set_state(current_caller().tenant, state, verified_again()):
+            raise NotAuthorised("site: the secret was replaced a moment ago")
         return Response(status=DONE)
 
     return blueprint
@@ -72,7 +76,7 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
 
 def _body(settings: Settings) -> dict[str, Any]:
     body = load(LifecycleSchema(), json_object(request))
-    if body["clientKey"] != g.lifecycle_issuer:
+    if body["clientKey"] != g.issuer:
         raise NotAuthorised("body: clientKey is not the token's iss")
     if body["key"] != settings.app_key:
         raise Problem(
@@ -84,9 +88,10 @@ def _body(settings: Settings) -> dict[str, Any]:
 def _site_url(url: str, settings: Settings) -> str:
     parts = urlsplit(url)
     plain = settings.insecure_http and is_loopback_host(parts.hostname or "")
-    if parts.username is not None or not (parts.scheme == "https" or plain):
+    more = parts.username is not None or parts.query or parts.fragment
+    if more or not (parts.scheme == "https" or plain):
         raise Problem(
-            "baseUrl: must be an https address without a user.",
+            "baseUrl: must be an https address without a user, query or #.",
             code="invalid-field",
             field="baseUrl",
         )

@@ -121,19 +121,26 @@ class Installations:
         self.forget(site.client_key)
         return known.tenant
 
-    def set_state(self, tenant: TenantId, state: InstallationState) -> None:
-        """Note `enabled` or `disabled`; an uninstalled site stays so."""
+    def set_state(self, tenant: TenantId, state: InstallationState, secret_version: int) -> bool:
+        """Note `enabled` or `disabled`, said by a token of the secret of that version.
+
+        False where the site has another secret by now, or was uninstalled; then nothing changes.
+        """
         with tenant_transaction(tenant) as session:
-            client_key = self._client_key(session, tenant)
-            session.execute(
+            client_key = session.execute(
                 update(Installation)
                 .where(
                     Installation.id == tenant,
                     Installation.state != InstallationState.UNINSTALLED.value,
+                    Installation.secret_version == secret_version,
                 )
                 .values(state=state.value, updated_at=func.now())
-            )
+                .returning(Installation.client_key)
+            ).scalar()
+        if client_key is None:
+            return False
         self.forget(client_key)
+        return True
 
     def uninstall(self, tenant: TenantId) -> None:
         """Destroy the shared secret at once; the rest waits for off-boarding or a re-install."""

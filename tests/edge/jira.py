@@ -24,6 +24,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.connect.qsh import CONTEXT, parse_query, query_string_hash
+from app.tenants.installations import Installations
 
 BASE_URL = "https://tandem.example.test"
 KEY_ID = "0a1b-test-key"
@@ -77,6 +78,12 @@ class Jira:
     keys: KeyServer
     client_key: str = field(default_factory=lambda: str(uuid.uuid4()))
     secret: str = "the-first-shared-secret-of-the-site"
+
+    @property
+    def installations(self) -> Installations:
+        """What the app under test knows of its sites."""
+        known: Installations = self.client.application.extensions["tandem"].installations
+        return known
 
     def claims(self, method: str, path: str, **changed: Any) -> dict[str, Any]:
         """The claims of a good token for a request; `changed` replaces, None removes."""

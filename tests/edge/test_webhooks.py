@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jwt
 import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy import text
 
 from app import Tandem
-from app.database import db
+from app.connect.webhooks import _ROUTES
+from app.database import db, tenant_transaction
 from app.mapping import profiles
 from app.mapping.profile import DEFAULT_FIELDS, Scope, Side
 from app.mapping.values import handler
@@ -56,6 +59,13 @@ def body(*, changed: str | None = "summary", **fields: Any) -> dict[str, Any]:
         del made["changelog"]
     else:
         made["changelog"]["items"] = [{"field": changed, "fieldId": changed}]
+    return made
+
+
+def without(name: str, **fields: Any) -> dict[str, Any]:
+    """An `issue_updated` of a field that the body itself leaves out."""
+    made = body(changed=name, **fields)
+    del made["issue"]["fields"][name]
     return made
 
 
@@ -194,6 +204,9 @@ def test_the_echo_of_our_own_write_leaves_no_row(
         body(changed="description", updated="2026-04-25T18:40:13.606+0530"),
         body(changed="description", updated=None),
         body(changed="project", project={"id": "999"}),
+        without("summary", updated="2026-04-25T18:40:13.606+0530"),
+        {**body(updated="2026-04-25T18:40:13.606+0530"), "changelog": {"items": []}},
+        {**body(updated="2026-04-25T18:40:13.606+0530"), "changelog": {"items": "?"}},
         {**body(), "webhookEvent": "jira:issue_deleted"},
     ],
 )
@@ -262,6 +275,7 @@ def test_two_tokens_in_one_request_are_refused(installed: Jira, database_url: st
         ({**BODY, "issue": {"id": "x", "fields": BODY["issue"]["fields"]}}, "issue.id"),
         (body(project=None), "project"),
         (body(updated="yesterday"), "issue.fields.updated"),
+        (body(updated="9999-12-31T23:59:59-1200"), "issue.fields.updated"),
     ],
 )
 def test_a_malformed_body_is_refused_with_the_field_at_fault(
@@ -276,11 +290,84 @@ def test_a_replaced_secret_is_dead_in_every_process_at_once(
     installed: Jira, database_url: str, profile: uuid.UUID
 ) -> None:
     assert installed.webhook(body()).status_code == 204  # this process keeps the secret now
-    with psycopg.connect(database_url) as owner:  # as another process's re-install leaves it
-        owner.execute("UPDATE installation SET secret_version = secret_version + 1")
+    remembered = dict(installed.installations._cache)
+    old, installed.secret = installed.secret, "the-second-shared-secret-of-the-site"
+    assert installed.install().status_code == 204
+    installed.installations._cache.update(remembered)  # as a process that heard of nothing
+    with psycopg.connect(database_url) as owner:
         owner.execute("DELETE FROM change")
-    assert installed.webhook(body(summary="With the old secret")).status_code == 401
+    claims = installed.claims("POST", "/webhooks/jira")
+    dead = jwt.encode(claims, old, algorithm="HS256")
+    late = body(summary="With the old secret")
+    assert installed.post("/webhooks/jira", dead, late).status_code == 401
     assert changes(database_url) == []
+    installed.installations._cache.update(remembered)
+    assert installed.webhook(body(summary="With the new secret")).status_code == 204
+    assert len(changes(database_url)) == 1
+
+
+@pytest.mark.usefixtures("profile")
+def test_a_site_that_only_moved_to_another_address_loses_no_delivery(
+    installed: Jira, database_url: str
+) -> None:
+    assert installed.webhook(body()).status_code == 204
+    remembered = dict(installed.installations._cache)
+    assert installed.install(baseUrl="https://renamed.example.test").status_code == 204
+    installed.installations._cache.update(remembered)  # as a process that heard of nothing
+    assert installed.webhook(body(summary="After the move")).status_code == 204
+    assert [row[2] for row in changes(database_url)] == [2]
+
+
+@pytest.mark.usefixtures("profile")
+def test_a_disabled_site_marks_nothing_until_it_is_enabled_again(
+    installed: Jira, database_url: str
+) -> None:
+    path = "/lifecycle/disabled"
+    token = installed.token("POST", path)
+    assert installed.post(path, token, installed.body("disabled")).status_code == 204
+    assert installed.webhook(body()).status_code == 403
+    assert changes(database_url) == []
+    assert installed.enable().status_code == 204
+    assert installed.webhook(body()).status_code == 204
+    assert len(changes(database_url)) == 1
+
+
+def test_a_delivery_reads_one_link_of_a_profile_that_has_many(
+    app: Flask, installed: Jira, database_url: str, profile: uuid.UUID
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO issue_link (id, profile_id, left_tenant_id, right_tenant_id, lane,"
+            " left_issue_id, right_issue_id)"
+            " SELECT gen_random_uuid(), id, left_tenant_id, right_tenant_id, 1, n, n"
+            " FROM profile, generate_series(1, 20000) n"
+        )
+        owner.execute("ANALYZE")
+    known = installed.installations.find(installed.client_key)
+    assert known is not None
+    with tenant_transaction(known.tenant) as session:
+        [[plan]] = session.execute(
+            text(f"EXPLAIN (ANALYZE, FORMAT JSON) {_ROUTES.text}"),
+            {"project": 10000, "type": 10003, "issue": 77},
+        ).all()
+    scans = [node for node in nodes(plan[0]["Plan"]) if node.get("Relation Name") == "issue_link"]
+    assert scans
+    assert {node["Node Type"] for node in scans} <= {"Index Scan", "Bitmap Heap Scan"}
+    assert sum(node["Actual Rows"] for node in scans) == 1
+    assert not any(node.get("Rows Removed by Filter") for node in scans)
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every step of a query plan."""
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+@pytest.mark.parametrize("broken", [b"not json", b"\xff\xfe", b"", b'{"a": '])
+def test_a_body_that_is_no_json_is_called_so(installed: Jira, broken: bytes) -> None:
+    answer = installed.webhook(broken)
+    assert (answer.status_code, answer.json["detail"]) == (400, "The body is not JSON in UTF-8.")
 
 
 def test_a_paused_profile_keeps_the_mark_for_later(
