@@ -9,7 +9,8 @@ const panel = document.getElementById("panel");
 const news = document.getElementById("news");
 const bridge = window.AP;
 
-let acting = 0; // requests of a person that are under way: the overview keeps still meanwhile
+// What a person has under way, from the click to the answer: the overview keeps still meanwhile.
+const underWay = new Set();
 let shown = ""; // the overview as last swapped in
 let pollFailed = false;
 
@@ -29,6 +30,11 @@ function tell(element, sentence) {
   place.hidden = !sentence;
 }
 
+/** Who asked. `detail.elt` may be the target, or an ancestor of one that was swapped away. */
+function asker(event) {
+  return event.detail.requestConfig.elt;
+}
+
 function isPoll(element) {
   return element === overview;
 }
@@ -37,7 +43,7 @@ function isPoll(element) {
 function mustKeepStill() {
   const selection = getSelection();
   const reading = !selection.isCollapsed && overview.contains(selection.anchorNode);
-  return document.hidden || acting > 0 || reading;
+  return document.hidden || underWay.size > 0 || reading;
 }
 
 /** A select that was set back to its prompt asks for nothing; what hangs on it empties too. */
@@ -57,14 +63,15 @@ document.addEventListener("htmx:confirm", async (event) => {
     emptyDependents(elt);
     if (!elt.value) return;
   }
-  acting += isPoll(elt) ? 0 : 1;
+  const waiting = Symbol("waits for a token");
+  if (!isPoll(elt)) underWay.add(waiting);
   try {
     elt.tandemToken = await contextToken();
     issueRequest(true);
   } catch {
     tell(elt, "Jira did not answer this page. Reload it, and try again.");
   } finally {
-    acting -= isPoll(elt) ? 0 : 1;
+    underWay.delete(waiting);
   }
 });
 
@@ -74,24 +81,25 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 document.addEventListener("htmx:beforeSend", (event) => {
-  acting += isPoll(event.detail.elt) ? 0 : 1;
+  if (!isPoll(asker(event))) underWay.add(event.detail.xhr);
 });
 
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { elt, target, xhr } = event.detail;
+  const { target, xhr } = event.detail;
   if (target !== overview || xhr.status !== 200) return;
-  if (isPoll(elt) && (acting > 0 || xhr.responseText === shown)) event.detail.shouldSwap = false;
+  if (isPoll(asker(event)) && (underWay.size > 0 || xhr.responseText === shown)) event.detail.shouldSwap = false;
   else shown = xhr.responseText;
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  const { elt, successful, xhr } = event.detail;
+  const { successful, xhr } = event.detail;
+  const elt = asker(event);
   if (isPoll(elt)) {
     if (successful ? pollFailed : xhr.status) tell(elt, successful ? "" : sentenceOf(xhr).sentence);
     pollFailed = !successful;
     return;
   }
-  acting -= 1;
+  if (!underWay.delete(xhr)) return; // told again for a form that took itself away
   if (!successful) {
     const { sentence, field } = sentenceOf(xhr);
     tell(elt, sentence);

@@ -6,7 +6,7 @@ import re
 
 import pytest
 import requests
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from demo.stack import APP_KEY, Stack, StackError, scope_ids
 from demo.walk import LEFT, RIGHT
@@ -31,6 +31,16 @@ def wait_for_polls(page: Page, times: int = 2) -> None:
             pass
 
 
+def row_of(frame: FrameLocator) -> Locator:
+    """The first profile's row."""
+    return frame.get_by_role("row", name=re.compile(NAME))
+
+
+def state(stack: Stack) -> str:
+    """The first profile's state."""
+    return next(str(one["state"]) for one in stack.overview() if one["name"] == NAME)
+
+
 def test_polling_takes_neither_the_focus_nor_what_was_typed(
     paired: Stack, open_page: OpenPage
 ) -> None:
@@ -49,14 +59,50 @@ def test_either_partner_pauses_and_the_focus_stays_on_the_button(
 ) -> None:
     _, ours = open_page(paired.sandbox.acme)
     _, theirs = open_page(paired.sandbox.globex)
-    theirs.get_by_role("button", name="Pause").click()
-    expect(theirs.get_by_role("button", name="Resume")).to_be_focused()
-    expect(ours.get_by_text("Paused", exact=True)).to_be_visible()
-    assert paired.overview()[0]["state"] == "paused"
-    ours.get_by_role("button", name="Resume").press("Enter")
-    expect(ours.get_by_role("button", name="Pause")).to_be_focused()
-    expect(theirs.get_by_text("On", exact=True)).to_be_visible()
-    assert paired.overview()[0]["state"] == "on"
+    theirs.get_by_role("button", name=f"Pause {NAME}").click()
+    expect(theirs.get_by_role("button", name=f"Resume {NAME}")).to_be_focused()
+    expect(row_of(ours)).to_contain_text("Paused")
+    assert state(paired) == "paused"
+    ours.get_by_role("button", name=f"Resume {NAME}").press("Enter")
+    expect(ours.get_by_role("button", name=f"Pause {NAME}")).to_be_focused()
+    expect(row_of(theirs)).to_contain_text("On")
+    assert state(paired) == "on"
+
+
+def test_what_a_click_brings_is_shown_without_waiting_for_a_poll(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    page, frame = open_page(paired.sandbox.acme)
+    expect(frame.get_by_role("button", name=f"Pause {NAME}")).to_be_visible()
+    page.route("**/pages/parts/overview", lambda route: None)  # never answered
+    for name, then in (("Pause", "Resume"), ("Resume", "Pause")):
+        frame.get_by_role("button", name=f"{name} {NAME}").click()
+        expect(frame.get_by_role("button", name=f"{then} {NAME}")).to_be_visible()
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_page_goes_on_updating_after_a_form_was_accepted(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    _, frame = open_page(paired.sandbox.globex)
+    connection = paired.connect()
+    frame.get_by_role("button", name="New profile").click()
+    for field in ("left_project", "connection", "right_project"):
+        frame.locator(f"#{field} option").nth(1).wait_for(state="attached")
+        frame.locator(f"#{field}").select_option(
+            **({"value": connection} if field == "connection" else {"index": 1})
+        )
+    for field in ("left_type", "right_type"):
+        frame.locator(f"#{field} option").nth(1).wait_for(state="attached")
+        frame.locator(f"#{field}").select_option(index=1)
+    frame.get_by_label("Name of the profile").fill("Second")
+    frame.get_by_role("button", name="Switch on").click()
+    row = frame.get_by_role("row", name=re.compile("Second"))
+    expect(row.get_by_text("On", exact=True)).to_be_visible()
+    expect(frame.get_by_role("button", name="New profile")).to_be_focused()
+    [second] = [one for one in paired.overview() if one["name"] == "Second"]
+    paired.page(paired.sandbox.acme, "POST", f"/pages/profiles/{second['id']}/pause")
+    expect(row.get_by_text("Paused", exact=True)).to_be_visible()
 
 
 def test_the_same_pair_of_projects_is_refused_from_either_side_by_a_sentence(
@@ -80,11 +126,12 @@ def test_the_same_pair_of_projects_is_refused_from_either_side_by_a_sentence(
     ):
         frame.locator(f"#{field} option[value='{value}']").wait_for(state="attached")
         frame.locator(f"#{field}").select_option(value)
+    frame.get_by_label("Name of the profile").fill("Again")
     frame.get_by_role("button", name="Switch on").click()
     said = frame.locator("#new-profile [role=alert]")
     expect(said).to_contain_text("pairs these projects and types already")
     expect(frame.locator("#left_project")).to_be_focused()
-    assert len(paired.overview()) == 1
+    assert [one["name"] for one in paired.overview()].count("Again") == 0
 
 
 def test_a_form_takes_the_focus_and_suggests_a_name_until_one_is_given(
@@ -159,7 +206,7 @@ def test_a_person_who_is_no_admin_gets_a_page_that_says_whom_to_ask(
 ) -> None:
     acme = paired.sandbox.acme
     page, frame = open_page(acme)
-    expect(frame.get_by_role("rowheader")).to_be_visible()
+    expect(row_of(frame)).to_be_visible()
     person = next(user for user in acme.users if not user["admin"])
     url = acme.page_url(APP_KEY, "tandem", accountId=person["accountId"])
     answer = requests.get(url, timeout=30)
@@ -198,7 +245,7 @@ def test_without_a_token_there_is_nothing_to_see(paired: Stack, path: str) -> No
 
 def test_the_host_page_grows_with_the_page(paired: Stack, open_page: OpenPage) -> None:
     page, frame = open_page(paired.sandbox.acme)
-    expect(frame.get_by_role("rowheader")).to_be_visible()
+    expect(row_of(frame)).to_be_visible()
     assert HOME in page.url
     height = "() => document.querySelector('[data-app-frame] iframe').offsetHeight"
     needed = frame.locator("#page").evaluate("page => page.offsetHeight")
