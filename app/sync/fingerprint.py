@@ -31,8 +31,8 @@ class Fingerprinter:
     def of(self, mapping_key: str, side: Side, value: Value) -> str:
         """HMAC-SHA-256 of the value, its mapping and its side: 32 hexadecimal digits.
 
-        The encoding is JSON, so no two different inputs share one; 16 of the 32 bytes are kept,
-        which RFC 2104 (section 5) allows, and half a page of them fits in a row.
+        The encoding is JSON, so that no two different inputs share one. 16 of the 32 bytes are
+        kept: the least that RFC 2104 (section 5) advises, and half the storage.
         """
         # Reference: https://www.rfc-editor.org/rfc/rfc2104#section-5
         message = json.dumps(

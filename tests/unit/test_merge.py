@@ -96,6 +96,13 @@ def test_without_a_base_the_filled_field_wins_over_the_empty_one_though_that_is_
     assert not plan.conflicts
 
 
+def test_half_a_base_is_no_base() -> None:
+    base = Base(left=agreed("old").left)
+    plan = plan_of(snap(None, minutes=5), snap("kept"), base)
+    assert written(plan, Side.LEFT) == [("kept", None, Reason.FIRST)]
+    assert plan.base == agreed("kept")
+
+
 def test_without_a_base_two_values_are_a_conflict() -> None:
     plan = plan_of(snap("l"), snap("r", minutes=5), Base())
     assert written(plan, Side.LEFT) == [("r", "l", Reason.WON)]
@@ -246,6 +253,19 @@ def test_a_value_table_of_many_to_one_neither_writes_in_vain_nor_turns_values_ba
     same = merge(snap("High"), snap("P1"), first.base, text(), FINGERPRINTS, carry=table)
     assert same.is_empty
     assert same.base == agreed("High", "P1")
+
+
+def test_a_one_way_mapping_needs_no_way_back() -> None:
+    def only_to_right(mapping: FieldMapping, to: Side, value: Value) -> Value | Refused:
+        assert to is Side.RIGHT
+        return f"[left] {value}"
+
+    on = text(Flow.TO_RIGHT)
+    base = agreed("old", "[left] old")
+    plan = merge(snap("new"), snap("[left] old"), base, on, FINGERPRINTS, carry=only_to_right)
+    assert written(plan, Side.RIGHT) == [("[left] new", "[left] old", Reason.CHANGED)]
+    rest = merge(snap("new"), snap("[left] new"), plan.base, on, FINGERPRINTS, carry=only_to_right)
+    assert rest.is_empty
 
 
 def test_a_value_without_a_twin_is_left_alone_until_it_has_one() -> None:
