@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,6 +73,7 @@ class Gate:
         claims = tokens.verify(token, pem, "RS256", audience=self._base_url)
         tokens.check_qsh(claims, self._hash(request))
         g.issuer = claims["iss"]
+        g.lifecycle_issued_at = datetime.fromtimestamp(int(claims["iat"]), UTC)
 
     def _site(self, request: Request) -> Caller:
         """Jira itself, of a known site; an answer from memory may be a minute old.

@@ -37,6 +37,7 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
                 client_key=body["clientKey"],
                 base_url=_site_url(body["baseUrl"], settings),
                 shared_secret=body["sharedSecret"],
+                issued_at=g.lifecycle_issued_at,
                 cloud_id=body["cloudId"],
                 display_url=body["displayUrl"],
             )
@@ -50,7 +51,7 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
         body = _body(settings)
         known = installations.find(body["clientKey"])
         if known is not None and known.secret is not None:
-            installations.uninstall(known.tenant)
+            installations.uninstall(known.tenant, g.lifecycle_issued_at)
             log.info("uninstalled", tenant=str(known.tenant))
         return Response(status=DONE)
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, text, update
@@ -28,6 +29,7 @@ class Site:
     client_key: str
     base_url: str
     shared_secret: str = field(repr=False)
+    issued_at: datetime  # when Jira signed the callback
     cloud_id: str | None = None
     display_url: str | None = None
 
@@ -110,7 +112,7 @@ class Installations:
         with tenant_transaction(known.tenant) as session:
             session.execute(
                 update(Installation)
-                .where(Installation.id == known.tenant)
+                .where(Installation.id == known.tenant, Installation.lifecycle_at <= site.issued_at)
                 .values(
                     **self._values(known.tenant, site),
                     secret_version=Installation.secret_version + 1,
@@ -142,14 +144,18 @@ class Installations:
         self.forget(client_key)
         return True
 
-    def uninstall(self, tenant: TenantId) -> None:
-        """Destroy the shared secret at once; the rest waits for off-boarding or a re-install."""
+    def uninstall(self, tenant: TenantId, issued_at: datetime) -> None:
+        """Destroy the shared secret at once; the rest waits for off-boarding or a re-install.
+
+        Does nothing where a newer callback was followed: this one is a replay.
+        """
         with tenant_transaction(tenant) as session:
             client_key = self._client_key(session, tenant)
             session.execute(
                 update(Installation)
-                .where(Installation.id == tenant)
+                .where(Installation.id == tenant, Installation.lifecycle_at <= issued_at)
                 .values(
+                    lifecycle_at=issued_at,
                     state=InstallationState.UNINSTALLED.value,
                     shared_secret=None,
                     secret_version=Installation.secret_version + 1,
@@ -177,6 +183,7 @@ class Installations:
             "base_url": site.base_url,
             "display_url": site.display_url,
             "state": InstallationState.INSTALLED.value,
+            "lifecycle_at": site.issued_at,
             "shared_secret": self._vault.seal(_place(tenant), site.shared_secret.encode()),
         }
 

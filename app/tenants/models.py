@@ -33,7 +33,7 @@ class Installation(Model):
     state: Mapped[str]
     shared_secret: Mapped[bytes | None]  # sealed; None once uninstalled
     secret_version: Mapped[int] = mapped_column(default=1)
-    app_account_id: Mapped[str | None]
+    lifecycle_at: Mapped[datetime]  # `iat` of the newest lifecycle token that was followed
     installed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     uninstalled_at: Mapped[datetime | None]

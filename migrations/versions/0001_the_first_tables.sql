@@ -32,7 +32,9 @@ CREATE TABLE installation (
     state text NOT NULL CHECK (state IN ('installed', 'enabled', 'disabled', 'uninstalled')),
     shared_secret bytea,
     secret_version integer NOT NULL DEFAULT 1,
-    app_account_id text,
+    -- When the newest lifecycle token that was followed had been issued: an older one that is
+    -- sent again must not bring back a dead secret.
+    lifecycle_at timestamptz NOT NULL,
     installed_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     uninstalled_at timestamptz,

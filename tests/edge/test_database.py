@@ -39,8 +39,9 @@ def pair(app: Flask, database_url: str) -> Pair:
     with psycopg.connect(database_url) as owner:
         for tenant in (left, right, stranger):
             owner.execute(
-                "INSERT INTO installation (id, client_key, app_key, base_url, state, shared_secret)"
-                " VALUES (%s, %s, 'tandem', 'https://a.example', 'enabled', 'x')",
+                "INSERT INTO installation"
+                " (id, client_key, app_key, base_url, state, shared_secret, lifecycle_at)"
+                " VALUES (%s, %s, 'tandem', 'https://a.example', 'enabled', 'x', now())",
                 (tenant, str(tenant)),
             )
             owner.execute("INSERT INTO data_key VALUES (%s, 1, 'active')", (tenant,))

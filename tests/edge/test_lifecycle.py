@@ -63,6 +63,23 @@ def test_a_new_secret_replaces_the_old_one_at_once(installed: Any, database_url:
     assert len(rows(database_url)) == 1
 
 
+def test_an_older_callback_sent_again_brings_no_dead_secret_back(
+    site: Any, database_url: str
+) -> None:
+    old = site.lifecycle_token(INSTALLED, iat=int(time.time()) - 20)
+    old_body = site.body()
+    assert site.post(INSTALLED, old, old_body).status_code == 204
+    site.secret = "the-second-shared-secret-of-the-site"
+    assert site.install().status_code == 204
+    before = rows(database_url)
+    assert site.post(INSTALLED, old, old_body).status_code == 204
+    path = "/lifecycle/uninstalled"
+    older = site.lifecycle_token(path, iat=int(time.time()) - 10)
+    assert site.post(path, older, site.body("uninstalled")).status_code == 204
+    assert rows(database_url) == before
+    assert site.enable().status_code == 204
+
+
 def test_an_uninstall_destroys_the_secret_and_a_new_install_brings_the_tenant_back(
     installed: Any, database_url: str
 ) -> None:
