@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from app.tenants.models import Installation, InstallationState
 from app.vault.vault import Place, Vault
 
 CACHE_SECONDS = 60.0
+INSTALLED = InstallationState.INSTALLED.value
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,17 @@ class Installations:
             if known is None:
                 raise NotFound()
         if known.secret == site.shared_secret and known.base_url == site.base_url:
-            return known.tenant  # a replay
+            self._followed(known.tenant, site.issued_at)  # told again, or a replay
+            return known.tenant
+        enabled = Installation.state == InstallationState.ENABLED.value
         with tenant_transaction(known.tenant) as session:
             session.execute(
                 update(Installation)
                 .where(Installation.id == known.tenant, Installation.lifecycle_at <= site.issued_at)
                 .values(
-                    **self._values(known.tenant, site),
+                    # An enabled site stays so: a new address or secret need not bring `enabled`.
+                    **self._values(known.tenant, site)
+                    | {"state": case((enabled, Installation.state), else_=INSTALLED)},
                     secret_version=Installation.secret_version + 1,
                     updated_at=func.now(),
                     uninstalled_at=None,
@@ -164,6 +169,16 @@ class Installations:
                 )
             )
         self.forget(client_key)
+
+    @staticmethod
+    def _followed(tenant: TenantId, issued_at: datetime) -> None:
+        """Note that a callback was followed, so that none that is older is any more."""
+        with tenant_transaction(tenant) as session:
+            session.execute(
+                update(Installation)
+                .where(Installation.id == tenant, Installation.lifecycle_at < issued_at)
+                .values(lifecycle_at=issued_at)
+            )
 
     def forget(self, client_key: str) -> None:
         """Drop what is kept in memory of an installation."""
