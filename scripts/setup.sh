@@ -81,7 +81,8 @@ usable() {
 # uv installs the lock in a tenth of pip's time. Where it can't (an index known to pip alone, a
 # platform without uv), pip does the same with the same hashes.
 install() {
-  if [ -x $VENV/bin/uv ] && $VENV/bin/uv pip install --quiet --python $VENV/bin/python "$@"; then
+  # Compiled once here: where Python may not keep bytecode, each start would compile it all anew.
+  if [ -x $VENV/bin/uv ] && $VENV/bin/uv pip install --quiet --compile-bytecode --python $VENV/bin/python "$@"; then
     return
   fi
   $VENV/bin/python -m pip install --quiet "$@"
