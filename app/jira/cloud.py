@@ -113,20 +113,7 @@ class CloudSite:
                 last[int(raw["id"])] = FieldChanges(_latest(histories))
         return {one: last.get(one, FieldChanges()) for one in issue_ids}
 
-    def editable_fields(self, issue_id: int) -> frozenset[str]:
-        """See JiraSite.editable_fields."""
-        answer = self._call("GET", f"rest/api/3/issue/{issue_id}/editmeta")
-        return frozenset(answer.get("fields", {}))
-
     # -- metadata
-
-    def creatable_fields(self, project_id: int, type_id: int) -> Mapping[str, bool]:
-        """See JiraSite.creatable_fields."""
-        path = f"rest/api/3/issue/createmeta/{project_id}/issuetypes/{type_id}"
-        return {
-            raw["fieldId"]: bool(raw.get("required")) and not raw.get("hasDefaultValue")
-            for raw in self._pages(path, "fields")
-        }
 
     def projects(self) -> list[Named]:
         """See JiraSite.projects."""

@@ -95,12 +95,6 @@ class JiraSite(Protocol):
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
         """When the fields of these issues last changed, as far as the site still tells."""
 
-    def editable_fields(self, issue_id: int) -> frozenset[str]:
-        """The ids of the fields that the edit screen of this issue lets us set."""
-
-    def creatable_fields(self, project_id: int, type_id: int) -> Mapping[str, bool]:
-        """The fields of the create screen by id, and whether Jira requires each."""
-
     def projects(self) -> list[Named]:
         """The projects that the app may see, by name."""
 

@@ -69,10 +69,6 @@ class KeyStore:
         """Remove every data key of a tenant: what they sealed can never be opened again."""
         shutil.rmtree(self.folder / str(tenant), ignore_errors=True)
 
-    def tenants(self) -> list[str]:
-        """The tenants that have a key here."""
-        return sorted(path.name for path in self.folder.glob("*-*") if path.is_dir())
-
     def _path(self, tenant: TenantId, version: int) -> Path:
         return self.folder / str(tenant) / f"{version}.json"
 
