@@ -37,6 +37,11 @@ class SiteError(Problem):
         return status is None or status in {408, 425, 429} or status >= 500
 
     @property
+    def surely_refused(self) -> bool:
+        """Whether the call surely did nothing: a 4xx, but 408, which may come after the deed."""
+        return self.site_status is not None and self.site_status < 500 and self.site_status != 408
+
+    @property
     def locked_out(self) -> bool:
         """Whether the site does not know or does not allow us at all."""
         return self.site_status in {401, 403}

@@ -310,8 +310,8 @@ class _Turn:
         try:
             created, refused = self._send_create(plan, to, issue, side)
         except SiteError as error:
-            if error.site_status is not None and error.site_status < 500:
-                with self._transaction() as session:  # refused: nothing was made
+            if error.surely_refused:
+                with self._transaction() as session:
                     store.mark_create(session, link, None)
             raise
         link = link.with_issue(to, created.id, created.key).with_seen(side, issue.updated)
