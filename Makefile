@@ -68,7 +68,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 	--no-emit-index-url --no-header
 
 lock: $(READY) ## the lock files anew from pyproject.toml (ARGS=--upgrade: newest versions)
-	$(COMPILE) $(ARGS) pyproject.toml --extra sandbox --extra dev -o requirements.lock
+	$(COMPILE) $(ARGS) pyproject.toml --extra sandbox --extra aws --extra dev -o requirements.lock
 	$(COMPILE) $(ARGS) --group installer -o requirements-installer.lock
 	$(COMPILE) $(ARGS) --group node -o requirements-node.lock
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import signal
@@ -15,18 +14,9 @@ from typing import Any
 
 import click
 
-from app.settings import Settings, SettingsError, load_settings
-
-
-def _settings() -> Settings:
-    """The settings, or an end with every fault named."""
-    try:
-        return load_settings()
-    except SettingsError as error:
-        click.echo("Tandem did not start. Mend these settings:", err=True)
-        for fault in error.faults:
-            click.echo(f"  {fault}", err=True)
-        raise SystemExit(2) from None
+from app.cli.common import settings_or_end
+from app.cli.keys import keys
+from app.settings import Settings
 
 
 @click.group()
@@ -45,7 +35,7 @@ def database() -> None:
 @database.command("upgrade")
 def upgrade_command() -> None:
     """Bring the database to the revision of this release (safe to repeat)."""
-    settings = _settings()
+    settings = settings_or_end()
     upgrade(settings)
     click.echo("The database is up to date.")
 
@@ -63,7 +53,7 @@ def upgrade(settings: Settings) -> None:
 @main.command()
 def web() -> None:
     """Serve HTTP with gunicorn: on PORT, with WEB_CONCURRENCY processes."""
-    settings = _settings()
+    settings = settings_or_end()
     from app.serving import serve_web
 
     serve_web(settings)
@@ -72,7 +62,7 @@ def web() -> None:
 @main.command()
 def worker() -> None:
     """Work off changes until told to stop. Start as many as you like, on any machine."""
-    settings = _settings()
+    settings = settings_or_end()
     from app.serving import run_worker
 
     asyncio.run(run_worker(settings))
@@ -82,7 +72,7 @@ def worker() -> None:
 @click.option("--workers", default=1, show_default=True, help="How many worker processes.")
 def serve(workers: int) -> None:
     """Run all of Tandem here: database (embedded unless DATABASE_URL is set), web and workers."""
-    settings = _settings()
+    settings = settings_or_end()
     from app.database import database_url
 
     url = database_url(settings)
@@ -106,7 +96,7 @@ def _child(command: list[str], environment: dict[str, str]) -> subprocess.Popen[
     return subprocess.Popen(  # noqa: S603  our own module and words
         [sys.executable, "-m", "app.cli", *command],
         env=environment,
-        cwd=Path(__file__).resolve().parents[1],
+        cwd=Path(__file__).resolve().parents[2],
     )
 
 
@@ -140,7 +130,7 @@ def _watch(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
     """Check database, migrations, keys, clock and reachability; say what to do about each."""
-    settings = _settings()
+    settings = settings_or_end()
     from flask import Flask
 
     from app import health
@@ -171,7 +161,7 @@ def doctor(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def routes(as_json: bool) -> None:
     """List every endpoint and the proof of the caller that it asks for."""
-    settings = _settings()
+    settings = settings_or_end()
     from app import create_app
 
     app = create_app(settings, pool_size=1)
@@ -188,17 +178,4 @@ def routes(as_json: bool) -> None:
         click.echo(f"{row['proof']:<10} {row['methods']:<8} {row['path']}")
 
 
-@main.group()
-def keys() -> None:
-    """The master keys."""
-
-
-@keys.command("new")
-@click.argument("name", default="k1")
-def new_key(name: str) -> None:
-    """Print a fresh master key for TANDEM_MASTER_KEYS."""
-    click.echo(f"{name}:{base64.b64encode(os.urandom(32)).decode()}")
-
-
-if __name__ == "__main__":
-    main()
+main.add_command(keys)

@@ -1,0 +1,1 @@
+"""Audit trail, and proofs of what is stored."""

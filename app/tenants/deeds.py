@@ -1,0 +1,67 @@
+"""What is put on the audit trail: who did what to what. The trail itself is governance's.
+
+A deed is recorded in the transaction that does it, so that neither exists without the other. The
+rooms below governance get its writer from the composition root, as a `Recorder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from app.database import TenantId
+
+JIRA = "jira"
+"""The actor of a lifecycle callback: Jira itself, for an admin whom it does not name."""
+
+OPERATOR = "operator"
+"""The actor of a command on the server."""
+
+
+class Action(StrEnum):
+    """The kinds of deeds, as the trail names them."""
+
+    INSTALLED = "installation.installed"
+    REINSTALLED = "installation.reinstalled"
+    ENABLED = "installation.enabled"
+    DISABLED = "installation.disabled"
+    UNINSTALLED = "installation.uninstalled"
+    CODE_MADE = "pairing-code.made"
+    CONNECTED = "connection.made"
+    PROFILE_CREATED = "profile.created"
+    PROFILE_PAUSED = "profile.paused"
+    PROFILE_RESUMED = "profile.resumed"
+    ROLE_GRANTED = "role.granted"
+    ROLE_REVOKED = "role.revoked"
+    SETTING_CHANGED = "setting.changed"
+    MASTER_ROTATED = "keys.master-rotated"
+    DATA_ROTATED = "keys.data-rotated"
+    KEY_RETIRED = "keys.data-key-retired"
+    SHREDDED = "keys.shredded"
+    STORAGE_PROVED = "storage.proved"
+    TRAIL_EXPORTED = "audit.exported"
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One deed. Ids, roles and numbers only: no content of issues, no secret, no name of a person.
+
+    `actor` is an account id, JIRA or OPERATOR; `subject` says what it was done to, as
+    "profile:<id>".
+    """
+
+    actor: str
+    action: Action
+    subject: str
+    detail: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+
+
+class Recorder(Protocol):
+    """Puts a deed on the trail of a tenant (None: the server's own), in the running transaction."""
+
+    def __call__(self, session: Session, tenant: TenantId | None, deed: Deed) -> None:
+        """Record the deed."""

@@ -1,0 +1,1 @@
+-- Which data keys are in use; a retired one seals nothing more.

@@ -1,0 +1,1 @@
+-- Roles, and what a site allows its project admins.

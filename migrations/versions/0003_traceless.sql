@@ -1,0 +1,1 @@
+-- What keeps Data Center out: only Cloud is stored, jobs carry ids, and one counter.
