@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
     from app.sync.reconcile import Reconciler
     from app.tenants.installations import Installations
     from app.tenants.models import InstallationState
-    from app.vault.master import load_master_keys
+    from app.vault.ring import load_master_keys
     from app.vault.store import KeyStore
     from app.vault.vault import Vault
 
@@ -70,8 +70,7 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
     init_database(app, url, pool_size=pool_size)
 
     folder = settings.instance / "keys" / "tenants"
-    master = load_master_keys(settings, may_create=not any(folder.glob("*")))
-    vault = Vault(KeyStore(folder, master))
+    vault = Vault(KeyStore(folder, load_master_keys(settings)))
     installations = Installations(vault, settings.app_key)
     gate = Gate(settings, installations, InstallKeys(settings.install_key_urls))
 

@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.database import unscoped_transaction
 from app.settings import Settings
 from app.tenants.caller import Proof, accepts
-from app.vault.master import VaultError, load_master_keys
+from app.vault.master import VaultError
+from app.vault.ring import load_master_keys
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 CLOCK_TOLERANCE = 30  # seconds: tokens of Jira live for minutes, with a leeway of seconds
@@ -78,7 +79,7 @@ def check_migrations() -> Finding:
 def check_keys(settings: Settings) -> Finding:
     """Are there master keys, safe on disk?"""
     try:
-        ring = load_master_keys(settings, may_create=False)
+        ring = load_master_keys(settings)
     except VaultError as fault:
         return Finding("keys", False, fault.detail, "Put it back, or run `tandem serve` once.")
     return Finding("keys", True, f"{len(ring.keys)} in the ring, '{ring.current}' wraps")

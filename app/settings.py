@@ -30,6 +30,13 @@ class Edition(StrEnum):
     SELF_HOSTED = "self-hosted"
 
 
+@dataclass(frozen=True)
+class KmsKeyId:
+    """The id, alias or ARN of a master key in AWS KMS."""
+
+    text: str
+
+
 class SettingsError(Exception):
     """One or more settings are wrong; the text names each, what was found and what is allowed."""
 
@@ -47,7 +54,7 @@ class Settings:
     edition: Edition
     instance: Path
     database_url: str | None = field(repr=False)
-    master_keys: tuple[tuple[str, bytes], ...] = field(repr=False)
+    master_keys: tuple[tuple[str, bytes | KmsKeyId], ...] = field(repr=False)
     install_key_urls: tuple[str, ...]
     allowed_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     insecure_http: bool
@@ -98,18 +105,30 @@ def _app_key(text: str) -> str:
     return text
 
 
-def _master_keys(text: str) -> tuple[tuple[str, bytes], ...]:
-    rule = "name:key pairs parted by commas, each key 32 bytes in base64, the current one first"
-    keys: list[tuple[str, bytes]] = []
+def parse_master_keys(text: str) -> tuple[tuple[str, bytes | KmsKeyId], ...]:
+    """The master keys of `name:base64` and `name:aws-kms:id` entries. Raises ValueError (rule)."""
+    rule = (
+        "name:key pairs parted by commas, each key 32 bytes in base64 or aws-kms:<key id or ARN>, "
+        "the current one first"
+    )
+    keys: list[tuple[str, bytes | KmsKeyId]] = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, colon, encoded = part.partition(":")
-        try:
-            key = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError) as fault:
-            raise ValueError(rule) from fault
-        if not colon or not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name) or len(key) != 32:
+        name, _, key = part.partition(":")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
             raise ValueError(rule)
-        keys.append((name, key))
+        kind, kms, key_id = key.partition(":")
+        try:
+            material = KmsKeyId(key_id) if kms else base64.b64decode(key, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError(rule) from None
+        if isinstance(material, KmsKeyId):
+            # Reference: https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html
+            well = kind == "aws-kms" and bool(re.fullmatch(r"[A-Za-z0-9:/_-]{1,2048}", key_id))
+        else:
+            well = len(material) == 32
+        if not well:
+            raise ValueError(rule)
+        keys.append((name, material))
     if len({name for name, _ in keys}) != len(keys):
         raise ValueError(rule + ", no name twice")
     return tuple(keys)
@@ -198,7 +217,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             "TANDEM_INSTANCE", "instance", lambda text: Path(text).expanduser().resolve(), Path()
         ),
         database_url=read.get("DATABASE_URL", None, _database_url, None),
-        master_keys=read.get("TANDEM_MASTER_KEYS", "", _master_keys, ()),
+        master_keys=read.get("TANDEM_MASTER_KEYS", "", parse_master_keys, ()),
         install_key_urls=read.get(
             "TANDEM_INSTALL_KEY_URLS", ",".join(ATLASSIAN_INSTALL_KEY_URLS), urls, ()
         ),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.database import TenantId
-from app.vault.master import MasterKeys
+from app.vault.master import LocalKey, MasterKeys
 from app.vault.store import KeyStore
 from app.vault.vault import Place, Vault
 from bench.result import Result
@@ -29,7 +29,7 @@ def seal_and_unseal() -> list[Result]:
     """Microseconds for 1 KB and 100 KB, with the data key in memory as in a running process."""
     results = []
     with tempfile.TemporaryDirectory() as folder:
-        vault = Vault(KeyStore(Path(folder), MasterKeys((("k1", os.urandom(32)),))))
+        vault = Vault(KeyStore(Path(folder), MasterKeys([LocalKey("k1", os.urandom(32))])))
         place = Place(TenantId(uuid.uuid4()), "table", "column", "row")
         for size, name in ((1024, "1 KB"), (100 * 1024, "100 KB")):
             plain = os.urandom(size)

@@ -86,10 +86,11 @@ def serve(workers: int) -> None:
 
 
 def _make_keys(settings: Settings) -> None:
-    from app.vault.master import load_master_keys
+    from app.vault.ring import create_key_file
 
     folder = settings.instance / "keys" / "tenants"
-    load_master_keys(settings, may_create=not any(folder.glob("*")))
+    if not any(folder.glob("*")):
+        create_key_file(settings)
 
 
 def _child(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:

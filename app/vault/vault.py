@@ -9,8 +9,9 @@ import os
 import struct
 import threading
 import time
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,12 +20,23 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.database import TenantId
 from app.vault.master import NONCE, VaultError
-from app.vault.store import DataKey, KeyMissing, KeyStore
+from app.vault.store import (
+    DERIVATION_ROOT,
+    DataKey,
+    Holding,
+    KeyMissing,
+    KeyShredded,
+    KeyStore,
+    shredded,
+)
 
 FORMAT = 1
 HEADER = struct.Struct(">BH")
 CACHE_SECONDS = 60.0
-DERIVATION_ROOT = 0
+SETTLED_SECONDS = 2.0
+
+SERVER = TenantId(uuid.UUID(int=0))
+"""The server itself, as a tenant that no site is: it seals nothing, keys are derived from it."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +54,28 @@ class Place:
         return b"".join(struct.pack(">H", len(part)) + part.encode() for part in parts)
 
 
+@dataclass
+class _Held:
+    """What is in memory of one tenant: what the store had at `mark`, and the keys opened since."""
+
+    mark: tuple[int, int] | None
+    settled: bool
+    since: float
+    holding: Holding
+    keys: dict[int, tuple[float, DataKey]] = field(default_factory=dict)
+
+
 class Vault:
-    """Seals, unseals and derives; opened data keys stay in memory for at most a minute."""
+    """Seals, unseals and derives; opened data keys stay in memory for at most a minute.
+
+    Each use looks with one stat whether the tenant's folder changed, so that a new version is
+    sealed with, and a shredded key is dropped, at once and in every process.
+    """
 
     def __init__(self, store: KeyStore, clock: Callable[[], float] = time.monotonic) -> None:
         self.store = store
         self._clock = clock
-        self._cache: dict[tuple[TenantId, int], tuple[float, DataKey]] = {}
+        self._held: dict[TenantId, _Held] = {}
         self._lock = threading.Lock()
 
     def seal(self, place: Place, plain: bytes) -> bytes:
@@ -60,10 +87,7 @@ class Vault:
 
     def unseal(self, place: Place, sealed: bytes) -> bytes:
         """Open a value at its place. Raises VaultError where it does not belong or is damaged."""
-        if len(sealed) < HEADER.size + NONCE + 16 or sealed[0] != FORMAT:
-            raise VaultError("A sealed value has a format that this release does not know.")
-        _, version = HEADER.unpack(sealed[: HEADER.size])
-        key = self._key(place.tenant, version)
+        key = self._key(place.tenant, version_of(sealed))
         nonce = sealed[HEADER.size : HEADER.size + NONCE]
         try:
             return AESGCM(key.secret).decrypt(
@@ -79,10 +103,12 @@ class Vault:
         """A 32-byte key for one purpose (fingerprints of a profile, say), by HKDF-SHA-256.
 
         Always from the tenant's derivation root (version 0 in the store, which seals nothing):
-        fingerprints must outlive the rotation of the data keys.
+        fingerprints must outlive the rotation of the data keys. Raises KeyShredded.
         """
         try:
             secret = self._key(tenant, DERIVATION_ROOT).secret
+        except KeyShredded:
+            raise
         except KeyMissing:
             secret = self.store.create(tenant, DERIVATION_ROOT).secret
         return HKDF(SHA256(), 32, salt=None, info=f"tandem:{purpose}".encode()).derive(secret)
@@ -90,27 +116,70 @@ class Vault:
     def forget(self, tenant: TenantId) -> None:
         """Drop a tenant's opened keys from memory."""
         with self._lock:
-            for entry in [entry for entry in self._cache if entry[0] == tenant]:
-                del self._cache[entry]
+            self._held.pop(tenant, None)
 
     def shred(self, tenant: TenantId) -> None:
-        """Destroy a tenant's data keys here and in memory."""
+        """Destroy a tenant's data keys. It seals nothing more until it is renewed."""
+        if tenant == SERVER:
+            raise VaultError("The server's own keys hold the audit trail and are not shredded.")
         self.store.shred(tenant)
         self.forget(tenant)
 
+    def renew(self, tenant: TenantId) -> bool:
+        """Let a shredded tenant begin anew: a new key, a new derivation root.
+
+        Does nothing and gives False where it was not shredded, or was renewed already.
+        """
+        renewed = self.store.renew(tenant)
+        self.forget(tenant)
+        return renewed
+
+    def discard(self, tenant: TenantId) -> None:
+        """Drop the keys of a tenant id that never got a row (the loser of two racing installs)."""
+        self.store.discard(tenant)
+        self.forget(tenant)
+
     def _newest(self, tenant: TenantId) -> DataKey:
-        versions = self.store.versions(tenant)
-        if not versions:
+        holding = self._current(tenant).holding
+        if not holding.versions:
             return self.store.create(tenant)
-        return self._key(tenant, versions[-1])
+        return self._key(tenant, holding.versions[-1])
 
     def _key(self, tenant: TenantId, version: int) -> DataKey:
+        held = self._current(tenant)
         now = self._clock()
-        with self._lock:
-            kept = self._cache.get((tenant, version))
-            if kept is not None and now - kept[0] < CACHE_SECONDS:
-                return kept[1]
+        kept = held.keys.get(version)
+        if kept is not None and now - kept[0] < CACHE_SECONDS:
+            return kept[1]
+        through = held.holding.through
+        if through is not None and (version <= through and (version or held.holding.shredded)):
+            raise shredded()
         key = self.store.load(tenant, version)
-        with self._lock:
-            self._cache[(tenant, version)] = (now, key)
+        held.keys[version] = (now, key)
         return key
+
+    def _current(self, tenant: TenantId) -> _Held:
+        """What is held of a tenant, read again if its folder changed or a minute has passed."""
+        now, mark = self._clock(), self.store.mark(tenant)
+        with self._lock:
+            held = self._held.get(tenant)
+        fresh = held is not None and held.mark == mark and now - held.since < CACHE_SECONDS
+        if held is not None and fresh and held.settled:
+            return held
+        # A folder that changed this very moment may change again without another time stamp:
+        # then it is read anew the next time as well.
+        settled = mark is not None and time.time() - mark[1] / 1e9 > SETTLED_SECONDS
+        read = _Held(mark, settled, now, self.store.holding(tenant))
+        if held is not None and held.holding.through == read.holding.through:
+            alive = {*read.holding.versions, *([DERIVATION_ROOT] if read.holding.root else [])}
+            read.keys = {v: kept for v, kept in list(held.keys.items()) if v in alive}
+        with self._lock:
+            self._held[tenant] = read
+        return read
+
+
+def version_of(sealed: bytes) -> int:
+    """The key version of a sealed value. Raises VaultError for an unknown format."""
+    if len(sealed) < HEADER.size + NONCE + 16 or sealed[0] != FORMAT:
+        raise VaultError("A sealed value has a format that this release does not know.")
+    return int(HEADER.unpack(sealed[: HEADER.size])[1])

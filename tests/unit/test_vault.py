@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from app.database import TenantId
 from app.settings import load_settings
-from app.vault.master import MasterKeys, VaultError, key_file, load_master_keys
+from app.vault.master import LocalKey, MasterKeys, VaultError
+from app.vault.ring import create_key_file, key_file, load_master_keys
 from app.vault.store import KeyMissing, KeyStore
 from app.vault.vault import CACHE_SECONDS, Place, Vault
 
-MASTER = MasterKeys((("k1", b"m" * 32),))
+MASTER = MasterKeys([LocalKey("k1", b"m" * 32)])
 
 
 def make_vault(folder: Path, master: MasterKeys = MASTER) -> Vault:
@@ -93,10 +94,10 @@ def test_a_second_process_opens_what_the_first_sealed(tmp_path: Path) -> None:
 def test_a_swapped_master_key_is_named_and_changes_nothing(tmp_path: Path) -> None:
     place = a_place()
     sealed = make_vault(tmp_path).seal(place, b"secret")
-    swapped = make_vault(tmp_path, MasterKeys((("k1", b"x" * 32),)))
+    swapped = make_vault(tmp_path, MasterKeys([LocalKey("k1", b"x" * 32)]))
     with pytest.raises(VaultError, match="'k1' does not open"):
         swapped.unseal(place, sealed)
-    missing = make_vault(tmp_path, MasterKeys((("k2", b"m" * 32),)))
+    missing = make_vault(tmp_path, MasterKeys([LocalKey("k2", b"m" * 32)]))
     with pytest.raises(VaultError, match="'k1' is not in the ring"):
         missing.unseal(place, sealed)
     assert make_vault(tmp_path).unseal(place, sealed) == b"secret"
@@ -116,11 +117,15 @@ def test_an_opened_key_leaves_memory_after_a_minute(tmp_path: Path) -> None:
     place = a_place()
     sealed = vault.seal(place, b"secret")
     assert vault.unseal(place, sealed) == b"secret"
-    vault.store.shred(place.tenant)  # by another process
-    assert vault.unseal(place, sealed) == b"secret"
+    assert [kept.keys.keys() for kept in vault._held.values()] == [{1}]
     now[0] = CACHE_SECONDS + 1
-    with pytest.raises(KeyMissing):
+    unreadable = tmp_path / "tenants" / str(place.tenant) / "1.json"
+    held = unreadable.read_bytes()
+    unreadable.write_bytes(b"{}")  # in place: the folder does not change
+    with pytest.raises(VaultError, match="damaged"):
         vault.unseal(place, sealed)
+    unreadable.write_bytes(held)
+    assert vault.unseal(place, sealed) == b"secret"
 
 
 def test_the_key_file_is_made_once_with_mode_0600_and_never_over_another(tmp_path: Path) -> None:
@@ -128,10 +133,12 @@ def test_the_key_file_is_made_once_with_mode_0600_and_never_over_another(tmp_pat
         {"TANDEM_BASE_URL": "https://a.example", "TANDEM_INSTANCE": str(tmp_path)}
     )
     with pytest.raises(VaultError, match="TANDEM_MASTER_KEYS"):
-        load_master_keys(settings, may_create=False)
-    made = load_master_keys(settings, may_create=True)
+        load_master_keys(settings)
+    create_key_file(settings)
     assert key_file(settings).stat().st_mode & 0o777 == 0o600
-    assert load_master_keys(settings, may_create=True) == made
+    made = key_file(settings).read_bytes()
+    create_key_file(settings)
+    assert key_file(settings).read_bytes() == made
     key_file(settings).chmod(0o644)
     with pytest.raises(VaultError, match="0600"):
-        load_master_keys(settings, may_create=True)
+        load_master_keys(settings)
