@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
+    from app.database import TenantId
+    from app.jira.site import SiteOpener
     from app.settings import Settings
     from app.sync.reconcile import Reconciler
+    from app.tenants.deeds import Recorder
     from app.tenants.installations import Installations
     from app.vault.vault import Vault
 
@@ -29,7 +32,9 @@ class Tandem:
     settings: Settings
     url: str
     vault: Vault
+    record: Recorder
     installations: Installations
+    open_site: SiteOpener
     reconciler: Reconciler
 
 
@@ -37,27 +42,11 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
     """Put Tandem together from its settings. Raises SettingsError or VaultError, by name."""
     from flask import Flask
 
-    from app.connect.credential import ConnectCredential
-    from app.connect.descriptor import descriptor_blueprint
-    from app.connect.gate import Gate
-    from app.connect.install_keys import InstallKeys
-    from app.connect.lifecycle import lifecycle_blueprint
-    from app.connect.webhooks import webhook_blueprint
-    from app.database import TenantId, database_url, init_database
+    from app.database import database_url, init_database
     from app.errors import register_error_answers
-    from app.health import health_blueprint
-    from app.jira.cloud import CloudSite
-    from app.jira.site import JiraSite, SiteError
-    from app.jobs.bell import ring
     from app.logs import log_requests
-    from app.screens.pages import screens_blueprint
+    from app.screens.headers import protect_everything
     from app.settings import load_settings
-    from app.sync.reconcile import Reconciler
-    from app.tenants.installations import Installations
-    from app.tenants.models import InstallationState
-    from app.vault.ring import load_master_keys
-    from app.vault.store import KeyStore
-    from app.vault.vault import Vault
 
     settings = settings or load_settings()
     url = database_url(settings)
@@ -67,12 +56,38 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     log_requests(app)
     register_error_answers(app)
+    protect_everything(app)
     init_database(app, url, pool_size=pool_size)
+    app.extensions["tandem"] = tandem = _parts(settings, url)
+    _mount(app, tandem)
+    return app
+
+
+def _parts(settings: Settings, url: str) -> Tandem:
+    """The parts that know nothing of HTTP."""
+    from app.governance.audit import Audit
+    from app.jobs.bell import ring
+    from app.sync.reconcile import Reconciler
+    from app.tenants.installations import Installations
+    from app.vault.ring import load_master_keys
+    from app.vault.store import KeyStore
+    from app.vault.vault import Vault
 
     folder = settings.instance / "keys" / "tenants"
     vault = Vault(KeyStore(folder, load_master_keys(settings)))
-    installations = Installations(vault, settings.app_key)
-    gate = Gate(settings, installations, InstallKeys(settings.install_key_urls))
+    record = Audit(vault).record
+    installations = Installations(vault, settings.app_key, record)
+    open_site = _site_opener(settings, installations)
+    reconciler = Reconciler(vault, open_site, ring)
+    return Tandem(settings, url, vault, record, installations, open_site, reconciler)
+
+
+def _site_opener(settings: Settings, installations: Installations) -> SiteOpener:
+    from app.connect.credential import ConnectCredential
+    from app.jira.cloud import CloudSite
+    from app.jira.outbound import NetworkPolicy
+    from app.jira.site import JiraSite, SiteError
+    from app.tenants.models import InstallationState
 
     def open_site(tenant: TenantId) -> JiraSite:
         """The site of a tenant. Raises SiteError where the app is not enabled there."""
@@ -82,20 +97,38 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
                 f"Tandem is {known.state} on {known.base_url}; work waits until it is enabled.",
                 site_status=403,
             )
-        return CloudSite(
-            known.base_url, ConnectCredential(settings.app_key, known.secret, known.base_url)
-        )
+        credential = ConnectCredential(settings.app_key, known.secret, known.base_url)
+        return CloudSite(known.base_url, credential, NetworkPolicy.of(settings))
 
+    return open_site
+
+
+def _mount(app: Flask, tandem: Tandem) -> None:
+    """The endpoints, and the gate before them. Raises UndeclaredEndpointError."""
+    from app.connect.descriptor import descriptor_blueprint
+    from app.connect.install_keys import InstallKeys
+    from app.connect.lifecycle import lifecycle_blueprint
+    from app.connect.verifier import ConnectVerifier
+    from app.connect.webhooks import webhook_blueprint
+    from app.health import health_blueprint
+    from app.jobs.bell import ring
+    from app.screens.desk import Desk
+    from app.screens.pages import screens_blueprint
+    from app.screens.people import People, people_blueprint
+    from app.tenants.gate import Gate
+    from app.tenants.roles import Authority
+
+    settings, installations, open_site = tandem.settings, tandem.installations, tandem.open_site
     app.register_blueprint(health_blueprint(settings))
     app.register_blueprint(descriptor_blueprint(settings))
     app.register_blueprint(lifecycle_blueprint(settings, installations))
-    app.register_blueprint(webhook_blueprint(vault, ring))
-    app.register_blueprint(screens_blueprint(vault, open_site, installations))
-    gate.guard(app)
-    app.extensions["tandem"] = Tandem(
-        settings, url, vault, installations, Reconciler(vault, open_site, ring)
-    )
-    return app
+    app.register_blueprint(webhook_blueprint(tandem.vault, ring))
+    screens = screens_blueprint(Desk(tandem.vault, open_site, installations, tandem.record))
+    screens.register_blueprint(people_blueprint(People(open_site, tandem.record)))
+    app.register_blueprint(screens)
+    connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
+    # Forge's tokens ("Bearer") will have a verifier of their own here.
+    Gate({"JWT": connect}, Authority(open_site)).guard(app)
 
 
 def create_owner_app(settings: Settings) -> Flask:

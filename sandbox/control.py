@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -193,6 +194,13 @@ def _data(blue: Blueprint, world: World, site: Site) -> None:
             seed_issues(site)
         return jsonify(site.describe())
 
+    @blue.put("/names")
+    def names() -> Answer:
+        asked = _body()
+        with site.lock:
+            rename(site, asked)
+        return jsonify(site.describe())
+
     @blue.post("/issues")
     def many() -> Answer:
         asked = _body()
@@ -205,6 +213,26 @@ def _data(blue: Blueprint, world: World, site: Site) -> None:
                 site, count, asked.get("project"), asked.get("issuetype"), webhooks=webhooks
             )
         return jsonify(count=len(keys), first=keys[0], last=keys[-1], keys=keys[:1000])
+
+
+def rename(site: Site, asked: JsonDict) -> None:
+    """Give projects (by key), issue types and people (by id) other names. Raises JiraError 400."""
+    projects = {one.key: one for one in site.projects.values()}
+    known: dict[str, dict[str, Any]] = {
+        "projects": projects, "issueTypes": site.issue_types, "users": site.users,
+    }  # fmt: skip
+    for kind, names in asked.items():
+        if kind not in known or not isinstance(names, dict):
+            raise JiraError(400, f"{kind}: is none of {sorted(known)}, each an object of names")
+        for one, name in names.items():
+            if one not in known[kind] or not isinstance(name, str) or not name:
+                raise JiraError(400, f"{kind}.{one}: must be known here, and its name a text")
+    for key, name in asked.get("projects", {}).items():
+        site.projects[projects[key].id] = replace(projects[key], name=name)
+    for type_id, name in asked.get("issueTypes", {}).items():
+        site.issue_types[type_id] = replace(site.issue_types[type_id], name=name)
+    for account_id, name in asked.get("users", {}).items():
+        site.users[account_id].display_name = name
 
 
 def make_issues(

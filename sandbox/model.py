@@ -24,6 +24,8 @@ class User:
     # Keys of the projects the user may browse; None means all.
     browse: frozenset[str] | None = None
     can_edit: bool = True
+    # Keys of the projects the user administers; an admin administers all.
+    administers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,10 @@ class SiteHandle:
         found: list[str] = self.control("POST", "issues", body)["keys"]
         return found
 
+    def rename(self, **names: dict[str, str]) -> None:
+        """Other names: `projects` by key, `issueTypes` and `users` by id."""
+        self.control("PUT", "names", names)
+
     def reset(self) -> None:
         """Back to the seed; apps stay."""
         self.control("POST", "reset")

@@ -260,6 +260,7 @@ def _people(site: Site, seed: SiteSeed) -> None:
             time_zone="Asia/Tokyo" if role == "tester" else seed.time_zone,
             browse=frozenset({first_project}) if viewer else None,
             can_edit=not viewer,
+            administers=frozenset({first_project}) if role == "tester" else frozenset(),
         )
 
 

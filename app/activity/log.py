@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,12 +84,15 @@ def record(
 
 
 def latest(
-    session: Session, vault: Vault, limit: int, profile_id: uuid.UUID | None = None
+    session: Session, vault: Vault, limit: int, of_profiles: Collection[uuid.UUID] | None = None
 ) -> list[Entry]:
-    """The newest entries that the running transaction's tenant may see, newest first."""
+    """The newest entries that the running transaction's tenant may see, newest first.
+
+    `of_profiles` keeps those of some profiles only.
+    """
     query = select(ActivityEntry).order_by(ActivityEntry.at.desc()).limit(limit)
-    if profile_id is not None:
-        query = query.where(ActivityEntry.profile_id == profile_id)
+    if of_profiles is not None:
+        query = query.where(ActivityEntry.profile_id.in_(of_profiles))
     entries = []
     for row in session.scalars(query):
         details: tuple[Detail, ...] = ()

@@ -16,10 +16,23 @@ import click
 
 from app.cli.common import settings_or_end
 from app.cli.keys import keys
+from app.errors import Problem
 from app.settings import Settings
 
 
-@click.group()
+class _Commands(click.Group):
+    """The commands; a refusal that names its cure is told as a sentence, not as a fault."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. A Problem ends it with exit status 2."""
+        try:
+            return super().invoke(ctx)
+        except Problem as problem:
+            click.echo(problem.detail, err=True)
+            raise SystemExit(2) from None
+
+
+@click.group(cls=_Commands)
 def main() -> None:
     """Tandem keeps issues in two Jira sites in step.
 
@@ -86,11 +99,17 @@ def serve(workers: int) -> None:
 
 
 def _make_keys(settings: Settings) -> None:
-    from app.vault.ring import create_key_file
+    """The key file of a new server. Ends where one was there before and is gone."""
+    from app.cli.keys import bare_app
+    from app.vault.check import make_first_key
+    from app.vault.master import VaultError
 
-    folder = settings.instance / "keys" / "tenants"
-    if not any(folder.glob("*")):
-        create_key_file(settings)
+    try:
+        with bare_app(settings).app_context():
+            make_first_key(settings)
+    except VaultError as fault:
+        click.echo(f"Tandem did not start. {fault.detail}", err=True)
+        raise SystemExit(1) from None
 
 
 def _child(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -160,23 +179,24 @@ def doctor(as_json: bool) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def routes(as_json: bool) -> None:
-    """List every endpoint and the proof of the caller that it asks for."""
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print the table of the docs.")
+def routes(as_json: bool, as_markdown: bool) -> None:
+    """List every endpoint: the proof of the caller, the permission, and who has it."""
     settings = settings_or_end()
     from app import create_app
+    from app.tenants.gate import declarations
+    from app.tenants.matrix import markdown, row
 
-    app = create_app(settings, pool_size=1)
-    rows = []
-    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
-        view = app.view_functions[rule.endpoint]
-        methods = ",".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
-        proof = str(getattr(view, "accepts", "public"))
-        rows.append({"path": rule.rule, "methods": methods, "proof": proof})
+    found = declarations(create_app(settings, pool_size=1))
     if as_json:
-        click.echo(json.dumps(rows))
-        return
-    for row in rows:
-        click.echo(f"{row['proof']:<10} {row['methods']:<8} {row['path']}")
+        click.echo(json.dumps([row(one) for one in found]))
+    elif as_markdown:
+        click.echo(markdown(found))
+    else:
+        for one in found:
+            permission = one.permission.value if one.permission else "-"
+            methods = ",".join(one.methods)
+            click.echo(f"{one.proof.value:<10} {permission:<11} {methods:<8} {one.path}")
 
 
 main.add_command(keys)

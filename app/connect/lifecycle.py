@@ -9,7 +9,7 @@ import structlog
 from flask import Blueprint, Response, g, request
 
 from app.connect.bodies import LifecycleSchema, json_object, load
-from app.connect.gate import verified_again
+from app.connect.verifier import verified_again
 from app.errors import NotAuthorised, Problem
 from app.settings import Settings, is_loopback_host
 from app.tenants.caller import Proof, accepts, current_caller

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.connect.bodies import json_object
-from app.connect.gate import verified_again
+from app.connect.verifier import verified_again
 from app.database import TenantId, tenant_transaction
 from app.errors import Forbidden, NotAuthorised, Problem
 from app.jira.times import parse_time

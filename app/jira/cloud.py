@@ -11,7 +11,14 @@ import requests
 from atlassian import Jira
 
 from app.jira.credential import Credential
-from app.jira.site import Created, FieldChanges, Issue, Named, SiteError
+from app.jira.outbound import (
+    CALL_SECONDS,
+    AddressRefused,
+    NetworkPolicy,
+    Stopped,
+    guarded_session,
+)
+from app.jira.site import Created, FieldChanges, Issue, Named, Person, SiteError
 from app.jira.times import parse_time
 
 # The client logs whole answers at debug level; issue content never reaches a log.
@@ -20,23 +27,26 @@ logging.getLogger("atlassian").setLevel(logging.WARNING)
 PROPERTY = "tandem"
 """The entity property that marks an issue as made by Tandem, and names its source."""
 
-TIMEOUT_SECONDS = 30
-ANSWER_LIMIT = 32 * 1024 * 1024  # bytes
+SILENCE_SECONDS = 30  # how long a site may say nothing
 PAGE = 100
+PEOPLE = 20
+PROJECTS_A_CHECK = 1000
 
 
 class CloudSite:
     """Implements `app.jira.site.JiraSite` for Jira Cloud."""
 
-    def __init__(self, base_url: str, credential: Credential) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        credential: Credential,
+        policy: NetworkPolicy,
+        *,
+        seconds: float = CALL_SECONDS,
+    ) -> None:
+        """`seconds` is what one call may take, from the look-up of the name to the last byte."""
         self.base_url = base_url
-        session = requests.Session()
-        session.auth = credential.auth()
-        # A proxy or a .netrc of the machine's must not see or replace our tokens.
-        session.trust_env = False
-        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=32, max_retries=0)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
+        session = guarded_session(policy, auth=credential.auth(), seconds=seconds)
         # Its own retries (1,000, for up to half an hour) stay off: backing off is the worker's.
         self._client = Jira(
             base_url,
@@ -44,7 +54,7 @@ class CloudSite:
             cloud=True,
             advanced_mode=True,
             backoff_and_retry=False,
-            timeout=TIMEOUT_SECONDS,
+            timeout=SILENCE_SECONDS,
         )
 
     # -- issues
@@ -136,6 +146,47 @@ class CloudSite:
         answer = self._call("POST", "rest/api/3/permissions/check", body=body)
         return "ADMINISTER" in answer.get("globalPermissions", [])
 
+    # -- people
+
+    def administered_projects(self, account_id: str) -> frozenset[int]:
+        """See JiraSite.administered_projects."""
+        # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/
+        granted: set[int] = set()
+        projects = [project.id for project in self.projects()]
+        for start in range(0, len(projects), PROJECTS_A_CHECK):
+            asked = {
+                "permissions": ["ADMINISTER_PROJECTS"],
+                "projects": projects[start : start + PROJECTS_A_CHECK],
+            }
+            body = {"accountId": account_id, "projectPermissions": [asked]}
+            answer = self._call("POST", "rest/api/3/permissions/check", body=body)
+            for one in answer.get("projectPermissions", []):
+                if one.get("permission") == "ADMINISTER_PROJECTS":
+                    granted.update(int(project) for project in one.get("projects", []))
+        return frozenset(granted)
+
+    def people(self, account_ids: Sequence[str]) -> dict[str, str]:
+        """See JiraSite.people."""
+        names: dict[str, str] = {}
+        for start in range(0, len(account_ids), PAGE):
+            params = {"accountId": list(account_ids[start : start + PAGE]), "maxResults": PAGE}
+            for raw in self._call("GET", "rest/api/3/user/bulk", params=params).get("values", []):
+                names[str(raw["accountId"])] = str(raw["displayName"])
+        return names
+
+    def find_people(self, query: str) -> list[Person]:
+        """See JiraSite.find_people."""
+        found = self._answer(
+            "GET", "rest/api/3/user/search", params={"query": query, "maxResults": PEOPLE}
+        )
+        if not isinstance(found, list):
+            raise SiteError(f"{self.base_url} answered the search of people in an unknown form.")
+        return [
+            Person(str(raw["accountId"]), str(raw["displayName"]))
+            for raw in found
+            if raw.get("accountType") == "atlassian" and raw.get("active", True)
+        ]
+
     # -- the wire
 
     def _pages(self, path: str, name: str) -> Iterator[dict[str, Any]]:
@@ -157,6 +208,20 @@ class CloudSite:
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """One call. Raises SiteError for everything but a 2xx with a JSON object (or nothing)."""
+        parsed = self._answer(method, path, params=params, body=body)
+        if not isinstance(parsed, dict):
+            raise SiteError(f"{self.base_url} answered {method} {path} in an unknown form.")
+        return parsed
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """One call. Raises SiteError for everything but a 2xx with JSON (or nothing)."""
         try:
             answer = self._client.request(
                 method=method,
@@ -166,26 +231,25 @@ class CloudSite:
                 headers={"Accept": "application/json", "Content-Type": "application/json"},
                 allow_redirects=False,
             )
+        except AddressRefused as fault:
+            raise SiteError(f"{self.base_url} {fault}") from fault
+        except Stopped as fault:
+            raise SiteError(f"{self.base_url} {fault} for {method} {path}.") from fault
         except requests.RequestException as fault:
             raise SiteError(
                 f"{self.base_url} did not answer ({type(fault).__name__}). It is tried again."
             ) from fault
         if not 200 <= answer.status_code < 300:
             raise _refusal(self.base_url, method, path, answer)
-        if len(answer.content) > ANSWER_LIMIT:
-            raise SiteError(f"{self.base_url} sent more than 32 MB for {method} {path}.")
         if answer.status_code == 204 or not answer.content:
             return {}
         try:
-            parsed = answer.json()
-        except ValueError as fault:
+            return answer.json()
+        except (ValueError, RecursionError) as fault:
             raise SiteError(
                 f"{self.base_url} answered {method} {path} with something that is not JSON, as "
                 "during maintenance. It is tried again."
             ) from fault
-        if not isinstance(parsed, dict):
-            raise SiteError(f"{self.base_url} answered {method} {path} in an unknown form.")
-        return parsed
 
 
 def _issue(raw: Mapping[str, Any]) -> Issue:
@@ -218,7 +282,7 @@ def _refusal(site: str, method: str, path: str, answer: requests.Response) -> Si
         body = answer.json()
         sentences += [str(one) for one in body.get("errorMessages") or []]
         by_field = {str(k): str(v) for k, v in (body.get("errors") or {}).items()}
-    except (ValueError, AttributeError):
+    except (ValueError, RecursionError, AttributeError):
         pass  # an HTML page of a proxy or of maintenance
     sentences += [f"{name}: {text}" for name, text in by_field.items()]
     said = "; ".join(sentences)[:500] or "no reason given"

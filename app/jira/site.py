@@ -57,6 +57,14 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Person:
+    """A person of the site, by account id, with the name to show."""
+
+    account_id: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Issue:
     """An issue as read: raw REST v3 fields, and our own entity property where it has one."""
 
@@ -108,6 +116,15 @@ class JiraSite(Protocol):
 
     def is_admin(self, account_id: str) -> bool:
         """Whether this person administers the site."""
+
+    def administered_projects(self, account_id: str) -> frozenset[int]:
+        """The projects that this person administers, of those that the app may see."""
+
+    def people(self, account_ids: Sequence[str]) -> dict[str, str]:
+        """The display names of these accounts, to be shown and not kept; unknown ones left out."""
+
+    def find_people(self, query: str) -> list[Person]:
+        """Up to 20 people whose name or email address matches."""
 
 
 SiteOpener = Callable[[TenantId], JiraSite]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound, Problem
 from app.mapping.document import dump_profile, load_profile
 from app.mapping.models import ProfileRecord, ProfileRevision, ProfileState
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope
+from app.tenants.caller import Caller
+from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 from app.tenants.pairing import partner_of
 from app.vault.vault import Place, Vault
 
@@ -35,13 +38,15 @@ class StoredProfile:
 
 @dataclass(frozen=True)
 class ProfileOverview:
-    """A profile as the home page lists it. `partner`: the other tenant."""
+    """A profile as the home page lists it. `partner`: the other tenant; `own_project`: the project
+    of the asking tenant's own side."""
 
     id: uuid.UUID
     name: str
     state: str
     reason: str | None
     partner: TenantId
+    own_project: int
     linked: int
     pending: int
     parked: int
@@ -51,15 +56,16 @@ class ProfileOverview:
 
 def create(
     vault: Vault,
-    tenant: TenantId,
-    account_id: str,
+    record: Recorder,
+    caller: Caller,
     *,
     connection_id: uuid.UUID,
     name: str,
     left: Scope,
     right: Scope,
 ) -> uuid.UUID:
-    """Store and switch on a profile whose left side is `tenant`. Raises Problem or NotFound."""
+    """Store and switch on a profile whose left side is the caller's. Raises Problem, NotFound."""
+    tenant = caller.tenant
     name = " ".join(name.split())
     if not name or len(name) > NAME_LIMIT or not name.isprintable():
         raise Problem(
@@ -110,9 +116,12 @@ def create(
                 left_tenant_id=tenant,
                 right_tenant_id=partner,
                 document=vault.seal(_place(tenant, profile_id, 1), document),
-                created_by=account_id,
+                created_by=caller.actor,
             )
         )
+        session.flush()
+        deed = Deed(caller.actor, Action.PROFILE_CREATED, f"profile:{profile_id}")
+        record_for_both(record, session, tenant, partner, deed)
     return profile_id
 
 
@@ -179,6 +188,7 @@ def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
 _OVERVIEW = text(
     """
     SELECT p.id, p.name, p.state, p.reason, p.left_tenant_id, p.right_tenant_id,
+           p.left_project_id, p.right_project_id,
            coalesce(l.linked, 0) AS linked, coalesce(c.pending, 0) AS pending,
            coalesce(c.parked, 0) AS parked, a.last_activity, c.waiting
     FROM profile p
@@ -213,6 +223,9 @@ def overview(tenant: TenantId) -> list[ProfileOverview]:
             partner=TenantId(
                 row.right_tenant_id if row.left_tenant_id == tenant else row.left_tenant_id
             ),
+            own_project=(
+                row.left_project_id if row.left_tenant_id == tenant else row.right_project_id
+            ),
             linked=row.linked,
             pending=row.pending,
             parked=row.parked,
@@ -223,20 +236,39 @@ def overview(tenant: TenantId) -> list[ProfileOverview]:
     ]
 
 
-def set_state(tenant: TenantId, profile_id: uuid.UUID, state: ProfileState) -> None:
+def set_state(
+    record: Recorder,
+    caller: Caller,
+    profile_id: uuid.UUID,
+    state: ProfileState,
+    covers: Callable[[int], bool] = lambda project: True,
+) -> None:
     """Pause or resume; either partner may. What changes meanwhile is marked, and crosses later.
 
-    Raises NotFound.
+    `covers` tells whether the caller may decide for a project of his own side. Raises NotFound,
+    the same for a profile that he may not touch as for one that never was.
     """
+    tenant = caller.tenant
     with tenant_transaction(tenant) as session:
-        moved = session.scalars(
-            update(ProfileRecord)
-            .where(ProfileRecord.id == profile_id)
-            .values(state=state.value, reason=None, updated_at=func.now())
-            .returning(ProfileRecord.id)
-        ).all()
-    if not moved:
-        raise NotFound("There is no such profile.")
+        found = session.scalars(
+            select(ProfileRecord).where(ProfileRecord.id == profile_id).with_for_update()
+        ).one_or_none()
+        if found is None:
+            raise NotFound("There is no such profile.")
+        left = found.left_tenant_id == tenant
+        if not covers(found.left_project_id if left else found.right_project_id):
+            raise NotFound("There is no such profile.")
+        found.state, found.reason, found.updated_at = state.value, None, func.now()
+        session.flush()
+        deed = Deed(caller.actor, _STATE_DEEDS[state], f"profile:{profile_id}")
+        partner = TenantId(found.right_tenant_id if left else found.left_tenant_id)
+        record_for_both(record, session, tenant, partner, deed)
+
+
+_STATE_DEEDS = {
+    ProfileState.ON: Action.PROFILE_RESUMED,
+    ProfileState.PAUSED: Action.PROFILE_PAUSED,
+}
 
 
 def _place(left_tenant: TenantId, profile_id: uuid.UUID, number: int) -> Place:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import uuid
 from dataclasses import asdict
 from typing import Any
@@ -13,52 +11,44 @@ from app.database import TenantId, tenant_transaction
 from app.errors import Forbidden
 from app.jira.site import JiraSite, SiteOpener
 from app.mapping import profiles
+from app.mapping.models import ProfileState
 from app.mapping.profile import DEFAULT_FIELDS
-from app.screens.forms import form_id, form_scope, form_text
+from app.screens.forms import form_id, form_number, form_scope, form_text
 from app.screens.words import FIELDS, OUTCOMES, STATES, ago, say
 from app.tenants import pairing
-from app.tenants.caller import Caller
+from app.tenants.caller import Caller, Permission
+from app.tenants.deeds import Recorder
 from app.tenants.installations import Installations
+from app.tenants.roles import Standing
 from app.vault.vault import Vault
 
-ADMIN_SECONDS = 60.0
 ENTRIES = 15
 
 
-class Admins:
-    """Asks a site whether a person administers it; a yes is kept for a minute."""
-
-    def __init__(self, open_site: SiteOpener) -> None:
-        self._open_site = open_site
-        self._until: dict[tuple[TenantId, str], float] = {}
-        self._lock = threading.Lock()
-
-    def require(self, caller: Caller) -> None:
-        """Raises Forbidden for anybody but an admin of the caller's site."""
-        who = (caller.tenant, caller.account_id or "")
-        with self._lock:
-            if self._until.get(who, 0.0) > time.monotonic():
-                return
-        if not caller.account_id or not self._open_site(caller.tenant).is_admin(caller.account_id):
-            raise Forbidden("Tandem's pages are for admins of this Jira site. Ask one of them.")
-        now = time.monotonic()
-        with self._lock:
-            self._until = {one: until for one, until in self._until.items() if until > now}
-            self._until[who] = now + ADMIN_SECONDS
-
-
 class Desk:
-    """The pages' work, behind the check that the caller is an admin."""
+    """The pages' work. The gate has asked for the permission; how far it reaches is asked here."""
 
-    def __init__(self, vault: Vault, open_site: SiteOpener, installations: Installations) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        open_site: SiteOpener,
+        installations: Installations,
+        record: Recorder,
+    ) -> None:
         self._vault = vault
         self._open_site = open_site
         self._installations = installations
-        self.admins = Admins(open_site)
+        self._record = record
 
     def site_url(self, tenant: TenantId) -> str:
         """The address of a tenant's site."""
         return self._installations.of(tenant).base_url
+
+    def addresses(self, tenant: TenantId) -> list[str]:
+        """Where a tenant's site is reached: its base URL, and the one that people see."""
+        known = self._installations.of(tenant)
+        shown = known.display_url or ""
+        return [known.base_url, *([shown] if shown.startswith("https://") else [])]
 
     def site_name(self, tenant: TenantId) -> str:
         """A site's host, which is what its people call it."""
@@ -79,49 +69,98 @@ class Desk:
         """The connected site. Raises NotFound for a connection of others."""
         return self._open_site(pairing.partner_of(tenant, connection))
 
-    def create_profile(self, caller: Caller) -> uuid.UUID:
+    @staticmethod
+    def require_project(standing: Standing, project: int) -> None:
+        """Whether the caller may map this project of his own site. Raises Forbidden."""
+        if not standing.covers(Permission.MAP, project):
+            raise Forbidden(
+                "left_project: you may map the projects that you administer in Jira. Choose one of "
+                "them, or ask an admin for the role editor."
+            )
+
+    def make_code(self, caller: Caller) -> pairing.Code:
+        """A new pairing code of the caller's site."""
+        return pairing.make_code(self._record, caller)
+
+    def claim(self, caller: Caller, code: str) -> uuid.UUID:
+        """Pair the caller's site by another's code. Raises Problem."""
+        return pairing.claim(self._record, caller, code)
+
+    def create_profile(self, caller: Caller, standing: Standing) -> uuid.UUID:
         """Check every choice of the form again and switch the profile on. Raises Problem."""
         connection = form_id("connection")
         name = form_text("name")
+        partner = self.partner_site(caller.tenant, connection)
+        self.require_project(standing, form_number("left_project"))
         return profiles.create(
             self._vault,
-            caller.tenant,
-            caller.account_id or "",
+            self._record,
+            caller,
             connection_id=connection,
             name=name,
             left=form_scope(self.own_site(caller.tenant), "left"),
-            right=form_scope(self.partner_site(caller.tenant, connection), "right"),
+            right=form_scope(partner, "right"),
         )
 
-    def home(self, tenant: TenantId) -> dict[str, Any]:
+    def switch(
+        self, caller: Caller, standing: Standing, profile: uuid.UUID, state: ProfileState
+    ) -> None:
+        """Pause or resume a profile. Raises NotFound for one out of the caller's reach."""
+        profiles.set_state(
+            self._record,
+            caller,
+            profile,
+            state,
+            lambda project: standing.covers(Permission.MAP, project),
+        )
+
+    def profiles(self, tenant: TenantId, standing: Standing) -> list[profiles.ProfileOverview]:
+        """The profiles that the caller may see."""
+        return [
+            one
+            for one in profiles.overview(tenant)
+            if standing.covers(Permission.SEE, one.own_project)
+        ]
+
+    def home(self, caller: Caller, standing: Standing) -> dict[str, Any]:
         """What the home page shows."""
+        tenant = caller.tenant
         names: dict[TenantId, str] = {tenant: self.site_name(tenant)}
+        seen = self.profiles(tenant, standing)
         shown = []
-        for one in profiles.overview(tenant):
+        for one in seen:
             if one.partner not in names:
                 names[one.partner] = self.site_name(one.partner)
             shown.append(asdict(one) | {"partner_name": names[one.partner]})
         with tenant_transaction(tenant) as session:
-            entries = latest(session, self._vault, ENTRIES)
+            entries = latest(session, self._vault, ENTRIES, {one.id for one in seen})
         return {
             "profiles": shown,
             "partners": self.partners(tenant),
             "entries": entries,
             "site_name": names[tenant],
+            "may": {one.value: standing.may(one) for one in Permission},
             "ago": ago,
             "say": say,
             "outcomes": OUTCOMES,
             "states": STATES,
         }
 
-    def new_profile(self, tenant: TenantId, connection: uuid.UUID | None) -> dict[str, Any]:
+    def new_profile(
+        self, tenant: TenantId, standing: Standing, connection: uuid.UUID | None
+    ) -> dict[str, Any]:
         """What the form of a new profile shows; `connection` is chosen where it is given."""
         partner_projects = self.partner_site(tenant, connection).projects() if connection else []
         return {
             "site_name": self.site_name(tenant),
-            "projects": self.own_site(tenant).projects(),
+            "projects": [
+                one
+                for one in self.own_site(tenant).projects()
+                if standing.covers(Permission.MAP, one.id)
+            ],
             "partners": self.partners(tenant),
             "chosen": str(connection) if connection else None,
             "partner_projects": partner_projects,
+            "may": {one.value: standing.may(one) for one in Permission},
             "fields": [FIELDS[one.left] for one in DEFAULT_FIELDS],
         }

@@ -29,6 +29,11 @@ def form_id(name: str) -> uuid.UUID:
     return _uuid(form_text(name), name)
 
 
+def form_number(name: str) -> int:
+    """A form field that holds one of Jira's ids. Raises Problem."""
+    return _number(form_text(name), name)
+
+
 def argument_id(name: str) -> uuid.UUID:
     """A query argument that holds one of our ids. Raises Problem."""
     return _uuid(request.args.get(name, ""), name)
@@ -41,8 +46,8 @@ def argument_number(name: str) -> int:
 
 def form_scope(site: JiraSite, side: str) -> Scope:
     """The project and type of a side, once the site says that it has them. Raises Problem."""
-    project = _number(form_text(f"{side}_project"), f"{side}_project")
-    kind = _number(form_text(f"{side}_type"), f"{side}_type")
+    project = form_number(f"{side}_project")
+    kind = form_number(f"{side}_type")
     if project not in {one.id for one in site.projects()}:
         raise refuse(
             f"{side}_project",

@@ -1,15 +1,25 @@
-"""What every page answer says to the browser: the policy is data, in one place."""
+"""What every answer says to the browser: the policy is data, in one place."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from flask import Response
+from flask import Flask, Response, request
 
 # Reference: https://developer.atlassian.com/cloud/jira/platform/about-the-javascript-api/
 ATLASSIAN_BRIDGE = "https://connect-cdn.atl-paas.net/all.js"
 ATLASSIAN_HOSTS = (".atlassian.net", ".jira.com", ".jira-dev.com")
 HSTS_SECONDS = 365 * 24 * 3600
+
+EVERYWHERE = {
+    "Strict-Transport-Security": f"max-age={HSTS_SECONDS}; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+# An answer that is no page: nothing in it may run, and nobody may frame it.
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
 def origin(url: str) -> str:
@@ -25,24 +35,33 @@ def bridge_url(site: str) -> str:
     return f"{site}/atlassian-connect/all.js"
 
 
-def protect(response: Response, site: str | None) -> Response:
-    """Set the headers; `site` is the base URL of the installed site that may frame the page."""
+def protect_everything(app: Flask) -> None:
+    """Give every answer of the app what it does not say itself: pages say more, see `protect`."""
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        for name, value in EVERYWHERE.items():
+            response.headers.setdefault(name, value)
+        if request.endpoint != "static":
+            response.headers.setdefault("Content-Security-Policy", NO_PAGE)
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def protect(response: Response, sites: Sequence[str]) -> Response:
+    """Set a page's policy; `sites` are the addresses of the installed site that may frame it."""
     policy = {
         "default-src": "'none'",
-        "script-src": "'self'" + (f" {origin(bridge_url(site))}" if site else ""),
+        "script-src": " ".join(["'self'", *(origin(bridge_url(site)) for site in sites[:1])]),
         "style-src": "'self'",
         "img-src": "'self' data:",
         "connect-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",
-        "frame-ancestors": origin(site) if site else "'none'",
+        "frame-ancestors": " ".join(dict.fromkeys(map(origin, sites))) or "'none'",
     }
     response.headers["Content-Security-Policy"] = "; ".join(
         f"{name} {value}" for name, value in policy.items()
     )
-    response.headers["Strict-Transport-Security"] = f"max-age={HSTS_SECONDS}; includeSubDomains"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
     return response

@@ -7,27 +7,22 @@ import uuid
 from flask import Blueprint, Response, g, jsonify, render_template, request
 
 from app.errors import NotFound
-from app.jira.site import Named, SiteOpener
+from app.jira.site import Named
 from app.mapping import profiles
 from app.mapping.models import ProfileState
 from app.screens.desk import Desk
 from app.screens.forms import argument_id, argument_number, form_text
 from app.screens.headers import bridge_url, protect
-from app.tenants import pairing
-from app.tenants.caller import Caller, Proof, accepts, current_caller
-from app.tenants.installations import Installations
-from app.vault.vault import Vault
+from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
+from app.tenants.gate import current_standing
 
 ACTIONS = {"pause": ProfileState.PAUSED, "resume": ProfileState.ON}
 
 
-def screens_blueprint(
-    vault: Vault, open_site: SiteOpener, installations: Installations
-) -> Blueprint:
-    """The pages below /pages, all for admins of the caller's site only."""
+def screens_blueprint(desk: Desk) -> Blueprint:
+    """The pages below /pages, for people with a role in the caller's site."""
     blueprint = Blueprint("pages", __name__, url_prefix="/pages")
-    desk = Desk(vault, open_site, installations)
-    _guard(blueprint, desk)
+    _headers(blueprint, desk)
     _home_views(blueprint, desk)
     _pairing_views(blueprint, desk)
     _profile_views(blueprint, desk)
@@ -35,107 +30,105 @@ def screens_blueprint(
     return blueprint
 
 
-def _guard(blueprint: Blueprint, desk: Desk) -> None:
-    """Before each view: is this an admin? After it: what the browser must be told."""
-
-    @blueprint.before_request
-    def only_admins() -> None:
-        desk.admins.require(current_caller())
-
+def _headers(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.after_request
     def headers(response: Response) -> Response:
         # The gate may have refused the call: then nobody's site may frame the answer.
         caller = g.get("caller")
-        site = desk.site_url(caller.tenant) if isinstance(caller, Caller) else None
-        return protect(_for_people(response), site)
+        sites = desk.addresses(caller.tenant) if isinstance(caller, Caller) else []
+        return protect(_for_people(response), sites)
 
 
 def _home_views(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.get("/home")
-    @accepts(Proof.PAGE)
+    @accepts(Proof.PAGE, Permission.SEE)
     def home() -> str:
-        tenant = current_caller().tenant
-        bridge = bridge_url(desk.site_url(tenant))
-        return render_template("home.html", bridge=bridge, **desk.home(tenant))
+        caller = current_caller()
+        bridge = bridge_url(desk.site_url(caller.tenant))
+        return render_template("home.html", bridge=bridge, **desk.home(caller, current_standing()))
 
     @blueprint.get("/parts/overview")
-    @accepts(Proof.CONTEXT)
+    @accepts(Proof.CONTEXT, Permission.SEE)
     def overview() -> str:
         return _overview(desk)
 
 
 def _pairing_views(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.post("/pairing-codes")
-    @accepts(Proof.CONTEXT)
+    @accepts(Proof.CONTEXT, Permission.CONNECT)
     def make_code() -> Response | str:
-        caller = current_caller()
-        code = pairing.make_code(caller.tenant, caller.account_id or "")
-        if _wants_json():
+        code = desk.make_code(current_caller())
+        if wants_json():
             return jsonify(code=code.text, expiresAt=code.expires_at.isoformat())
         return render_template("parts/code.html", code=code)
 
     @blueprint.post("/connections")
-    @accepts(Proof.CONTEXT)
+    @accepts(Proof.CONTEXT, Permission.CONNECT)
     def connect() -> Response | str:
-        tenant = current_caller().tenant
-        connection = pairing.claim(tenant, form_text("code"))
-        if _wants_json():
+        connection = desk.claim(current_caller(), form_text("code"))
+        if wants_json():
             return jsonify(connection=str(connection))
-        return render_template("parts/new_profile.html", **desk.new_profile(tenant, connection))
+        return _new_profile(desk, connection)
 
 
 def _profile_views(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.get("/profiles")
-    @accepts(Proof.CONTEXT)
+    @accepts(Proof.CONTEXT, Permission.SEE)
     def list_profiles() -> Response:
-        return jsonify([_as_json(one) for one in profiles.overview(current_caller().tenant)])
+        seen = desk.profiles(current_caller().tenant, current_standing())
+        return jsonify([_as_json(one) for one in seen])
 
     @blueprint.get("/profiles/new")
-    @accepts(Proof.CONTEXT)
+    @accepts(Proof.CONTEXT, Permission.MAP)
     def new_profile() -> str:
-        tenant = current_caller().tenant
-        return render_template("parts/new_profile.html", **desk.new_profile(tenant, None))
+        return _new_profile(desk, None)
 
     @blueprint.post("/profiles")
-    @accepts(Proof.CONTEXT)
+    @accepts(Proof.CONTEXT, Permission.MAP)
     def create_profile() -> Response | str:
-        profile = desk.create_profile(current_caller())
-        return jsonify(profile=str(profile)) if _wants_json() else _overview(desk)
+        profile = desk.create_profile(current_caller(), current_standing())
+        return jsonify(profile=str(profile)) if wants_json() else _overview(desk)
 
     @blueprint.post("/profiles/<uuid:profile>/<any(pause, resume):action>")
-    @accepts(Proof.CONTEXT)
+    @accepts(Proof.CONTEXT, Permission.MAP)
     def switch(profile: uuid.UUID, action: str) -> Response | str:
         state = ACTIONS[action]
-        profiles.set_state(current_caller().tenant, profile, state)
-        return jsonify(state=state.value) if _wants_json() else _overview(desk)
+        desk.switch(current_caller(), current_standing(), profile, state)
+        return jsonify(state=state.value) if wants_json() else _overview(desk)
 
 
 def _choice_views(blueprint: Blueprint, desk: Desk) -> None:
     """What the selects of the form are filled with."""
 
     @blueprint.get("/parts/projects")
-    @accepts(Proof.CONTEXT)
+    @accepts(Proof.CONTEXT, Permission.MAP)
     def partner_projects() -> str:
         site = desk.partner_site(current_caller().tenant, argument_id("connection"))
         return _options(site.projects(), "Choose a project")
 
     @blueprint.get("/parts/types/<side>")
-    @accepts(Proof.CONTEXT)
+    @accepts(Proof.CONTEXT, Permission.MAP)
     def types(side: str) -> str:
-        tenant = current_caller().tenant
+        caller = current_caller()
         if side == "left":
-            site = desk.own_site(tenant)
+            project = argument_number("left_project")
+            desk.require_project(current_standing(), project)
+            site = desk.own_site(caller.tenant)
         elif side == "right":
-            site = desk.partner_site(tenant, argument_id("connection"))
+            site = desk.partner_site(caller.tenant, argument_id("connection"))
+            project = argument_number("right_project")
         else:
             raise NotFound
-        return _options(
-            site.issue_types(argument_number(f"{side}_project")), "Choose an issue type"
-        )
+        return _options(site.issue_types(project), "Choose an issue type")
 
 
 def _overview(desk: Desk) -> str:
-    return render_template("parts/overview.html", **desk.home(current_caller().tenant))
+    return render_template("parts/overview.html", **desk.home(current_caller(), current_standing()))
+
+
+def _new_profile(desk: Desk, connection: uuid.UUID | None) -> str:
+    shown = desk.new_profile(current_caller().tenant, current_standing(), connection)
+    return render_template("parts/new_profile.html", **shown)
 
 
 def _options(named: list[Named], prompt: str) -> str:
@@ -163,5 +156,6 @@ def _for_people(response: Response) -> Response:
     return response
 
 
-def _wants_json() -> bool:
+def wants_json() -> bool:
+    """Whether the caller asked for JSON rather than for a part of the page."""
     return request.accept_mimetypes.best == "application/json"

@@ -1,4 +1,4 @@
-"""Who is calling: one verified Caller, and the proof that each endpoint asks for."""
+"""Who is calling: one verified Caller, and what each endpoint asks of it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,27 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Proof(StrEnum):
-    """What an endpoint accepts as proof of who calls. Nothing but connect/ knows how it is got."""
+    """What an endpoint accepts as proof of who calls. How it is got is connect's (and forge's)."""
 
     PUBLIC = "public"  # no proof: health, the descriptor, static files
     LIFECYCLE = "lifecycle"  # Jira itself, of a site that may not be known yet
     SITE = "site"  # Jira itself, of a known site: enabled, disabled, webhooks
     PAGE = "page"  # a person whose browser loads a page inside Jira
     CONTEXT = "context"  # a person's page calling us again
+
+    @property
+    def of_a_person(self) -> bool:
+        """Whether a person calls, who must have a permission as well."""
+        return self in {Proof.PAGE, Proof.CONTEXT}
+
+
+class Permission(StrEnum):
+    """What a person's role must allow; which role allows it is in `roles.MATRIX`."""
+
+    SEE = "see"  # profiles, their counts, the activity
+    MAP = "map"  # make, pause and resume profiles; read the projects and types to choose from
+    CONNECT = "connect"  # pairing codes and connections
+    GRANT = "grant"  # roles and settings
 
 
 @dataclass(frozen=True)
@@ -32,12 +46,21 @@ class Caller:
     account_id: str | None
     proof: Proof
 
+    @property
+    def actor(self) -> str:
+        """How the audit trail names a person who calls."""
+        return self.account_id or "nobody"
 
-def accepts(proof: Proof) -> Callable[[View], View]:
-    """Declare on a view which proof it asks for. A view that declares none stops the start."""
+
+def accepts(proof: Proof, permission: Permission | None = None) -> Callable[[View], View]:
+    """Declare on a view which proof it asks for, and which permission of a person.
+
+    A view that declares no proof, or takes a person without a permission, stops the start.
+    """
 
     def mark(view: View) -> View:
         cast(Any, view).accepts = proof
+        cast(Any, view).permission = permission
         return view
 
     return mark

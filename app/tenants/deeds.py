@@ -7,13 +7,16 @@ rooms below governance get its writer from the composition root, as a `Recorder`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from app.database import TenantId
+from app.database import TenantId, scope_to
+
+PARTNER = "partner"
+"""The actor on the other site's trail: a person there, whom this one need not know."""
 
 JIRA = "jira"
 """The actor of a lifecycle callback: Jira itself, for an admin whom it does not name."""
@@ -65,3 +68,17 @@ class Recorder(Protocol):
 
     def __call__(self, session: Session, tenant: TenantId | None, deed: Deed) -> None:
         """Record the deed."""
+
+
+def record_for_both(
+    record: Recorder, session: Session, own: TenantId, partner: TenantId, deed: Deed
+) -> None:
+    """Record what a person of `own` did to something that both sites share, on both trails.
+
+    Leaves the transaction in the scope of `own`. The trails are taken in one order, whoever acts:
+    two who act at once must not wait for each other's.
+    """
+    for tenant in sorted((own, partner)):
+        scope_to(session, tenant)
+        record(session, tenant, deed if tenant == own else replace(deed, actor=PARTNER))
+    scope_to(session, own)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound
+from app.tenants.deeds import JIRA, Action, Deed, Recorder
 from app.tenants.models import Installation, InstallationState
 from app.vault.vault import Place, Vault
 
@@ -45,15 +46,21 @@ class KnownInstallation:
     base_url: str
     secret: str | None = field(repr=False)
     secret_version: int
+    display_url: str | None = None  # where people reach it, if that is another address
 
 
 class Installations:
     """The installations of this app, with a cache of a minute for the hot path."""
 
     def __init__(
-        self, vault: Vault, app_key: str, clock: Callable[[], float] = time.monotonic
+        self,
+        vault: Vault,
+        app_key: str,
+        record: Recorder,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._vault = vault
+        self._record = record
         self._app_key = app_key
         self._clock = clock
         self._cache: dict[str, tuple[float, KnownInstallation]] = {}
@@ -102,6 +109,7 @@ class Installations:
                     .returning(Installation.id)
                 ).scalar()
                 if made is not None:
+                    self._record(session, tenant, _deed(Action.INSTALLED, tenant))
                     self.forget(site.client_key)
                     return tenant
             self._vault.shred(tenant)  # the other one was first: this id has no row
@@ -110,10 +118,15 @@ class Installations:
                 raise NotFound()
         if known.secret == site.shared_secret and known.base_url == site.base_url:
             self._followed(known.tenant, site.issued_at)  # told again, or a replay
-            return known.tenant
+        else:
+            self._install_again(known, site)
+        return known.tenant
+
+    def _install_again(self, known: KnownInstallation, site: Site) -> None:
+        """Take a new secret or address, unless a newer callback was followed already."""
         enabled = Installation.state == InstallationState.ENABLED.value
         with tenant_transaction(known.tenant) as session:
-            session.execute(
+            moved = session.execute(
                 update(Installation)
                 .where(Installation.id == known.tenant, Installation.lifecycle_at <= site.issued_at)
                 .values(
@@ -124,9 +137,17 @@ class Installations:
                     updated_at=func.now(),
                     uninstalled_at=None,
                 )
-            )
+                .returning(Installation.id)
+            ).scalar()
+            if moved is not None:
+                deed = _deed(
+                    Action.REINSTALLED,
+                    known.tenant,
+                    new_secret=known.secret != site.shared_secret,
+                    new_address=known.base_url != site.base_url,
+                )
+                self._record(session, known.tenant, deed)
         self.forget(site.client_key)
-        return known.tenant
 
     def set_state(self, tenant: TenantId, state: InstallationState, secret_version: int) -> bool:
         """Note `enabled` or `disabled`, said by a token of the secret of that version.
@@ -144,8 +165,9 @@ class Installations:
                 .values(state=state.value, updated_at=func.now())
                 .returning(Installation.client_key)
             ).scalar()
-        if client_key is None:
-            return False
+            if client_key is None:
+                return False
+            self._record(session, tenant, _deed(_STATE_DEEDS[state], tenant))
         self.forget(client_key)
         return True
 
@@ -156,7 +178,7 @@ class Installations:
         """
         with tenant_transaction(tenant) as session:
             client_key = self._client_key(session, tenant)
-            session.execute(
+            gone = session.execute(
                 update(Installation)
                 .where(Installation.id == tenant, Installation.lifecycle_at <= issued_at)
                 .values(
@@ -167,7 +189,10 @@ class Installations:
                     updated_at=func.now(),
                     uninstalled_at=func.now(),
                 )
-            )
+                .returning(Installation.id)
+            ).scalar()
+            if gone is not None:
+                self._record(session, tenant, _deed(Action.UNINSTALLED, tenant))
         self.forget(client_key)
 
     @staticmethod
@@ -212,7 +237,18 @@ class Installations:
             base_url=row.base_url,
             secret=None if secret is None else self._vault.unseal(_place(tenant), secret).decode(),
             secret_version=row.secret_version,
+            display_url=getattr(row, "display_url", None),
         )
+
+
+_STATE_DEEDS = {
+    InstallationState.ENABLED: Action.ENABLED,
+    InstallationState.DISABLED: Action.DISABLED,
+}
+
+
+def _deed(action: Action, tenant: TenantId, **detail: bool) -> Deed:
+    return Deed(JIRA, action, f"installation:{tenant}", detail)
 
 
 def _place(tenant: TenantId) -> Place:

@@ -37,6 +37,7 @@ class Installation(Model):
     installed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     uninstalled_at: Mapped[datetime | None]
+    project_admins_map: Mapped[bool] = mapped_column(default=False)
 
 
 class PairingCode(Model):
@@ -59,3 +60,13 @@ class Connection(Model):
     left_tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("installation.id"))
     right_tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("installation.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class RoleAssignment(Model):
+    """A role that an admin granted to a person of the site."""
+
+    tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("installation.id"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    granted_by: Mapped[str]
+    granted_at: Mapped[datetime] = mapped_column(server_default=func.now())

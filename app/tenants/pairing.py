@@ -13,6 +13,8 @@ from sqlalchemy import delete, or_, select, text
 
 from app.database import TenantId, tenant_transaction
 from app.errors import NotFound, Problem
+from app.tenants.caller import Caller
+from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 from app.tenants.models import Connection, PairingCode
 
 LIFETIME = timedelta(minutes=10)
@@ -37,8 +39,9 @@ class Partner:
     tenant: TenantId
 
 
-def make_code(tenant: TenantId, account_id: str, now: datetime | None = None) -> Code:
+def make_code(record: Recorder, caller: Caller, now: datetime | None = None) -> Code:
     """A new code, good once and for ten minutes; the tenant's earlier unused ones are dropped."""
+    tenant = caller.tenant
     raw = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     expires_at = (now or datetime.now(UTC)) + LIFETIME
     with tenant_transaction(tenant) as session:
@@ -47,21 +50,22 @@ def make_code(tenant: TenantId, account_id: str, now: datetime | None = None) ->
                 PairingCode.tenant_id == tenant, PairingCode.used_at.is_(None)
             )
         )
-        session.add(
-            PairingCode(
-                id=uuid.uuid4(),
-                tenant_id=tenant,
-                code_hash=_hash(raw),
-                created_by=account_id,
-                expires_at=expires_at,
-            )
+        made = PairingCode(
+            id=uuid.uuid4(),
+            tenant_id=tenant,
+            code_hash=_hash(raw),
+            created_by=caller.actor,
+            expires_at=expires_at,
         )
+        session.add(made)
+        record(session, tenant, Deed(caller.actor, Action.CODE_MADE, f"pairing-code:{made.id}"))
     groups = [raw[start : start + GROUP] for start in range(0, LENGTH, GROUP)]
     return Code("-".join(groups), expires_at)
 
 
-def claim(tenant: TenantId, code: str) -> uuid.UUID:
+def claim(record: Recorder, caller: Caller, code: str) -> uuid.UUID:
     """Use another site's code; returns the connection. Raises Problem about the field `code`."""
+    tenant = caller.tenant
     raw = re.sub(r"[\s-]", "", code).upper().translate(str.maketrans("OIL", "011"))
     if len(raw) != LENGTH or not set(raw) <= set(ALPHABET):
         raise Problem(
@@ -95,6 +99,8 @@ def claim(tenant: TenantId, code: str) -> uuid.UUID:
             return known.id
         made = Connection(id=uuid.uuid4(), left_tenant_id=tenant, right_tenant_id=partner)
         session.add(made)
+        deed = Deed(caller.actor, Action.CONNECTED, f"connection:{made.id}")
+        record_for_both(record, session, tenant, TenantId(partner), deed)
         return made.id
 
 

@@ -1,1 +1,16 @@
 -- Roles, and what a site allows its project admins.
+
+CREATE TABLE role_assignment (
+    tenant_id uuid NOT NULL REFERENCES installation ON DELETE CASCADE,
+    account_id text NOT NULL CHECK (length(account_id) BETWEEN 1 AND 255),
+    role text NOT NULL CHECK (role IN ('admin', 'editor', 'viewer')),
+    granted_by text NOT NULL,
+    granted_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, account_id)
+);
+ALTER TABLE role_assignment ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON role_assignment TO tandem_app USING (tenant_id = tandem_tenant());
+GRANT SELECT, INSERT, UPDATE, DELETE ON role_assignment TO tandem_app;
+
+-- Whether people who administer projects in Jira may map those, without a role of Tandem's own.
+ALTER TABLE installation ADD COLUMN project_admins_map boolean NOT NULL DEFAULT false;

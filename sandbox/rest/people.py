@@ -78,8 +78,10 @@ def bulk_users(ctx: Ctx) -> Any:
 
 
 def _granted(user: User, permission: str, project_key: str | None) -> bool:
-    if permission in ("ADMINISTER", "SYSTEM_ADMIN", "ADMINISTER_PROJECTS"):
+    if permission in ("ADMINISTER", "SYSTEM_ADMIN"):
         return user.admin
+    if permission == "ADMINISTER_PROJECTS":
+        return user.admin or project_key in user.administers
     if project_key and user.browse is not None and project_key not in user.browse:
         return False
     if permission in ("BROWSE_PROJECTS", "USER_PICKER"):

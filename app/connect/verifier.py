@@ -1,4 +1,4 @@
-"""Verifies each request by the proof that its endpoint declares, before any of its code runs."""
+"""Verifies Connect tokens by the proof that an endpoint declares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, g, request
+from flask import Request, g
 
 from app.connect import tokens
 from app.connect.install_keys import InstallKeys
@@ -19,53 +19,30 @@ from app.tenants.installations import Installations, KnownInstallation
 from app.tenants.models import InstallationState
 
 
-class UndeclaredEndpointError(RuntimeError):
-    """An endpoint says nothing of the proof that it asks for: the app must not start."""
-
-
-class Gate:
-    """Turns tokens into Callers. Nothing behind it sees a token."""
+class ConnectVerifier:
+    """Turns Connect tokens into Callers. Nothing behind it sees a token."""
 
     def __init__(self, settings: Settings, installations: Installations, keys: InstallKeys) -> None:
         self._base_url = settings.base_url
         self._base_path = urlsplit(settings.base_url).path.rstrip("/")
         self._installations = installations
         self._keys = keys
-
-    def guard(self, app: Flask) -> None:
-        """Stand before every endpoint of the app. Raises UndeclaredEndpointError."""
-        for endpoint, view in app.view_functions.items():
-            if endpoint != "static" and not isinstance(getattr(view, "accepts", None), Proof):
-                raise UndeclaredEndpointError(
-                    f"The endpoint '{endpoint}' declares no proof. Put @accepts(Proof.…) on it."
-                )
-        checks: dict[Proof, Callable[[Request], Caller | None]] = {
-            Proof.PUBLIC: lambda _: None,
+        self._checks: dict[Proof, Callable[[str, Request], Caller | None]] = {
             Proof.LIFECYCLE: self._lifecycle,
             Proof.SITE: self._site,
             Proof.PAGE: self._page,
             Proof.CONTEXT: self._context,
         }
 
-        @app.before_request
-        def check() -> None:
-            endpoint = request.endpoint
-            if endpoint is None or endpoint == "static":
-                return  # a 404 or 405, or a public file
-            g.pop("caller", None)
-            proof = getattr(app.view_functions[endpoint], "accepts", None)
-            if not isinstance(proof, Proof):  # registered after the start
-                raise UndeclaredEndpointError(f"The endpoint '{endpoint}' declares no proof.")
-            caller = checks[proof](request)
-            if caller is not None:
-                g.caller = caller
+    def verify(self, proof: Proof, token: str, request: Request) -> Caller | None:
+        """See Verifier.verify."""
+        return self._checks[proof](token, request)
 
-    def _lifecycle(self, request: Request) -> None:
+    def _lifecycle(self, token: str, request: Request) -> None:
         """`installed` and `uninstalled`: Atlassian's RS256 signature, for our base URL.
 
         The view compares `iss` with the body's clientKey (`g.issuer`).
         """
-        token = _token(request)
         header, _ = tokens.unverified(token)
         if header.get("alg") != "RS256":
             raise NotAuthorised("token: a lifecycle token must be RS256")
@@ -75,13 +52,12 @@ class Gate:
         g.issuer = claims["iss"]
         g.lifecycle_issued_at = datetime.fromtimestamp(int(claims["iat"]), UTC)
 
-    def _site(self, request: Request) -> Caller:
+    def _site(self, token: str, request: Request) -> Caller:
         """Jira itself, of a known site; an answer from memory may be a minute old.
 
         A view that acts on it compares `g.secret_version` with the row as it reads it, and asks
         `verified_again` where that has moved.
         """
-        token = _token(request)
         try:
             known, claims = self._signed(token, fresh=False)
         except NotAuthorised:
@@ -97,18 +73,17 @@ class Gate:
         known = self._known(token, fresh=fresh)
         return known, self._claims(token, known)
 
-    def _page(self, request: Request) -> Caller:
-        known, claims = self._person(request)
+    def _page(self, token: str, request: Request) -> Caller:
+        known, claims = self._person(token)
         tokens.check_qsh(claims, self._hash(request))
         return Caller(known.tenant, _account(claims), Proof.PAGE)
 
-    def _context(self, request: Request) -> Caller:
-        known, claims = self._person(request)
+    def _context(self, token: str, request: Request) -> Caller:
+        known, claims = self._person(token)
         tokens.check_context(claims)
         return Caller(known.tenant, _account(claims), Proof.CONTEXT)
 
-    def _person(self, request: Request) -> tuple[KnownInstallation, dict[str, Any]]:
-        token = _token(request)
+    def _person(self, token: str) -> tuple[KnownInstallation, dict[str, Any]]:
         known = self._known(token, fresh=True)
         if known.state != InstallationState.ENABLED:
             raise NotAuthorised(f"site: the app is {known.state} there")
@@ -151,19 +126,6 @@ def verified_again() -> int:
     """
     again: Callable[[], int] = g.verify_again
     return again()
-
-
-def _token(request: Request) -> str:
-    """The one token of a request, of the header or of `jwt`. Raises NotAuthorised."""
-    headers = request.headers.getlist("Authorization")
-    parameters = request.args.getlist("jwt")
-    if len(headers) + len(parameters) > 1:
-        raise NotAuthorised("token: more than one")
-    if parameters:
-        return parameters[0]
-    if not headers or not headers[0].startswith("JWT ") or "," in headers[0]:
-        raise NotAuthorised("token: none")
-    return headers[0].removeprefix("JWT ").strip()
 
 
 def _account(claims: dict[str, Any]) -> str:

@@ -1,0 +1,234 @@
+"""The matrix over HTTP: every endpoint by every role, and what a project admin reaches."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import requests
+
+from demo.stack import APP_KEY, ROOT, Stack, scope_ids
+from tests.stack_fixture import running  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.real
+
+PERSONS = ("admin", "granted admin", "editor", "viewer", "project-admin", "nobody")
+ROLE_OF = {"granted admin": "admin", "nobody": None}
+NEVER = "00000000-0000-4000-8000-000000000000"
+
+
+@dataclass
+class Scene:
+    """The stack with a profile in it, and people of every standing."""
+
+    stack: Stack
+    profile: str
+    connection: str
+    people: dict[str, str]
+    projects: dict[str, str]
+    types: dict[str, str]
+    matrix: list[dict[str, Any]] = field(default_factory=list)
+
+    def call(self, person: str, method: str, path: str, **form: str) -> requests.Response:
+        """Call as a person of Acme, as the page would."""
+        site = self.stack.sandbox.acme
+        token = site.context_token(APP_KEY, accountId=self.people[person])
+        return requests.request(
+            method,
+            self.stack.url + path,
+            data=form or None,
+            headers={"Authorization": f"JWT {token}", "Accept": "application/json"},
+            timeout=30,
+        )
+
+    def load_page(self, person: str) -> requests.Response:
+        """Load the home page as a person of Acme, by the address that Jira signs."""
+        site = self.stack.sandbox.acme
+        return requests.get(
+            site.page_url(APP_KEY, "tandem", accountId=self.people[person]), timeout=30
+        )
+
+
+@pytest.fixture(scope="module")
+def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
+    """One profile of Acme's second project, which the project admin does not administer."""
+    acme, globex = running.sandbox.acme, running.sandbox.globex
+    keys = [one["key"] for one in acme.call("GET", "project/search").json()["values"]]
+    theirs = globex.call("GET", "project/search").json()["values"][0]["key"]
+    connection = running.connect()
+    profile = running.create_profile(
+        connection, left=(keys[1], "Task"), right=(theirs, "Task"), name="of the second project"
+    )
+    by_name = {user["email"].split("@")[0]: user["accountId"] for user in acme.users}
+    people = {
+        "admin": acme.admin["accountId"],
+        "granted admin": by_name["developer"],
+        "editor": by_name["agent"],
+        "viewer": by_name["viewer"],
+        "project-admin": by_name["tester"],
+    }
+    other = globex.users[0]["accountId"]
+    projects = {key: scope_ids(acme, key, "Task")[0] for key in keys}
+    types = {"left": scope_ids(acme, keys[0], "Task")[1]}
+    right = scope_ids(globex, theirs, "Task")
+    projects["right"], types["right"] = right
+    made = Scene(running, profile, connection, people, projects, types)
+    made.projects["own"], made.projects["other"] = projects[keys[0]], projects[keys[1]]
+    made.people["nobody"] = other  # a person whom Acme does not know
+    for person in ("granted admin", "editor", "viewer"):
+        role = ROLE_OF.get(person, person)
+        answer = made.call("admin", "POST", "/pages/roles", account=people[person], role=str(role))
+        assert answer.status_code == 200, answer.text
+    answer = made.call("admin", "POST", "/pages/settings/project-admins", allowed="yes")
+    assert answer.json()["projectAdminsMap"] is True
+    listed = subprocess.run(
+        [sys.executable, "-m", "app.cli", "routes", "--json"],
+        env=running.environment, cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    made.matrix = json.loads(listed.stdout)
+    yield made
+
+
+# One call of each endpoint that a person may make. It is harmless: what it asks for is refused
+# after the permission (400, 404), or changes nothing.
+CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
+    ("GET", "/pages/home"): lambda s, who: s.load_page(who),
+    ("GET", "/pages/parts/overview"): lambda s, who: s.call(who, "GET", "/pages/parts/overview"),
+    ("GET", "/pages/profiles"): lambda s, who: s.call(who, "GET", "/pages/profiles"),
+    ("GET", "/pages/profiles/new"): lambda s, who: s.call(who, "GET", "/pages/profiles/new"),
+    ("POST", "/pages/profiles"): lambda s, who: s.call(who, "POST", "/pages/profiles", name="x"),
+    ("POST", "/pages/profiles/<uuid:profile>/<any(pause, resume):action>"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/pause"
+    ),
+    ("GET", "/pages/parts/projects"): lambda s, who: s.call(
+        who, "GET", f"/pages/parts/projects?connection={s.connection}"
+    ),
+    ("GET", "/pages/parts/types/<side>"): lambda s, who: s.call(
+        who, "GET", f"/pages/parts/types/left?left_project={s.projects['own']}"
+    ),
+    ("POST", "/pages/pairing-codes"): lambda s, who: s.call(who, "POST", "/pages/pairing-codes"),
+    ("POST", "/pages/connections"): lambda s, who: s.call(
+        who, "POST", "/pages/connections", code="wrong"
+    ),
+    ("POST", "/pages/connections/check"): lambda s, who: s.call(
+        who, "POST", "/pages/connections/check", url="nonsense"
+    ),
+    ("GET", "/pages/parts/people"): lambda s, who: s.call(who, "GET", "/pages/parts/people"),
+    ("GET", "/pages/parts/people/search"): lambda s, who: s.call(
+        who, "GET", "/pages/parts/people/search?query=a"
+    ),
+    ("POST", "/pages/roles"): lambda s, who: s.call(
+        who, "POST", "/pages/roles", account="712020:never-was", role="viewer"
+    ),
+    ("POST", "/pages/roles/revoke"): lambda s, who: s.call(
+        who, "POST", "/pages/roles/revoke", account="712020:never-was"
+    ),
+    ("POST", "/pages/settings/project-admins"): lambda s, who: s.call(
+        who, "POST", "/pages/settings/project-admins", allowed="perhaps"
+    ),
+}
+
+
+def test_every_endpoint_of_a_person_is_tried_here(scene: Scene) -> None:
+    asked = {(row["methods"], row["path"]) for row in scene.matrix if row["permission"]}
+    assert asked == set(CALLS)
+
+
+@pytest.mark.parametrize("person", PERSONS)
+@pytest.mark.parametrize(("method", "path"), CALLS, ids=lambda part: str(part))
+def test_each_cell_of_the_matrix_is_allowed_or_403(
+    scene: Scene, person: str, method: str, path: str
+) -> None:
+    [row] = [one for one in scene.matrix if (one["methods"], one["path"]) == (method, path)]
+    role = ROLE_OF.get(person, person)
+    allowed = role is not None and row[role] in {"yes", "own projects"}
+    answer = CALLS[method, path](scene, person)
+    if allowed:
+        assert answer.status_code in {200, 400, 404, 422}, answer.text
+    else:
+        assert answer.status_code == 403, answer.text
+
+
+def test_a_project_admin_sees_and_maps_his_own_projects_and_no_other(scene: Scene) -> None:
+    who = "project-admin"
+    assert scene.call("viewer", "GET", "/pages/profiles").json() != []
+    assert scene.call(who, "GET", "/pages/profiles").json() == []
+    assert "of the second project" not in scene.load_page(who).text
+    hidden = scene.call(who, "POST", f"/pages/profiles/{scene.profile}/pause")
+    never = scene.call(who, "POST", f"/pages/profiles/{NEVER}/pause")
+    assert (hidden.status_code, hidden.json()["detail"]) == (404, never.json()["detail"])
+    form = {
+        "connection": scene.connection,
+        "name": "mine",
+        "left_type": scene.types["left"],
+        "right_project": scene.projects["right"],
+        "right_type": scene.types["right"],
+    }
+    other = scene.call(who, "POST", "/pages/profiles", left_project=scene.projects["other"], **form)
+    assert (other.status_code, "administer" in other.json()["detail"]) == (403, True)
+    types = scene.call(
+        who, "GET", f"/pages/parts/types/left?left_project={scene.projects['other']}"
+    )
+    assert types.status_code == 403
+    made = scene.call(who, "POST", "/pages/profiles", left_project=scene.projects["own"], **form)
+    assert made.status_code == 200, made.text
+    assert [one["name"] for one in scene.call(who, "GET", "/pages/profiles").json()] == ["mine"]
+    paused = scene.call(who, "POST", f"/pages/profiles/{made.json()['profile']}/pause")
+    assert paused.json() == {"state": "paused"}
+    chosen = scene.call(who, "GET", "/pages/profiles/new").text
+    assert f'value="{scene.projects["own"]}"' in chosen
+    assert f'value="{scene.projects["other"]}"' not in chosen
+
+
+def test_a_role_counts_from_the_grant_to_the_revocation(scene: Scene) -> None:
+    account = scene.people["viewer"]
+    assert scene.call("viewer", "GET", "/pages/profiles").status_code == 200
+    revoked = scene.call("admin", "POST", "/pages/roles/revoke", account=account)
+    assert account not in {one["account"] for one in revoked.json()["people"]}
+    assert scene.call("viewer", "GET", "/pages/profiles").status_code == 403
+    granted = scene.call("admin", "POST", "/pages/roles", account=account, role="viewer")
+    assert {"account": account, "role": "viewer"} in granted.json()["people"]
+    assert scene.call("viewer", "GET", "/pages/profiles").status_code == 200
+
+
+def test_project_admins_have_no_way_in_where_the_site_does_not_allow_it(scene: Scene) -> None:
+    shut = scene.call("admin", "POST", "/pages/settings/project-admins", allowed="no")
+    assert shut.json()["projectAdminsMap"] is False
+    assert scene.call("project-admin", "GET", "/pages/profiles").status_code == 403
+    scene.call("admin", "POST", "/pages/settings/project-admins", allowed="yes")
+    assert scene.call("project-admin", "GET", "/pages/profiles").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ({"account": "712020:never-was", "role": "viewer"}, "account"),
+        ({"account": "a b", "role": "viewer"}, "account"),
+        ({"account": "x", "role": "owner"}, "role"),
+        ({"account": "x", "role": "project-admin"}, "role"),
+        ({"role": "viewer"}, "account"),
+    ],
+)
+def test_a_grant_that_makes_no_sense_names_the_field(
+    scene: Scene, form: dict[str, str], field: str
+) -> None:
+    before = scene.call("admin", "GET", "/pages/parts/people").json()
+    answer = scene.call("admin", "POST", "/pages/roles", **form)
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert scene.call("admin", "GET", "/pages/parts/people").json() == before
+
+
+def test_jira_is_asked_once_a_minute_who_is_an_admin(scene: Scene) -> None:
+    acme = scene.stack.sandbox.acme
+    scene.call("admin", "GET", "/pages/profiles")
+    acme.clear_calls()
+    for _ in range(8):
+        assert scene.call("admin", "GET", "/pages/profiles").status_code == 200
+    asked = [path for path in str(acme.calls()).split("'") if "permissions/check" in path]
+    # Two web processes remember for themselves.
+    assert len(asked) <= 1
