@@ -78,6 +78,7 @@ def init_database(app: Flask, url: str, *, pool_size: int = 16, as_owner: bool =
         "pool_pre_ping": False,
         "pool_recycle": 1800,
         "connect_args": arguments,
+        "hide_parameters": True,  # the text of an error must not carry what was bound
     }
     db.init_app(app)
 

@@ -90,8 +90,15 @@ def register_error_answers(app: Flask) -> None:
 
     @app.errorhandler(Problem)
     def expected(problem: Problem) -> Response:
-        reason = problem.reason if isinstance(problem, NotAuthorised) else problem.detail
-        log.info("refused", status=problem.status, code=problem.code, reason=reason)
+        # Never the detail: it may quote what the caller, or a site, has sent.
+        log.info(
+            "refused",
+            status=problem.status,
+            code=problem.code,
+            field=problem.field,
+            reason=problem.reason if isinstance(problem, NotAuthorised) else None,
+            site_status=getattr(problem, "site_status", None),
+        )
         return problem_response(problem)
 
     @app.errorhandler(HTTPException)
@@ -111,7 +118,7 @@ def register_error_answers(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(fault: Exception) -> Response:
-        log.exception("fault", kind=type(fault).__name__)
+        log.exception("fault")
         return problem_response(
             Problem(
                 "Something went wrong on our side; it is in our log. Try again in a minute.",

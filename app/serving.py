@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from app import Tandem, create_app
 from app.jobs.engine import build_engine
@@ -14,6 +15,20 @@ from app.settings import Settings
 
 THREADS = 16
 REQUEST_LINE_LIMIT = 8190  # bytes: page addresses carry a token
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """Gunicorn's lines through our pipeline: its own text quotes requests that it refuses."""
+
+    def setup(self, cfg: Any) -> None:
+        """Take gunicorn's own handlers away again."""
+        super().setup(cfg)
+        for logger in (self.error_log, self.access_log):
+            logger.handlers = []
+            logger.propagate = True
+
+    def access(self, *_: Any) -> None:
+        """Nothing: the application writes one line a request, and it alone knows the tenant."""
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -33,6 +48,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": 5,
             "limit_request_line": REQUEST_LINE_LIMIT,
             "loglevel": "warning",
+            "logger_class": _Log,
             "control_socket_disable": True,
         }
         for name, value in values.items():
@@ -47,6 +63,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
 def serve_web(settings: Settings) -> None:
     """Serve until told to stop."""
+    configure_logs()
     _Server(settings).run()
 
 
