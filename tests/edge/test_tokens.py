@@ -65,15 +65,15 @@ def test_an_unsigned_token_made_to_break_the_reader_is_only_refused(
 
 
 @pytest.mark.parametrize("claim", ["exp", "iat"])
-@pytest.mark.parametrize("value", [float("inf"), float("nan"), [1], {}, "soon", True])
+@pytest.mark.parametrize(
+    "value", [float("inf"), float("nan"), [1], {}, "soon", True, "4102444800", 10**400, 1e12, -1]
+)
 def test_a_signed_time_that_is_no_time_is_only_refused(
     installed: Jira, claim: str, value: object
 ) -> None:
     claims = json.dumps(installed.claims("POST", WEBHOOK) | {claim: value}).encode()
     token = jwt.api_jws.encode(claims, installed.secret, algorithm="HS256")
-    answer = installed.post(WEBHOOK, token, {})
-    # `true` is the first second of 1970 for `iat`, which is in time; the body is then at fault.
-    assert answer.status_code == (400 if (claim, value) == ("iat", True) else 401)
+    assert installed.post(WEBHOOK, token, {}).status_code == 401
 
 
 def test_a_remembered_secret_that_is_dead_switches_nothing(
