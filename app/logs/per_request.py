@@ -29,6 +29,7 @@ def log_requests(app: Flask) -> None:
     def begin() -> None:
         g.request_id = uuid.uuid4().hex
         g.began = time.perf_counter()
+        g.pop("status", None)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request=g.request_id)
 
