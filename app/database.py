@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NewType
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, MetaData, text
+from sqlalchemy import DateTime, MetaData, event, text
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from app.settings import Settings
+from app.traceless import guard_statement
 
 TenantId = NewType("TenantId", uuid.UUID)
 
@@ -81,6 +82,8 @@ def init_database(app: Flask, url: str, *, pool_size: int = 16, as_owner: bool =
         "hide_parameters": True,  # the text of an error must not carry what was bound
     }
     db.init_app(app)
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", guard_statement)
 
 
 @contextmanager

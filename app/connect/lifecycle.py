@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,14 +13,16 @@ from flask import Blueprint, Response, g, request
 from app.connect.bodies import LifecycleSchema, json_object, load
 from app.connect.verifier import verified_again
 from app.errors import NotAuthorised, Problem
+from app.jira.deployment import HOW_SUPPORTED, Count, DataCenterNotHere, count
 from app.settings import Settings, is_loopback_host
 from app.tenants.caller import Proof, accepts, current_caller
 from app.tenants.installations import Installations, Site
-from app.tenants.models import InstallationState
+from app.tenants.models import CLOUD, InstallationState
 
 log = structlog.get_logger(__name__)
 
 DONE = 204
+CLOUD_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blueprint:
@@ -28,7 +32,10 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
     @blueprint.post("/installed")
     @accepts(Proof.LIFECYCLE)
     def installed() -> Response:
-        body = _body(settings)
+        raw = json_object(request)
+        body = _body(settings, raw)
+        if not _is_cloud(raw):
+            raise DataCenterNotHere()
         for name in ("sharedSecret", "baseUrl", "productType"):
             if name not in body:
                 raise Problem(f"{name}: is missing.", code="invalid-field", field=name)
@@ -48,7 +55,7 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
     @blueprint.post("/uninstalled")
     @accepts(Proof.LIFECYCLE)
     def uninstalled() -> Response:
-        body = _body(settings)
+        body = _body(settings, json_object(request))
         known = installations.find(body["clientKey"])
         if known is not None and known.secret is not None:
             installations.uninstall(known.tenant, g.lifecycle_issued_at)
@@ -65,8 +72,18 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
     def disabled() -> Response:
         return _note(InstallationState.DISABLED)
 
+    @blueprint.after_request
+    def refused(response: Response) -> Response:
+        # Also where the gate has refused the token: the count is all that such a call leaves.
+        if request.endpoint == "lifecycle.installed" and 400 <= response.status_code < 500:
+            known = response.status_code == DataCenterNotHere.status
+            count(Count.DATA_CENTER_REFUSED if known else Count.INSTALL_REFUSED)
+            body = response.get_json() | {"dataCenter": HOW_SUPPORTED}
+            response.set_data(json.dumps(body))
+        return response
+
     def _note(state: InstallationState) -> Response:
-        _body(settings)
+        _body(settings, json_object(request))
         # Rare and weighty: never on the word of a secret that is only remembered.
         if not installations.set_state(current_caller().tenant, state, verified_again()):
             raise NotAuthorised("site: the secret was replaced a moment ago")
@@ -75,8 +92,8 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
     return blueprint
 
 
-def _body(settings: Settings) -> dict[str, Any]:
-    body = load(LifecycleSchema(), json_object(request))
+def _body(settings: Settings, raw: dict[str, Any]) -> dict[str, Any]:
+    body = load(LifecycleSchema(), raw)
     if body["clientKey"] != g.issuer:
         raise NotAuthorised("body: clientKey is not the token's iss")
     if body["key"] != settings.app_key:
@@ -84,6 +101,16 @@ def _body(settings: Settings) -> dict[str, Any]:
             f"key: this server is the app '{settings.app_key}'.", code="invalid-field", field="key"
         )
     return body
+
+
+def _is_cloud(raw: dict[str, Any]) -> bool:
+    """Whether a signed body is of a Cloud site: it has a cloud id, and nothing says otherwise."""
+    cloud_id, version = raw.get("cloudId"), raw.get("serverVersion")
+    if not isinstance(cloud_id, str) or not CLOUD_ID.fullmatch(cloud_id):
+        return False
+    # Cloud counts builds ("100285"); Data Center has versions ("9.12.2").
+    has_version = isinstance(version, str) and "." in version
+    return raw.get("deploymentType", CLOUD) == CLOUD and not has_version
 
 
 def _site_url(url: str, settings: Settings) -> str:

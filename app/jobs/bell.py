@@ -6,6 +6,7 @@ import json
 import uuid
 
 import structlog
+from psycopg.errors import UniqueViolation
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
@@ -45,6 +46,9 @@ def ring(profile_id: uuid.UUID, lane: int, after: float = 0.0) -> None:
     that a new change of the lane need not wait for it. A bell that is lost to a crash right here
     is rung again by the sweep.
     """
+    # The types are a promise to the database, where a job stays: ids and numbers, nothing else.
+    if not isinstance(profile_id, uuid.UUID) or type(lane) is not int:
+        raise TypeError("A drain is for a profile's UUID and the number of a lane.")
     lock = lane_lock(profile_id, lane)
     arguments = {
         "queue": DRAIN_QUEUE,
@@ -57,5 +61,7 @@ def ring(profile_id: uuid.UUID, lane: int, after: float = 0.0) -> None:
     try:
         with unscoped_transaction() as session:
             session.execute(_RING, arguments)
-    except IntegrityError:
+    except IntegrityError as fault:
+        if not isinstance(fault.orig, UniqueViolation):
+            raise
         log.debug("bell was rung by another at the same moment")

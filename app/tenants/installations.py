@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound
 from app.tenants.deeds import JIRA, Action, Deed, Recorder
-from app.tenants.models import Installation, InstallationState
+from app.tenants.models import CLOUD, Installation, InstallationState
 from app.vault.vault import Place, Vault
 
 CACHE_SECONDS = 60.0
@@ -26,13 +26,13 @@ INSTALLED = InstallationState.INSTALLED.value
 
 @dataclass(frozen=True)
 class Site:
-    """What an `installed` callback tells of a site."""
+    """What an `installed` callback tells of a site: a Cloud site, as its caller has made sure."""
 
     client_key: str
     base_url: str
     shared_secret: str = field(repr=False)
     issued_at: datetime  # when Jira signed the callback
-    cloud_id: str | None = None
+    cloud_id: str
     display_url: str | None = None
 
 
@@ -219,6 +219,7 @@ class Installations:
         return {
             "client_key": site.client_key,
             "app_key": self._app_key,
+            "deployment": CLOUD,
             "cloud_id": site.cloud_id,
             "base_url": site.base_url,
             "display_url": site.display_url,

@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Model
 
+CLOUD = "Cloud"
+"""What Jira itself calls the one kind of site that is ever stored (`deploymentType`)."""
+
 
 class InstallationState(StrEnum):
     """Where an installation stands in Jira's lifecycle."""
@@ -27,7 +30,8 @@ class Installation(Model):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     client_key: Mapped[str] = mapped_column(unique=True)
     app_key: Mapped[str]
-    cloud_id: Mapped[str | None]
+    deployment: Mapped[str]  # CLOUD: the database takes nothing else
+    cloud_id: Mapped[str]
     base_url: Mapped[str]
     display_url: Mapped[str | None]
     state: Mapped[str]
