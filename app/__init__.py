@@ -58,7 +58,8 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
     register_error_answers(app)
     protect_everything(app)
     init_database(app, url, pool_size=pool_size)
-    app.extensions["tandem"] = tandem = _parts(settings, url)
+    with app.app_context():  # the keys are checked against the database
+        app.extensions["tandem"] = tandem = _parts(settings, url)
     _mount(app, tandem)
     return app
 
@@ -69,12 +70,10 @@ def _parts(settings: Settings, url: str) -> Tandem:
     from app.jobs.bell import ring
     from app.sync.reconcile import Reconciler
     from app.tenants.installations import Installations
-    from app.vault.ring import load_master_keys
-    from app.vault.store import KeyStore
+    from app.vault.check import open_store
     from app.vault.vault import Vault
 
-    folder = settings.instance / "keys" / "tenants"
-    vault = Vault(KeyStore(folder, load_master_keys(settings)))
+    vault = Vault(open_store(settings))
     record = Audit(vault).record
     installations = Installations(vault, settings.app_key, record)
     open_site = _site_opener(settings, installations)

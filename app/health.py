@@ -19,8 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.database import unscoped_transaction
 from app.settings import Settings
 from app.tenants.caller import Proof, accepts
+from app.vault.check import check_store, store_folder
 from app.vault.master import VaultError
 from app.vault.ring import load_master_keys
+from app.vault.store import KeyStore
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 CLOCK_TOLERANCE = 30  # seconds: tokens of Jira live for minutes, with a leeway of seconds
@@ -77,12 +79,15 @@ def check_migrations() -> Finding:
 
 
 def check_keys(settings: Settings) -> Finding:
-    """Are there master keys, safe on disk?"""
+    """Do the master keys, the key store and the database belong together?"""
     try:
         ring = load_master_keys(settings)
+        wrapped = check_store(KeyStore(store_folder(settings), ring))
     except VaultError as fault:
-        return Finding("keys", False, fault.detail, "Put it back, or run `tandem serve` once.")
-    return Finding("keys", True, f"{len(ring.keys)} in the ring, '{ring.current}' wraps")
+        cure = "See docs/keys.md. A new server's first key is made by `tandem serve`."
+        return Finding("keys", False, fault.detail, cure)
+    found = f"{len(ring.keys)} in the ring, '{ring.current}' wraps"
+    return Finding("keys", True, f"{found}; {sum(wrapped.values())} data keys")
 
 
 def check_reachability(settings: Settings) -> Iterator[Finding]:

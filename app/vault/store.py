@@ -9,7 +9,7 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +122,13 @@ class KeyStore:
         root = DERIVATION_ROOT in found and (through is None or bool(versions))
         return Holding(versions, root, through)
 
+    def unfinished(self, tenant: TenantId) -> bool:
+        """Whether key files are left that a shredding should have removed."""
+        holding = self.holding(tenant)
+        has = {*holding.versions, *((DERIVATION_ROOT,) if holding.root else ())}
+        folder = self.folder / str(tenant)
+        return any(int(path.stem) not in has for path in folder.glob("[0-9]*.json"))
+
     def tenants(self) -> list[TenantId]:
         """Every tenant that the store has a folder for, also the shredded ones."""
         found = []
@@ -218,11 +225,6 @@ class KeyStore:
         """Forget a tenant that never got a row, without a tombstone."""
         with self.lock():
             shutil.rmtree(self.folder / str(tenant), ignore_errors=True)
-
-    def while_locked(self, step: Callable[[], None]) -> None:
-        """Do something to the key file while no data key is made or rewrapped."""
-        with self.lock():
-            step()
 
     def _still_there(self) -> bool:
         try:
