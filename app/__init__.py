@@ -88,6 +88,8 @@ def _site_opener(settings: Settings, installations: Installations) -> SiteOpener
     from app.jira.site import JiraSite, SiteError
     from app.tenants.models import InstallationState
 
+    policy = NetworkPolicy.of(settings)
+
     def open_site(tenant: TenantId) -> JiraSite:
         """The site of a tenant. Raises SiteError where the app is not enabled there."""
         known = installations.of(tenant)
@@ -97,7 +99,7 @@ def _site_opener(settings: Settings, installations: Installations) -> SiteOpener
                 site_status=403,
             )
         credential = ConnectCredential(settings.app_key, known.secret, known.base_url)
-        return CloudSite(known.base_url, credential, NetworkPolicy.of(settings))
+        return CloudSite(known.base_url, credential, policy)
 
     return open_site
 
@@ -110,6 +112,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.connect.verifier import ConnectVerifier
     from app.connect.webhooks import webhook_blueprint
     from app.health import health_blueprint
+    from app.jira.addresses import NetworkPolicy
     from app.jobs.bell import ring
     from app.screens.desk import Desk
     from app.screens.pages import screens_blueprint
@@ -122,7 +125,8 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     app.register_blueprint(descriptor_blueprint(settings))
     app.register_blueprint(lifecycle_blueprint(settings, installations))
     app.register_blueprint(webhook_blueprint(tandem.vault, ring))
-    screens = screens_blueprint(Desk(tandem.vault, open_site, installations, tandem.record))
+    desk = Desk(tandem.vault, open_site, installations, tandem.record, NetworkPolicy.of(settings))
+    screens = screens_blueprint(desk)
     screens.register_blueprint(people_blueprint(People(open_site, tandem.record)))
     app.register_blueprint(screens)
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))

@@ -110,8 +110,9 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (elt.matches("form")) finish(elt);
 });
 
-/** A form that was accepted goes away, or empties for the next. */
+/** A form that was accepted goes away, empties for the next, or keeps what it was asked about. */
 function finish(form) {
+  if (form.matches("[data-keep]")) return;
   if (!form.matches("[data-close]")) return form.reset();
   form.remove();
   announce(form.dataset.close);

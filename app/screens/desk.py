@@ -6,9 +6,13 @@ import uuid
 from dataclasses import asdict
 from typing import Any
 
+from flask import request
+
 from app.activity.log import latest
 from app.database import TenantId, tenant_transaction
 from app.errors import Forbidden
+from app.jira.addresses import NetworkPolicy
+from app.jira.deployment import CloudDeployment, look
 from app.jira.site import JiraSite, SiteOpener
 from app.mapping import profiles
 from app.mapping.models import ProfileState
@@ -34,11 +38,13 @@ class Desk:
         open_site: SiteOpener,
         installations: Installations,
         record: Recorder,
+        policy: NetworkPolicy,
     ) -> None:
         self._vault = vault
         self._open_site = open_site
         self._installations = installations
         self._record = record
+        self._policy = policy
 
     def site_url(self, tenant: TenantId) -> str:
         """The address of a tenant's site."""
@@ -85,6 +91,12 @@ class Desk:
     def claim(self, caller: Caller, code: str) -> uuid.UUID:
         """Pair the caller's site by another's code. Raises Problem."""
         return pairing.claim(self._record, caller, code)
+
+    def look(self) -> CloudDeployment:
+        """What the site is whose address the form gives. Raises Problem: of a Data Center, how it
+        is supported. Nothing is stored."""
+        url, email, token = (request.form.get(name, "") for name in ("url", "email", "token"))
+        return look(url.strip(), email.strip(), token.strip(), self._policy)
 
     def create_profile(self, caller: Caller, standing: Standing) -> uuid.UUID:
         """Check every choice of the form again and switch the profile on. Raises Problem."""

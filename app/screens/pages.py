@@ -15,6 +15,7 @@ from app.screens.forms import argument_id, argument_number, form_text
 from app.screens.headers import bridge_url, protect
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.gate import current_standing
+from app.tenants.models import CLOUD
 
 ACTIONS = {"pause": ProfileState.PAUSED, "resume": ProfileState.ON}
 
@@ -69,6 +70,14 @@ def _pairing_views(blueprint: Blueprint, desk: Desk) -> None:
         if wants_json():
             return jsonify(connection=str(connection))
         return _new_profile(desk, connection)
+
+    @blueprint.post("/connections/check")
+    @accepts(Proof.CONTEXT, Permission.CONNECT)
+    def check() -> Response | str:
+        found = desk.look()
+        if wants_json():
+            return jsonify(deployment=CLOUD, url=found.base_url)
+        return render_template("parts/checked.html", host=found.base_url.split("://", 1)[1])
 
 
 def _profile_views(blueprint: Blueprint, desk: Desk) -> None:

@@ -30,6 +30,6 @@ def markdown(declarations: Iterable[Declared]) -> str:
     lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for declared in declarations:
         shown = row(declared)
-        cells = [f"`{shown.pop('path')}`", *(one or "–" for one in shown.values())]
+        cells = [f"`{shown.pop('path')}`", *(one or "-" for one in shown.values())]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

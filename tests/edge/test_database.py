@@ -2,81 +2,27 @@
 
 from __future__ import annotations
 
-import uuid
-from typing import NamedTuple
+from typing import Any
 
 import psycopg
 import pytest
 from flask import Flask
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.health import check_database, check_keys, check_migrations
 from app.settings import Settings
-
-
-class Pair(NamedTuple):
-    """Two connected tenants and a stranger, with a row in every table of theirs."""
-
-    left: TenantId
-    right: TenantId
-    stranger: TenantId
-
-
-TENANT_TABLES = ("installation", "data_key", "pairing_code")
-SHARED_TABLES = (
-    "connection", "profile", "profile_revision", "issue_link", "change", "activity",
-)  # fmt: skip
+from tests.rows import NOBODYS, OWN_TABLES, SHARED_TABLES, TENANT_COLUMNS, Rows, write_rows
 
 
 @pytest.fixture
-def pair(app: Flask, database_url: str) -> Pair:
-    """Rows written by the owner of the tables, past row security."""
-    left, right, stranger = (TenantId(uuid.uuid4()) for _ in range(3))
-    profile, connection = uuid.uuid4(), uuid.uuid4()
-    sides = (left, right)
+def pair(app: Flask, database_url: str) -> Rows:
+    """Two connected tenants and a stranger."""
     with psycopg.connect(database_url) as owner:
-        for tenant in (left, right, stranger):
-            owner.execute(
-                "INSERT INTO installation"
-                " (id, client_key, app_key, base_url, state, shared_secret, lifecycle_at)"
-                " VALUES (%s, %s, 'tandem', 'https://a.example', 'enabled', 'x', now())",
-                (tenant, str(tenant)),
-            )
-            owner.execute("INSERT INTO data_key VALUES (%s, 1, 'active')", (tenant,))
-            owner.execute(
-                "INSERT INTO pairing_code (id, tenant_id, code_hash, created_by, expires_at)"
-                " VALUES (%s, %s, %s, 'someone', now() + interval '1 hour')",
-                (uuid.uuid4(), tenant, tenant.bytes),
-            )
-        owner.execute("INSERT INTO connection VALUES (%s, %s, %s)", (connection, *sides))
-        owner.execute(
-            "INSERT INTO profile (id, connection_id, left_tenant_id, right_tenant_id, name, state,"
-            " left_project_id, left_type_id, right_project_id, right_type_id, revision)"
-            " VALUES (%s, %s, %s, %s, 'p', 'on', 1, 1, 1, 1, 1)",
-            (profile, connection, *sides),
-        )
-        owner.execute(
-            "INSERT INTO profile_revision VALUES (%s, 1, %s, %s, 'd', 'someone')",
-            (profile, *sides),
-        )
-        owner.execute(
-            "INSERT INTO issue_link (id, profile_id, left_tenant_id, right_tenant_id,"
-            " left_issue_id, lane) VALUES (%s, %s, %s, %s, 1, 1)",
-            (uuid.uuid4(), profile, *sides),
-        )
-        owner.execute(
-            "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane)"
-            " VALUES (%s, 'left', 1, %s, %s, 1)",
-            (profile, *sides),
-        )
-        owner.execute(
-            "INSERT INTO activity (id, profile_id, left_tenant_id, right_tenant_id, outcome)"
-            " VALUES (%s, %s, %s, %s, 'created')",
-            (uuid.uuid4(), profile, *sides),
-        )
-    return Pair(left, right, stranger)
+        return write_rows(owner)
 
 
 def counts(tenant: TenantId | None) -> dict[str, int]:
@@ -85,23 +31,32 @@ def counts(tenant: TenantId | None) -> dict[str, int]:
     with scope as session:
         return {
             table: session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
-            for table in TENANT_TABLES + SHARED_TABLES
+            for table in TENANT_COLUMNS
         }
 
 
-def test_a_transaction_without_a_tenant_sees_no_row_at_all(pair: Pair) -> None:
+def foreign_row(owner: psycopg.Connection, table: str, tenant: TenantId) -> dict[str, Any]:
+    """A row of another tenant, to be written again under the stranger's scope."""
+    owner.row_factory = dict_row  # type: ignore[assignment]
+    column = TENANT_COLUMNS[table][0]
+    row = owner.execute(f"SELECT * FROM {table} WHERE {column} = %s", (tenant,)).fetchone()
+    assert row is not None
+    return dict(row)  # type: ignore[arg-type]
+
+
+def test_a_transaction_without_a_tenant_sees_no_row_at_all(pair: Rows) -> None:
     assert set(counts(None).values()) == {0}
 
 
-def test_each_partner_sees_its_own_rows_and_what_both_share(pair: Pair) -> None:
+def test_each_partner_sees_its_own_rows_and_what_both_share(pair: Rows) -> None:
     for tenant in (pair.left, pair.right):
-        assert counts(tenant) == dict.fromkeys(TENANT_TABLES + SHARED_TABLES, 1)
+        assert counts(tenant) == dict.fromkeys(TENANT_COLUMNS, 1)
 
 
-def test_a_stranger_sees_nothing_of_the_two(pair: Pair) -> None:
+def test_a_stranger_sees_nothing_of_the_two(pair: Rows) -> None:
     seen = counts(pair.stranger)
     assert {seen[table] for table in SHARED_TABLES} == {0}
-    assert {seen[table] for table in TENANT_TABLES} == {1}
+    assert {seen[table] for table in OWN_TABLES} == {1}
 
 
 def test_every_table_of_ours_has_row_security(app: Flask, database_url: str) -> None:
@@ -116,17 +71,61 @@ def test_every_table_of_ours_has_row_security(app: Flask, database_url: str) -> 
             " AND relnamespace = 'public'::regnamespace"
         ).fetchone()
     assert bare == []
-    assert known == (len(TENANT_TABLES + SHARED_TABLES),)
+    assert known == (len(TENANT_COLUMNS) + len(NOBODYS),)
 
 
-def test_a_row_cannot_be_written_for_another_tenant(pair: Pair) -> None:
-    add = text("INSERT INTO data_key VALUES (:tenant, 2, 'active')")
-    refused = pytest.raises(ProgrammingError, match="row-level security")
-    with refused, tenant_transaction(pair.stranger) as session:
-        session.execute(add, {"tenant": pair.left})
+@pytest.mark.parametrize("table", TENANT_COLUMNS)
+def test_a_stranger_reads_changes_and_removes_no_row_of_another(
+    pair: Rows, database_url: str, table: str
+) -> None:
+    column = TENANT_COLUMNS[table][0]
+    where = f"FROM {table} WHERE {column} = :tenant"
     with tenant_transaction(pair.stranger) as session:
-        moved = session.execute(text("UPDATE profile SET name = 'taken'"))
-        assert moved.rowcount == 0  # type: ignore[attr-defined]
+        assert session.execute(text(f"SELECT * {where}"), {"tenant": pair.left}).all() == []
+    for statement in (
+        f"DELETE {where}",
+        f"UPDATE {table} SET {column} = {column} WHERE {column} = :tenant",
+        f"UPDATE {table} SET {column} = :stranger WHERE {column} = :tenant",
+    ):
+        try:
+            with tenant_transaction(pair.stranger) as session:
+                asked = {"tenant": pair.left, "stranger": pair.stranger}
+                names = {k: v for k, v in asked.items() if f":{k}" in statement}
+                hit = session.execute(text(statement), names)
+                assert hit.rowcount == 0  # type: ignore[attr-defined]
+        except DBAPIError as refused:
+            # Append-only tables refuse the statement itself.
+            assert table.startswith("audit_"), refused
+    with psycopg.connect(database_url) as owner:
+        assert foreign_row(owner, table, pair.left)
+
+
+@pytest.mark.parametrize("table", TENANT_COLUMNS)
+def test_a_row_cannot_be_written_for_another_tenant(
+    pair: Rows, database_url: str, table: str
+) -> None:
+    with psycopg.connect(database_url) as owner:
+        row = foreign_row(owner, table, pair.left)
+    columns = ", ".join(row)
+    values = ", ".join(f"%({name})s" for name in row)
+    plain = {
+        name: Jsonb(value) if isinstance(value, dict) else value for name, value in row.items()
+    }
+    with (
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"row-level security|denied"),
+        psycopg.connect(database_url, options="-c role=tandem_app") as stranger,
+    ):
+        stranger.execute("SELECT set_config('tandem.tenant', %s, true)", (str(pair.stranger),))
+        stranger.execute(f"INSERT INTO {table} ({columns}) VALUES ({values})", plain)
+
+
+def test_what_belongs_to_no_tenant_is_closed_to_the_product(pair: Rows) -> None:
+    for table in NOBODYS:
+        with (
+            pytest.raises(ProgrammingError, match="permission denied"),
+            tenant_transaction(pair.left) as session,
+        ):
+            session.execute(text(f"SELECT * FROM {table}"))
 
 
 def test_the_role_owns_nothing_and_has_no_power(app: Flask) -> None:
@@ -141,7 +140,7 @@ def test_the_role_owns_nothing_and_has_no_power(app: Flask) -> None:
     assert tuple(role) == (False, False, False, False, False, 0)
 
 
-def test_a_pairing_code_is_claimed_once_and_never_by_its_maker(pair: Pair) -> None:
+def test_a_pairing_code_is_claimed_once_and_never_by_its_maker(pair: Rows) -> None:
     claim = text("SELECT tandem_claim_pairing_code(:hash)")
     with tenant_transaction(pair.left) as session:
         assert session.execute(claim, {"hash": pair.left.bytes}).scalar() is None
@@ -151,7 +150,7 @@ def test_a_pairing_code_is_claimed_once_and_never_by_its_maker(pair: Pair) -> No
 
 
 def test_an_issue_has_one_twin_within_a_profile_by_constraint(
-    pair: Pair, database_url: str
+    pair: Rows, database_url: str
 ) -> None:
     with psycopg.connect(database_url) as owner, pytest.raises(psycopg.errors.UniqueViolation):
         owner.execute(

@@ -1,0 +1,106 @@
+"""Rows in every table of ours, written by the owner of the tables, past row security."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import psycopg
+
+from app.database import TenantId
+
+# Which column of a table tells whose a row is; two of them where partners share it.
+TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
+    "installation": ("id",),
+    "data_key": ("tenant_id",),
+    "pairing_code": ("tenant_id",),
+    "role_assignment": ("tenant_id",),
+    "audit_event": ("chain",),
+    "audit_head": ("chain",),
+    "connection": ("left_tenant_id", "right_tenant_id"),
+    "profile": ("left_tenant_id", "right_tenant_id"),
+    "profile_revision": ("left_tenant_id", "right_tenant_id"),
+    "issue_link": ("left_tenant_id", "right_tenant_id"),
+    "change": ("left_tenant_id", "right_tenant_id"),
+    "activity": ("left_tenant_id", "right_tenant_id"),
+}
+OWN_TABLES = tuple(table for table, columns in TENANT_COLUMNS.items() if len(columns) == 1)
+SHARED_TABLES = tuple(table for table, columns in TENANT_COLUMNS.items() if len(columns) == 2)
+NOBODYS = ("counter",)  # no tenant's, and closed to the product's role
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Two connected tenants and a stranger, with a row of theirs in every table."""
+
+    left: TenantId
+    right: TenantId
+    stranger: TenantId
+    connection: uuid.UUID
+    profile: uuid.UUID
+
+
+def write_rows(owner: psycopg.Connection) -> Rows:
+    """Write them. `owner`: a connection of the owner of the tables."""
+    left, right, stranger = (TenantId(uuid.uuid4()) for _ in range(3))
+    rows = Rows(left, right, stranger, uuid.uuid4(), uuid.uuid4())
+    for tenant in (left, right, stranger):
+        _write_own(owner, tenant)
+    _write_shared(owner, rows)
+    return rows
+
+
+def _write_own(owner: psycopg.Connection, tenant: TenantId) -> None:
+    owner.execute(
+        "INSERT INTO installation (id, client_key, app_key, base_url, state, shared_secret,"
+        " lifecycle_at, cloud_id, deployment)"
+        " VALUES (%s, %s, 'tandem', 'https://a.example', 'enabled', 'x', now(), %s, 'Cloud')",
+        (tenant, str(tenant), str(uuid.uuid4())),
+    )
+    owner.execute("INSERT INTO data_key VALUES (%s, 1, 'active')", (tenant,))
+    owner.execute(
+        "INSERT INTO pairing_code (id, tenant_id, code_hash, created_by, expires_at)"
+        " VALUES (%s, %s, %s, 'someone', now() + interval '1 hour')",
+        (uuid.uuid4(), tenant, tenant.bytes),
+    )
+    owner.execute(
+        "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
+        " VALUES (%s, 'someone', 'viewer', 'another')",
+        (tenant,),
+    )
+    owner.execute("INSERT INTO audit_head VALUES (%s, 0, %s)", (tenant, bytes(32)))
+    owner.execute(
+        "INSERT INTO audit_event VALUES (%s, 1, now(), 'jira', 'installation.installed',"
+        " 'installation:x', '{}', '{}', %s, %s)",
+        (tenant, bytes(32), b"m" * 32),
+    )
+
+
+def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
+    sides = (rows.left, rows.right)
+    owner.execute("INSERT INTO connection VALUES (%s, %s, %s)", (rows.connection, *sides))
+    owner.execute(
+        "INSERT INTO profile (id, connection_id, left_tenant_id, right_tenant_id, name, state,"
+        " left_project_id, left_type_id, right_project_id, right_type_id, revision)"
+        " VALUES (%s, %s, %s, %s, 'p', 'on', 1, 1, 1, 1, 1)",
+        (rows.profile, rows.connection, *sides),
+    )
+    owner.execute(
+        "INSERT INTO profile_revision VALUES (%s, 1, %s, %s, 'd', 'someone')",
+        (rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO issue_link (id, profile_id, left_tenant_id, right_tenant_id,"
+        " left_issue_id, lane) VALUES (%s, %s, %s, %s, 1, 1)",
+        (uuid.uuid4(), rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane)"
+        " VALUES (%s, 'left', 1, %s, %s, 1)",
+        (rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO activity (id, profile_id, left_tenant_id, right_tenant_id, outcome)"
+        " VALUES (%s, %s, %s, %s, 'created')",
+        (uuid.uuid4(), rows.profile, *sides),
+    )
