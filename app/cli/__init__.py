@@ -14,8 +14,10 @@ from typing import Any
 
 import click
 
+from app.cli.audit import audit
 from app.cli.common import settings_or_end
 from app.cli.keys import keys
+from app.cli.storage import storage
 from app.errors import Problem
 from app.settings import Settings
 
@@ -199,4 +201,6 @@ def routes(as_json: bool, as_markdown: bool) -> None:
             click.echo(f"{one.proof.value:<10} {permission:<11} {methods:<8} {one.path}")
 
 
+main.add_command(audit)
 main.add_command(keys)
+main.add_command(storage)
