@@ -118,9 +118,8 @@ def rotate_data(wanted: uuid.UUID | None, batch: int, grace: float) -> None:
         if grace and tenants:
             click.echo(f"Waiting up to {grace:g} s before the old keys are destroyed.", err=True)
         retired = sum(len(rotation.retire(tenant)) for tenant in tenants if tenant not in faults)
-    click.echo(
-        f"{len(tenants) - len(faults)} tenants have a new data key; {retired} old ones gone."
-    )
+    done = len(tenants) - len(faults)
+    click.echo(f"{done} tenants have a new data key; {retired} old ones are destroyed.")
     for detail in faults.values():
         click.echo(detail, err=True)
     raise SystemExit(1 if faults else 0)
@@ -227,7 +226,7 @@ def _reseal(rotation: DataRotation, tenants: list[TenantId]) -> dict[TenantId, s
 
 def _shown(found: KeyStatus) -> str:
     lines = [f"Master keys, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"]
-    for master in found.masters:
+    for master in found.master_keys:
         note = "wraps new ones" if master.current else "" if master.known else "NOT IN THE RING"
         lines.append(f"  {master.name:<32} {master.data_keys:>6} data keys  {note}".rstrip())
     lines.append("Tenants")

@@ -47,7 +47,7 @@ class TenantStatus:
 class KeyStatus:
     """Everything at once. `needed`: what to run, and why; `wrong`: what must be mended first."""
 
-    masters: list[MasterStatus] = field(default_factory=list)
+    master_keys: list[MasterStatus] = field(default_factory=list)
     tenants: list[TenantStatus] = field(default_factory=list)
     needed: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -72,8 +72,8 @@ def key_status(store: KeyStore) -> KeyStatus:
     ring = [key.name for key in store.master.keys]
     for name in [*ring, *sorted(set(counts) - set(ring))]:
         current = name == store.master.current
-        status.masters.append(MasterStatus(name, current, name in ring, counts.get(name, 0)))
-    old = sum(one.data_keys for one in status.masters if not one.current)
+        status.master_keys.append(MasterStatus(name, current, name in ring, counts.get(name, 0)))
+    old = sum(one.data_keys for one in status.master_keys if not one.current)
     if old:
         status.needed.append(
             f"{old} data keys are not wrapped by '{store.master.current}': "

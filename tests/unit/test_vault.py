@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,8 @@ from app.database import TenantId
 from app.settings import load_settings
 from app.vault.master import LocalKey, MasterKeys, VaultError
 from app.vault.ring import create_key_file, key_file, load_master_keys
-from app.vault.store import KeyMissing, KeyStore
-from app.vault.vault import CACHE_SECONDS, Place, Vault
+from app.vault.store import KeyMissing, KeyShredded, KeyStore
+from app.vault.vault import CACHE_SECONDS, SERVER, Place, Vault, version_of
 
 MASTER = MasterKeys([LocalKey("k1", b"m" * 32)])
 
@@ -126,6 +127,99 @@ def test_an_opened_key_leaves_memory_after_a_minute(tmp_path: Path) -> None:
         vault.unseal(place, sealed)
     unreadable.write_bytes(held)
     assert vault.unseal(place, sealed) == b"secret"
+
+
+def test_a_new_version_is_sealed_with_at_once_by_every_process(tmp_path: Path) -> None:
+    here, there, place = make_vault(tmp_path), make_vault(tmp_path), a_place()
+    for version in range(1, 30):
+        assert version_of(here.seal(place, b"x")) == version
+        assert version_of(there.seal(place, b"x")) == version
+        there.store.advance(place.tenant)
+        there.store.remove(place.tenant, version)
+
+
+def test_a_key_that_another_process_shreds_is_gone_here_at_once(tmp_path: Path) -> None:
+    here, there, place = make_vault(tmp_path), make_vault(tmp_path), a_place()
+    sealed = here.seal(place, b"secret")
+    here.derive(place.tenant, "fingerprint:a")
+    there.shred(place.tenant)
+    for refused in (
+        lambda: here.unseal(place, sealed),
+        lambda: here.seal(place, b"x"),
+        lambda: here.derive(place.tenant, "fingerprint:a"),
+    ):
+        with pytest.raises(KeyShredded):
+            refused()
+
+
+def test_an_unfinished_rotation_is_not_begun_twice(tmp_path: Path) -> None:
+    vault, place = make_vault(tmp_path), a_place()
+    vault.seal(place, b"x")
+    vault.store.advance(place.tenant)
+    vault.store.advance(place.tenant)
+    assert vault.store.holding(place.tenant).versions == (1, 2)
+    vault.store.remove(place.tenant, 2)
+    assert vault.store.holding(place.tenant).versions == (1, 2)  # never the newest
+
+
+def test_those_who_race_for_the_first_key_end_with_one(tmp_path: Path) -> None:
+    place, start = a_place(), threading.Barrier(8)
+    sealed: list[bytes] = []
+
+    def seal() -> None:
+        vault = make_vault(tmp_path)
+        start.wait()
+        vault.derive(place.tenant, "fingerprint:a")
+        sealed.append(vault.seal(place, b"secret"))
+
+    threads = [threading.Thread(target=seal) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [make_vault(tmp_path).unseal(place, one) for one in sealed] == [b"secret"] * 8
+
+
+def test_a_key_store_that_goes_away_at_run_time_gets_no_new_keys(tmp_path: Path) -> None:
+    vault, place = make_vault(tmp_path), a_place()
+    vault.seal(place, b"x")
+    (tmp_path / "tenants").rename(tmp_path / "unmounted")
+    with pytest.raises(VaultError, match="gone, or another one"):
+        vault.seal(place, b"x")
+    assert not (tmp_path / "tenants").exists()
+    (tmp_path / "tenants").mkdir()  # an empty mount point
+    with pytest.raises(VaultError, match="gone, or another one"):
+        vault.seal(a_place(), b"x")
+    assert list((tmp_path / "tenants").glob("*-*")) == []
+
+
+def test_the_keys_of_an_id_without_a_row_leave_nothing(tmp_path: Path) -> None:
+    vault, place = make_vault(tmp_path), a_place()
+    vault.seal(place, b"x")
+    vault.discard(place.tenant)
+    assert vault.store.tenants() == []
+    assert version_of(vault.seal(place, b"x")) == 1
+
+
+def test_the_servers_own_keys_are_not_shredded(tmp_path: Path) -> None:
+    vault = make_vault(tmp_path)
+    key = vault.derive(SERVER, "audit")
+    with pytest.raises(VaultError, match="audit trail"):
+        vault.shred(SERVER)
+    assert make_vault(tmp_path).derive(SERVER, "audit") == key
+
+
+def test_rewrapping_changes_the_wrapping_and_no_key(tmp_path: Path) -> None:
+    place = a_place()
+    sealed = make_vault(tmp_path).seal(place, b"secret")
+    root = make_vault(tmp_path).derive(place.tenant, "fingerprint:a")
+    new = LocalKey("k2", b"n" * 32)
+    both = make_vault(tmp_path, MasterKeys([new, *MASTER.keys]))
+    assert both.store.rewrap(place.tenant) == 2
+    assert both.store.rewrap(place.tenant) == 0
+    alone = make_vault(tmp_path, MasterKeys([new]))
+    assert alone.unseal(place, sealed) == b"secret"
+    assert alone.derive(place.tenant, "fingerprint:a") == root
 
 
 def test_the_key_file_is_made_once_with_mode_0600_and_never_over_another(tmp_path: Path) -> None:
