@@ -144,7 +144,7 @@ FIELDS: Mapping[str, Rule] = {
     "tenant": our_id,
     "proof": one_of(PROOFS),
     "method": one_of(METHODS),
-    "endpoint": shaped(r"[a-z_]{1,40}(?:\.[a-z_]{1,60})?"),
+    "endpoint": shaped(r"[a-z_]{1,60}(?:\.[a-z_]{1,60}){0,3}"),
     "route": shaped(r"/[A-Za-z0-9_<>:.,() /-]{0,160}"),
     "status": whole(100, 599),
     "ms": number(86_400_000),
