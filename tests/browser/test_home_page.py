@@ -201,7 +201,7 @@ def test_a_newer_code_replaces_the_unused_one(paired: Stack) -> None:
         paired.page(acme, "POST", "/pages/connections", code=older)
 
 
-def test_a_person_who_is_no_admin_gets_a_page_that_says_whom_to_ask(
+def test_a_person_without_a_role_gets_a_page_that_says_whom_to_ask(
     paired: Stack, open_page: OpenPage
 ) -> None:
     acme = paired.sandbox.acme
@@ -212,7 +212,7 @@ def test_a_person_who_is_no_admin_gets_a_page_that_says_whom_to_ask(
     answer = requests.get(url, timeout=30)
     assert answer.status_code == 403
     page.goto(url)
-    expect(page.get_by_role("alert")).to_contain_text("Ask one of them.")
+    expect(page.get_by_role("alert")).to_contain_text("Ask an admin of this Jira site for one.")
     assert NAME not in page.content()
 
 
