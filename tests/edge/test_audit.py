@@ -697,6 +697,17 @@ def test_verify_without_the_key_ends_with_2_and_the_cure(
     assert "Put the right" in answer.output
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_verify_of_a_database_without_the_tables_ends_with_2(
+    trail: Vault, tandem: Callable[..., Result], attacker: psycopg.Connection, table: str
+) -> None:
+    attacker.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
+    answer = tandem("verify")
+    assert answer.exit_code == 2
+    assert "Traceback" not in answer.output
+    assert "missing" in answer.output
+
+
 def test_list_prints_the_trail_and_records_that_it_did(
     trail: Vault, tandem: Callable[..., Result]
 ) -> None:
