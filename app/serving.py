@@ -6,9 +6,11 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.errors import AppImportError
 from gunicorn.glogging import Logger
 
 from app import Tandem, create_app
+from app.errors import Problem
 from app.jobs.engine import build_engine
 from app.logs import configure_logs
 from app.settings import Settings
@@ -26,6 +28,9 @@ class _Log(Logger):  # type: ignore[misc]
         for logger in (self.error_log, self.access_log):
             logger.handlers = []
             logger.propagate = True
+        for level in ("critical", "error", "warning", "info", "debug", "exception"):
+            # Straight to the logger, so that a line names the place that it comes from.
+            setattr(self, level, getattr(self.error_log, level))
 
     def access(self, *_: Any) -> None:
         """Nothing: the application writes one line a request, and it alone knows the tenant."""
@@ -58,7 +63,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """The application, made anew in each process: no connection is shared over a fork."""
         configure_logs()
-        return create_app(self.settings, pool_size=THREADS)
+        try:
+            return create_app(self.settings, pool_size=THREADS)
+        except Problem as problem:
+            # Gunicorn prints the sentence, which is for the operator, and ends.
+            raise AppImportError(problem.detail) from None
 
 
 def serve_web(settings: Settings) -> None:
