@@ -69,6 +69,7 @@ class KeyStore:
 
     def __init__(self, folder: Path, master: MasterKeys) -> None:
         self.folder = folder
+        self._path_text = str(folder)
         self.master = master
         self._identity: tuple[int, int] | None = None
         self._guard = threading.Lock()
@@ -98,7 +99,7 @@ class KeyStore:
     def mark(self, tenant: TenantId) -> tuple[int, int] | None:
         """Changes whenever a key of the tenant is made, replaced or removed; None without keys."""
         try:
-            found = (self.folder / str(tenant)).stat()
+            found = os.stat(f"{self._path_text}/{tenant}")  # noqa: PTH116  on every use of a key
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns

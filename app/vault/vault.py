@@ -140,13 +140,13 @@ class Vault:
         self.forget(tenant)
 
     def _newest(self, tenant: TenantId) -> DataKey:
-        holding = self._current(tenant).holding
-        if not holding.versions:
-            return self.store.create(tenant)
-        return self._key(tenant, holding.versions[-1])
-
-    def _key(self, tenant: TenantId, version: int) -> DataKey:
         held = self._current(tenant)
+        if not held.holding.versions:
+            return self.store.create(tenant)
+        return self._key(tenant, held.holding.versions[-1], held)
+
+    def _key(self, tenant: TenantId, version: int, held: _Held | None = None) -> DataKey:
+        held = held or self._current(tenant)
         now = self._clock()
         kept = held.keys.get(version)
         if kept is not None and now - kept[0] < CACHE_SECONDS:
