@@ -63,8 +63,9 @@ CREATE FUNCTION tandem_is_known_job(
 ) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(
-        CASE task
-        WHEN 'drain' THEN
+        CASE
+        WHEN jsonb_typeof(args) <> 'object' THEN false
+        WHEN task = 'drain' THEN
             queue = 'sync'
             AND args - ARRAY['profile_id', 'lane'] = '{}'
             AND args ->> 'profile_id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
@@ -72,8 +73,8 @@ CREATE FUNCTION tandem_is_known_job(
             AND args ->> 'lane' ~ '^[0-9]{1,4}$'
             AND lock = 'drain:' || (args ->> 'profile_id') || ':' || (args ->> 'lane')
             AND queueing_lock IN (lock, lock || ':later')
-        WHEN 'sweep' THEN tandem_is_house_job(task, queue, lock, queueing_lock, args)
-        WHEN 'revive' THEN tandem_is_house_job(task, queue, lock, queueing_lock, args)
+        WHEN task IN ('sweep', 'revive') THEN
+            tandem_is_house_job(task, queue, lock, queueing_lock, args)
         END,
         false);
 
