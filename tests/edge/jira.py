@@ -142,6 +142,17 @@ class Jira:
         path = "/lifecycle/enabled"
         return self.post(path, self.token("POST", path), self.body("enabled"))
 
+    def disable(self) -> TestResponse:
+        """A good `disabled`."""
+        path = "/lifecycle/disabled"
+        return self.post(path, self.token("POST", path), self.body("disabled"))
+
+    def uninstall(self, **claims: Any) -> TestResponse:
+        """A good `uninstalled`."""
+        path = "/lifecycle/uninstalled"
+        body = self.body("uninstalled", sharedSecret=None)
+        return self.post(path, self.lifecycle_token(path, **claims), body)
+
     def webhook(self, body: Any, **changed: Any) -> TestResponse:
         """A webhook signed as Jira signs it."""
         path = "/webhooks/jira"

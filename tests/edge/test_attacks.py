@@ -739,14 +739,6 @@ class Everything:
         self._owner.close()
 
 
-def uninstall(site: Jira) -> None:
-    """A good `uninstalled`."""
-    answer = site.post(
-        UNINSTALLED.path, good(site, UNINSTALLED), site.body("uninstalled", sharedSecret=None)
-    )
-    assert answer.status_code == 204
-
-
 @pytest.fixture(scope="module")
 def attacked(
     postgres_url: str,
@@ -778,8 +770,8 @@ def attacked(
         for site in sites:
             assert site.install().status_code == 204
             assert site.enable().status_code == 204
-        uninstall(gone)
-        assert off.post(DISABLED.path, good(off, DISABLED), off.body("disabled")).status_code == 204
+        assert gone.uninstall().status_code == 204
+        assert off.disable().status_code == 204
         stored = Everything(url, folder / "keys")
         yield World(alpha, beta, gone, off, moved, stored.dump)
         stored.close()

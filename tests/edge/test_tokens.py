@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask.testing import FlaskClient
 
 from app.connect.install_keys import InstallKeys
@@ -131,30 +134,72 @@ def test_text_that_the_database_cannot_hold_is_refused_by_name(
     assert (answer.status_code, answer.json["field"]) == (400, field)
 
 
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Place(ThreadingHTTPServer):
+    """A server whose endless answers end with it."""
+
+    block_on_close = False
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.over = threading.Event()
+
+
+def drip(handler: BaseHTTPRequestHandler, byte: bytes) -> None:
+    """Byte by byte, and never done: no time-out of a socket would end it."""
+    assert isinstance(handler.server, Place)
+    while not handler.server.over.wait(0.05):
+        handler.wfile.write(byte)
+
+
 @contextmanager
-def answering(status: int, body: bytes, headers: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
-    """A key server with one answer; gives its address and what it was asked for."""
+def place(answer: Answer) -> Iterator[tuple[str, list[str]]]:
+    """A key server with one way to answer; gives its address and what it was asked for."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+            with suppress(OSError):  # the asker may have gone
+                answer(self)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Place(Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", asked
     finally:
+        server.over.set()
         server.shutdown()
         server.server_close()
+
+
+def answering(
+    status: int, body: bytes, headers: dict[str, str] | None = None
+) -> AbstractContextManager[tuple[str, list[str]]]:
+    """A key server with one answer."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in (headers or {}).items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return place(answer)
+
+
+def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    """The public half, as a key server would give it."""
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+SMALL = pem(rsa.generate_private_key(public_exponent=65537, key_size=1024))
+CURVE = pem(ec.generate_private_key(ec.SECP256R1()))
 
 
 @pytest.mark.parametrize(
@@ -166,8 +211,23 @@ def answering(status: int, body: bytes, headers: dict[str, str]) -> Iterator[tup
         (200, b"<html>", {}),
         (200, b"BEGIN PUBLIC KEY", {"Content-Length": "5000"}),
         (200, b"BEGIN PUBLIC KEY", {"Content-Encoding": "gzip"}),
+        (200, b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", {}),
+        (200, SMALL, {}),
+        (200, CURVE, {}),
+        (500, b"", {}),
     ],
-    ids=["none", "redirect", "too long", "no key", "broken off", "damaged"],
+    ids=[
+        "none",
+        "redirect",
+        "too long",
+        "no key",
+        "broken off",
+        "damaged",
+        "no real key",
+        "a small key",
+        "a key of another kind",
+        "a fault",
+    ],
 )
 def test_a_key_server_that_has_no_key_for_us_lets_nobody_in(
     keys: Any, status: int, body: bytes, headers: dict[str, str]
@@ -178,3 +238,98 @@ def test_a_key_server_that_has_no_key_for_us_lets_nobody_in(
         assert asked == ["/some-key"]
         # The next place in order has it.
         assert InstallKeys((url, keys.url)).get("0a1b-test-key") == keys.public
+
+
+def test_an_id_that_no_place_has_is_asked_for_once_in_half_a_minute(keys: Any) -> None:
+    now = 0.0
+    with answering(404, b"") as (url, asked):
+        known = InstallKeys((url, keys.url), clock=lambda: now)
+        for _ in range(50):
+            with pytest.raises(NotAuthorised):
+                known.get("made-up")
+        assert asked == ["/made-up"]
+        now = 31.0
+        with pytest.raises(NotAuthorised):
+            known.get("made-up")
+        assert asked == ["/made-up"] * 2
+
+
+def test_a_flood_of_made_up_ids_is_kept_in_bounds_and_pushes_no_key_out(keys: Any) -> None:
+    known = InstallKeys((keys.url,))
+    known.get("0a1b-test-key")
+    before = len(keys.asked)
+    for number in range(300):
+        with pytest.raises(NotAuthorised):
+            known.get(f"made-up-{number}")
+    assert known.get("0a1b-test-key") == keys.public
+    assert len(keys.asked) == before + 300
+    for name in ("made-up-299", "made-up-0"):  # the newest is remembered, the oldest is not
+        with pytest.raises(NotAuthorised):
+            known.get(name)
+    assert keys.asked[before + 300 :] == ["/made-up-0"]
+
+
+def test_a_place_with_a_fault_is_asked_again_at_once(keys: Any) -> None:
+    answers = iter([503, 429, 200])
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(next(answers))
+        handler.end_headers()
+        handler.wfile.write(keys.public.encode())
+
+    with place(answer) as (url, asked):
+        known = InstallKeys((url,))
+        for _ in range(2):
+            with pytest.raises(NotAuthorised):
+                known.get("some-key")
+        assert known.get("some-key") == keys.public
+        assert len(asked) == 3
+
+
+def test_many_that_ask_for_one_key_wait_for_one_fetch(keys: Any) -> None:
+    reached, go = threading.Event(), threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        reached.set()
+        go.wait()
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(keys.public.encode())
+
+    with place(answer) as (url, asked), ThreadPoolExecutor(8) as pool:
+        known = InstallKeys((url,), place_seconds=60)
+        found = [pool.submit(known.get, "some-key") for _ in range(8)]
+        reached.wait()
+        go.set()
+        assert {one.result() for one in found} == {keys.public}
+        assert asked == ["/some-key"]
+
+
+def drip_body(handler: BaseHTTPRequestHandler) -> None:
+    """A key that goes on and on."""
+    handler.send_response(200)
+    handler.end_headers()
+    drip(handler, b"-")
+
+
+def drip_header(handler: BaseHTTPRequestHandler) -> None:
+    """A first line that goes on and on."""
+    handler.wfile.write(b"HTTP/1.0 200 O")
+    drip(handler, b"K")
+
+
+@pytest.mark.parametrize("dripping", [drip_body, drip_header])
+def test_a_place_that_drips_is_left_for_the_next(keys: Any, dripping: Answer) -> None:
+    with place(dripping) as (url, asked):
+        assert InstallKeys((url, keys.url), place_seconds=0.3).get("0a1b-test-key") == keys.public
+        assert asked == ["/0a1b-test-key"]
+
+
+def test_a_place_is_asked_by_few_at_one_time(keys: Any) -> None:
+    with place(drip_header) as (url, asked), ThreadPoolExecutor(12) as pool:
+        known = InstallKeys((url, keys.url), place_seconds=0.3)
+        found = [pool.submit(known.get, f"made-up-{number}") for number in range(11)]
+        found.append(pool.submit(known.get, "0a1b-test-key"))
+        assert found[-1].result() == keys.public
+        assert all(isinstance(one.exception(), NotAuthorised) for one in found[:-1])
+        assert len(asked) <= 4
