@@ -137,10 +137,6 @@ class _Socket(socket.socket):
         with self.timed():
             super().sendall(*args)
 
-    def send(self, *args: Any) -> int:
-        with self.timed():
-            return super().send(*args)
-
     def recv_into(self, *args: Any) -> int:
         with self.timed() as call:
             count = super().recv_into(*args)
@@ -149,7 +145,7 @@ class _Socket(socket.socket):
 
 
 class _TlsSocket(_Socket, ssl.SSLSocket):
-    """The same under TLS; `sendall` comes down to `send` here."""
+    """The same under TLS, whose handshake is a step too."""
 
     def do_handshake(self, block: bool = False) -> None:
         with self.timed():
@@ -160,8 +156,8 @@ def _open(host: str, port: int, timeout: Any, options: Any, *, plain: bool) -> s
     """A socket to an address of the host that was checked, of one look-up. Raises OSError."""
     policy = _call.get().policy
     found = socket.getaddrinfo(host.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
-    # One bad address refuses them all: whoever mixes them waits for the public one to fail, so
-    # that the next is tried; and an honest name has no use for it.
+    # One bad address refuses them all: a name that mixes them only waits for the public one to
+    # fail and the inner one to be tried, and skipping would hide a fault of an honest one.
     for *_, where in found:
         kind = policy.refusal(str(where[0]))
         if kind is not None:
@@ -196,7 +192,7 @@ class _Connection(HTTPConnection):
             raise NameResolutionError(self.host, self, fault) from fault
         except TimeoutError as fault:
             raise ConnectTimeoutError(self, "no connection in time") from fault
-        except OSError as fault:
+        except (OSError, ValueError) as fault:  # ValueError: a name that no resolver takes
             raise NewConnectionError(self, f"no connection: {fault}") from fault
 
 
@@ -247,6 +243,17 @@ class GuardedAdapter(HTTPAdapter):
             _call.reset(token)
 
 
+class _Session(requests.Session):
+    def resolve_redirects(self, *args: Any, **options: Any) -> Iterator[requests.Response]:
+        """See Session, which reads the target of a redirect even where it is not followed."""
+        try:
+            yield from super().resolve_redirects(*args, **options)
+        except requests.RequestException:
+            raise
+        except ValueError as fault:
+            raise requests.exceptions.InvalidHeader("Location is not an address") from fault
+
+
 def guarded_session(
     policy: NetworkPolicy,
     *,
@@ -255,7 +262,7 @@ def guarded_session(
     seconds: float = CALL_SECONDS,
 ) -> requests.Session:
     """A session that calls only where the policy lets it, under the limits. Calls raise Stopped."""
-    session = requests.Session()
+    session = _Session()
     session.auth = auth
     # A proxy or a .netrc of the machine's must not see or replace our tokens.
     session.trust_env = False
