@@ -40,6 +40,9 @@ def main() -> None:
             twin = keys_by_summary(globex, "PLAT")[name][0]
             edit_issue(globex, twin, duedate="2027-01-15")
             wait_until("nothing is pending", lambda: running.overview()[0]["pending"] == 0)
+            for name, role in (("developer", "editor"), ("agent", "viewer")):
+                account = next(u for u in acme.users if u["email"].startswith(name))["accountId"]
+                running.page(acme, "POST", "/pages/roles", account=account, role=role)
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             page = browser.new_page(viewport={"width": 1280, "height": 1150})
             for mode in ("light", "dark"):
@@ -51,6 +54,8 @@ def main() -> None:
                 page.goto(f"{acme.url}/plugins/servlet/ac/tandem/tandem")
                 page.wait_for_timeout(2500)
                 page.screenshot(path=IMAGES / f"home-{mode}.png")
+                frame = page.frame_locator("[data-app-frame] iframe")
+                frame.locator("#people").screenshot(path=IMAGES / f"people-{mode}.png")
             browser.close()
 
 
