@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jwt
@@ -11,6 +16,11 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+
+from app import create_app
+from app.database import db
+from app.settings import Settings
+from tests.edge.jira import Jira
 
 INSTALLED = "/lifecycle/installed"
 
@@ -223,9 +233,276 @@ def test_a_body_of_the_wrong_form_or_size_gets_its_status_and_changes_nothing(
     assert rows(database_url) == []
 
 
-def test_two_installs_that_race_end_as_one_tenant(app: Flask, site: Any, database_url: str) -> None:
-    import threading
+@pytest.fixture
+def neighbour(app: Flask, settings: Settings) -> Iterator[FlaskClient]:
+    """A client of another process' app on the same database, with a memory of its own."""
+    second = create_app(settings, pool_size=4)
+    yield second.test_client()
+    with second.app_context():
+        db.engine.dispose()
 
+
+def seen_from(client: FlaskClient, site: Jira, **changed: Any) -> Jira:
+    """The same site, calling another process."""
+    return replace(site, client=client, **changed)
+
+
+def whole(database_url: str) -> list[Any]:
+    """Every row of every table of ours, as text; what an installation holds first."""
+    tables = (
+        "installation", "data_key", "pairing_code", "connection", "profile", "issue_link", "change",
+    )  # fmt: skip
+    with psycopg.connect(database_url) as owner:
+        return [
+            owner.execute(f"SELECT t::text FROM {table} t ORDER BY 1").fetchall()
+            for table in tables
+        ]
+
+
+def deleted() -> dict[str, Any]:
+    """A webhook that matters to no profile."""
+    return {
+        "webhookEvent": "jira:issue_deleted",
+        "issue": {"id": "1", "fields": {"project": {"id": "1"}, "issuetype": {"id": "1"}}},
+    }
+
+
+def test_a_first_install_stores_what_the_site_said(site: Jira, database_url: str) -> None:
+    assert site.install(displayUrl="https://shown.example.test").status_code == 204
+    with psycopg.connect(database_url) as owner:
+        [row] = owner.execute(
+            "SELECT client_key, app_key, cloud_id, base_url, display_url, state, uninstalled_at"
+            " FROM installation"
+        ).fetchall()
+    assert row == (
+        site.client_key, "tandem", site.body()["cloudId"], "https://acme.example.test",
+        "https://shown.example.test", "installed", None,
+    )  # fmt: skip
+
+
+def test_a_dead_secret_is_dead_in_every_process_that_remembers_it(
+    installed: Jira, neighbour: FlaskClient
+) -> None:
+    old = seen_from(neighbour, installed)
+    assert old.webhook(deleted()).status_code == 204  # the neighbour remembers it now
+    installed.secret = "the-second-shared-secret-of-the-site"
+    assert installed.install().status_code == 204
+    assert old.webhook(deleted()).status_code == 401
+    assert old.enable().status_code == 401
+    assert old.disable().status_code == 401
+    for page in ("/pages/profiles", "/pages/parts/overview"):
+        answer = neighbour.get(page, headers={"Authorization": f"JWT {old.context_token()}"})
+        assert answer.status_code == 401
+    new = seen_from(neighbour, installed)
+    assert new.webhook(deleted()).status_code == 204
+    assert new.enable().status_code == 204
+
+
+@dataclass
+class Rotation:
+    """Which secret was sent last, and which was taken last; secrets go by their number."""
+
+    sent: int = 0
+    taken: int = 0
+    over: bool = False
+
+
+def secret_of(number: int) -> str:
+    """The site's secrets, in the order in which they come."""
+    return f"the-shared-secret-of-the-site-number-{number}"
+
+
+def test_requests_in_flight_are_fully_old_or_fully_new(
+    app: Flask, site: Jira, neighbour: FlaskClient
+) -> None:
+    site.secret = secret_of(0)
+    assert site.install().status_code == 204
+    assert site.enable().status_code == 204
+    now, faults = Rotation(), list[str]()
+    answers: Counter[int] = Counter()
+
+    def hammer(client: FlaskClient, ahead: int) -> None:
+        while not now.over:
+            taken = now.taken
+            number = max(0, taken + ahead)
+            caller = replace(site, client=client, secret=secret_of(number))
+            status = caller.webhook(deleted()).status_code
+            answers[status] += 1
+            if status not in {204, 401}:
+                faults.append(f"answered {status}")
+            if status == 204 and number < taken:
+                faults.append("a dead secret got in after its successor was taken")
+            if status == 204 and number > now.sent:
+                faults.append("a secret got in that nobody had sent")
+            if status == 401 and number == taken == now.sent:
+                faults.append("the only secret of that moment was refused")
+
+    with ThreadPoolExecutor(4) as pool:
+        clients = [app.test_client(), app.test_client(), neighbour, neighbour]
+        hammers = [
+            pool.submit(hammer, client.application.test_client(), ahead)
+            for client, ahead in zip(clients, (0, -1, 0, -1), strict=True)
+        ]
+        try:
+            for number in range(1, 15):
+                now.sent = number
+                again = replace(site, secret=secret_of(number))
+                assert again.install().status_code == 204
+                now.taken = number
+        finally:
+            now.over = True
+        for one in hammers:
+            one.result()
+    assert faults == []
+    assert answers[204] and answers[401]
+
+
+def test_a_new_address_is_taken_and_the_secret_and_the_state_stay(
+    installed: Jira, database_url: str
+) -> None:
+    assert installed.install(baseUrl="https://renamed.example.test/").status_code == 204
+    [(client_key, base_url, state, _, _)] = rows(database_url)
+    assert (client_key, base_url) == (installed.client_key, "https://renamed.example.test")
+    assert state == "enabled"
+    assert installed.webhook(deleted()).status_code == 204
+
+
+def test_a_disabled_site_is_let_in_to_nothing_but_being_enabled(
+    installed: Jira, neighbour: FlaskClient, database_url: str
+) -> None:
+    beside = seen_from(neighbour, installed)
+    assert beside.webhook(deleted()).status_code == 204
+    before = rows(database_url)
+    assert installed.disable().status_code == 204
+    for caller in (installed, beside):
+        assert caller.webhook(deleted()).status_code == 403
+        token = {"Authorization": f"JWT {caller.context_token()}"}
+        assert caller.client.get("/pages/profiles", headers=token).status_code == 401
+    assert beside.enable().status_code == 204
+    assert installed.webhook(deleted()).status_code == 204
+    assert rows(database_url) == before
+
+
+def test_an_uninstall_takes_the_secret_only_and_a_new_install_brings_the_rest_back(
+    installed: Jira, other: Jira, neighbour: FlaskClient, database_url: str
+) -> None:
+    beside = seen_from(neighbour, installed)
+    assert beside.webhook(deleted()).status_code == 204
+    find = installed.installations.find
+    tenant, before = find(installed.client_key).tenant, whole(database_url)
+    assert installed.uninstall().status_code == 204
+    after = whole(database_url)
+    assert after[1:] == before[1:]
+    assert len(after[0]) == len(before[0])
+    with psycopg.connect(database_url) as owner:
+        left = owner.execute("SELECT client_key FROM installation WHERE shared_secret IS NULL")
+        assert left.fetchall() == [(installed.client_key,)]
+    for caller in (installed, beside):  # also where the secret is still remembered
+        assert caller.webhook(deleted()).status_code == 401
+        assert caller.enable().status_code == 401
+    installed.secret = "the-secret-of-the-site-come-back-again"
+    assert installed.install().status_code == 204
+    assert beside.enable().status_code == 401
+    assert installed.enable().status_code == 204
+    assert find(installed.client_key).tenant == tenant
+    assert other.webhook(deleted()).status_code == 204
+
+
+def test_an_uninstall_sent_again_changes_nothing(installed: Jira, database_url: str) -> None:
+    path = "/lifecycle/uninstalled"
+    token = installed.lifecycle_token(path)
+    body = installed.body("uninstalled", sharedSecret=None)
+    assert installed.post(path, token, body).status_code == 204
+    before = whole(database_url)
+    assert installed.post(path, token, body).status_code == 204
+    assert whole(database_url) == before
+
+
+def test_an_uninstall_of_a_site_that_never_was_makes_nothing(site: Jira, database_url: str) -> None:
+    before = whole(database_url)
+    assert site.uninstall().status_code == 204
+    assert whole(database_url) == before
+
+
+def test_a_second_app_on_the_same_site_is_refused_and_the_first_untouched(
+    installed: Jira, database_url: str
+) -> None:
+    before = whole(database_url)
+    second = replace(installed, secret="the-shared-secret-of-the-second-app")
+    answer = second.install(key="tandem-staging")
+    assert (answer.status_code, answer.json["field"]) == (400, "key")
+    assert "'tandem'" in answer.json["detail"]
+    path = "/lifecycle/uninstalled"
+    body = second.body("uninstalled", key="tandem-staging", sharedSecret=None)
+    assert second.post(path, second.lifecycle_token(path), body).status_code == 400
+    assert whole(database_url) == before
+    assert installed.webhook(deleted()).status_code == 204
+
+
+@pytest.mark.parametrize("event", ["migrated", "installed/again", "", "INSTALLED"])
+def test_an_unknown_event_has_no_door(installed: Jira, database_url: str, event: str) -> None:
+    before = whole(database_url)
+    path = f"/lifecycle/{event}"
+    answer = installed.post(path, installed.lifecycle_token(path), installed.body(event))
+    assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
+    assert whole(database_url) == before
+
+
+@pytest.mark.parametrize("path", [INSTALLED, "/lifecycle/enabled", "/webhooks/jira"])
+def test_an_event_that_is_fetched_is_refused_with_the_method_that_is_allowed(
+    installed: Jira, path: str
+) -> None:
+    answer = installed.client.get(path)
+    assert (answer.status_code, answer.content_type) == (405, "application/problem+json")
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_an_event_of_another_name_in_the_body_is_refused(
+    installed: Jira, database_url: str
+) -> None:
+    before = whole(database_url)
+    answer = installed.install(eventType="migrated")
+    assert (answer.status_code, answer.json["field"]) == (400, "eventType")
+    assert whole(database_url) == before
+
+
+def test_a_key_that_is_twice_in_a_body_is_named_and_never_at_length(installed: Jira) -> None:
+    raw = json.dumps(installed.body())[:-1]
+    for name, shown in (("x", "'x'"), ("\\u0000é", "'\\x00\\xe9'"), ("k" * 5000, "'kkkk")):
+        twice = f'{raw}, "{name}": 1, "{name}": 2}}'.encode()
+        answer = installed.post(INSTALLED, installed.lifecycle_token(INSTALLED), twice)
+        assert answer.status_code == 400
+        assert answer.json["type"] == "urn:tandem:problem:malformed-body"
+        assert shown in answer.json["detail"]
+        assert len(answer.json["detail"]) < 120
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["a new site", "a known site"])
+def test_two_installs_that_race_with_two_secrets_end_with_one_of_them(
+    app: Flask, site: Jira, neighbour: FlaskClient, database_url: str, known: bool
+) -> None:
+    if known:
+        assert site.install().status_code == 204
+    start = threading.Barrier(4)
+    callers = [
+        replace(site, client=client.application.test_client(), secret=secret_of(number))
+        for number, client in enumerate([site.client, neighbour] * 2)
+    ]
+
+    def install(caller: Jira) -> int:
+        start.wait()
+        return caller.install().status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(install, callers)) == [204] * 4
+    assert len(rows(database_url)) == 1
+    answers = [replace(caller, client=site.client).enable().status_code for caller in callers]
+    assert sorted(answers) == [204, 401, 401, 401]
+    there = [replace(caller, client=neighbour).enable().status_code for caller in callers]
+    assert there == answers
+
+
+def test_two_installs_that_race_end_as_one_tenant(app: Flask, site: Any, database_url: str) -> None:
     gate = threading.Barrier(4)
     statuses: list[int] = []
 
