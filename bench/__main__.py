@@ -9,12 +9,14 @@ from pathlib import Path
 
 import click
 
+from bench.boundary import the_boundary
 from bench.result import Result
 from bench.vault import seal_and_unseal
 from bench.walk import the_walk
 from bench.webhooks import deliveries
 
 BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
+    "boundary": the_boundary,
     "vault": seal_and_unseal,
     "webhooks": deliveries,
     "walk": the_walk,
