@@ -41,6 +41,7 @@ class Tandem:
 def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flask:
     """Put Tandem together from its settings. Raises SettingsError or VaultError, by name."""
     from flask import Flask
+    from werkzeug.middleware.proxy_fix import ProxyFix
 
     from app.database import database_url, init_database
     from app.errors import register_error_answers
@@ -54,6 +55,11 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
         __name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
     )
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    if settings.trusted_proxies:
+        # Only the caller's address: nothing here is built from a forwarded scheme or host.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0
+        )
     log_requests(app)
     register_error_answers(app)
     protect_everything(app)

@@ -61,6 +61,7 @@ class Settings:
     port: int
     web_concurrency: int
     worker_concurrency: int
+    trusted_proxies: int
 
     @property
     def embedded(self) -> bool:
@@ -226,6 +227,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         port=read.get("PORT", "8080", _whole(0, 65535), 0),
         web_concurrency=read.get("WEB_CONCURRENCY", "2", _whole(1, 64), 2),
         worker_concurrency=read.get("TANDEM_WORKER_CONCURRENCY", "8", _whole(1, 64), 8),
+        trusted_proxies=read.get("TANDEM_TRUSTED_PROXIES", "0", _whole(0, 10), 0),
     )
     if read.faults:
         raise SettingsError(read.faults)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from flask import Flask, Request, g, request
 
 from app.errors import NotAuthorised
+from app.logs import bind_tenant
 from app.tenants.caller import Caller, Permission, Proof
 from app.tenants.roles import Authority, Standing
 
@@ -68,6 +69,7 @@ class Gate:
             caller = verifier.verify(proof, token, request)
             if caller is not None:
                 g.caller = caller
+                bind_tenant(caller.tenant)
                 if permission is not None:
                     g.standing = self._authority.require(caller, permission)
 

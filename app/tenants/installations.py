@@ -112,7 +112,7 @@ class Installations:
                     self._record(session, tenant, _deed(Action.INSTALLED, tenant))
                     self.forget(site.client_key)
                     return tenant
-            self._vault.shred(tenant)  # the other one was first: this id has no row
+            self._vault.discard(tenant)  # the other one was first: this id has no row
             known = self.find(site.client_key)
             if known is None:
                 raise NotFound()
@@ -125,6 +125,7 @@ class Installations:
     def _install_again(self, known: KnownInstallation, site: Site) -> None:
         """Take a new secret or address, unless a newer callback was followed already."""
         enabled = Installation.state == InstallationState.ENABLED.value
+        self._vault.renew(known.tenant)  # a shredded tenant begins anew, with new keys
         with tenant_transaction(known.tenant) as session:
             moved = session.execute(
                 update(Installation)
