@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,9 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask.testing import FlaskClient
 
+from app import create_app
 from app.connect.install_keys import InstallKeys
+from app.database import db
 from app.errors import NotAuthorised
-from tests.edge.jira import Jira
+from app.settings import Settings
+from tests.edge.jira import BASE_URL, Jira
 
 WEBHOOK = "/webhooks/jira"
 UNINSTALLED = "/lifecycle/uninstalled"
@@ -333,3 +337,35 @@ def test_a_place_is_asked_by_few_at_one_time(keys: Any) -> None:
         assert found[-1].result() == keys.public
         assert all(isinstance(one.exception(), NotAuthorised) for one in found[:-1])
         assert len(asked) <= 4
+
+
+@pytest.mark.parametrize(
+    ("context", "raw", "status"),
+    [
+        ("", "/webhooks/jira", 204),
+        ("", "/webhooks/jir%61", 401),  # the same view, but not what was signed
+        ("", "//webhooks/jira", 401),
+        ("/ctx", "/ctx/webhooks/jira", 204),  # a proxy that hands the path on
+        ("/ctx", "/webhooks/jira", 204),  # a proxy that takes the context off
+        ("/ctx", "/ctxx/webhooks/jira", 401),
+        ("/ctx", "/ctx/ctx/webhooks/jira", 401),
+    ],
+)
+def test_the_hash_is_over_the_path_as_it_came_below_the_base_url(
+    settings: Settings, keys: Any, context: str, raw: str, status: int
+) -> None:
+    app = create_app(replace(settings, base_url=BASE_URL + context), pool_size=2)
+    site = Jira(app.test_client(), keys)
+    with app.app_context():
+        path = "/lifecycle/installed"
+        token = site.lifecycle_token(path, aud=f"{BASE_URL}{context}/")
+        assert site.post(path, token, site.body()).status_code == 204
+        event = {
+            "webhookEvent": "jira:issue_deleted",
+            "issue": {"id": "1", "fields": {"project": {"id": "1"}, "issuetype": {"id": "1"}}},
+        }
+        as_it_came = {"RAW_URI": raw, "REQUEST_URI": raw}
+        token = site.token("POST", WEBHOOK)
+        answer = site.post(WEBHOOK, token, event, environ_overrides=as_it_came)
+        assert answer.status_code == status
+        db.engine.dispose()
