@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.database import unscoped_transaction
 from app.settings import Settings
 from app.tenants.caller import Proof, accepts
-from app.vault.check import check_store, store_folder
+from app.vault.check import check_lately, store_folder
 from app.vault.master import VaultError
 from app.vault.ring import load_master_keys
 from app.vault.store import KeyStore
@@ -82,7 +82,7 @@ def check_keys(settings: Settings) -> Finding:
     """Do the master keys, the key store and the database belong together?"""
     try:
         ring = load_master_keys(settings)
-        wrapped = check_store(KeyStore(store_folder(settings), ring))
+        wrapped = check_lately(KeyStore(store_folder(settings), ring))
     except VaultError as fault:
         cure = "See docs/keys.md. A new server's first key is made by `tandem serve`."
         return Finding("keys", False, fault.detail, cure)

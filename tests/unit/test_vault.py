@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from dataclasses import replace
@@ -136,6 +137,17 @@ def test_a_new_version_is_sealed_with_at_once_by_every_process(tmp_path: Path) -
         assert version_of(there.seal(place, b"x")) == version
         there.store.advance(place.tenant)
         there.store.remove(place.tenant, version)
+
+
+def test_a_new_version_of_the_same_tick_of_the_clock_is_seen_too(tmp_path: Path) -> None:
+    here, there, place = make_vault(tmp_path), make_vault(tmp_path), a_place()
+    here.seal(place, b"x")
+    folder = tmp_path / "tenants" / str(place.tenant)
+    here.seal(place, b"x")
+    stamp = folder.stat().st_mtime_ns
+    there.store.advance(place.tenant)
+    os.utime(folder, ns=(stamp, stamp))  # a coarse clock: the folder looks as before
+    assert version_of(here.seal(place, b"x")) == 2
 
 
 def test_a_key_that_another_process_shreds_is_gone_here_at_once(tmp_path: Path) -> None:
