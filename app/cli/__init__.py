@@ -101,14 +101,15 @@ def serve(workers: int) -> None:
 
 
 def _make_keys(settings: Settings) -> None:
-    """The key file of a new server. Ends where one was there before and is gone."""
+    """The key file of a new server. Ends where the keys are not those of the database."""
     from app.cli.keys import bare_app
-    from app.vault.check import make_first_key
+    from app.vault.check import make_first_key, open_store
     from app.vault.master import VaultError
 
     try:
         with bare_app(settings).app_context():
             make_first_key(settings)
+            open_store(settings)
     except VaultError as fault:
         click.echo(f"Tandem did not start. {fault.detail}", err=True)
         raise SystemExit(1) from None

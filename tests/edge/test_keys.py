@@ -19,7 +19,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app import Tandem, create_app
+from app import Tandem, create_app, database
 from app.activity.log import Detail, Outcome, latest, record
 from app.cli import main
 from app.database import TenantId, tenant_transaction
@@ -634,22 +634,27 @@ def test_wrong_keys_stop_the_start_by_name_and_nothing_is_written(world: World, 
     assert world.files() == before
 
 
-@pytest.mark.parametrize("lost", [lose_all, remove_key_file], ids=lambda lost: lost.__name__)
-def test_serve_makes_no_key_where_one_was_before(world: World, lost: Any) -> None:
+@pytest.mark.parametrize(
+    "wrong", [lose_all, remove_key_file, exchange_store], ids=lambda wrong: wrong.__name__
+)
+def test_serve_ends_by_name_and_makes_no_key_where_one_was_before(
+    world: World, wrong: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     from app.cli import _make_keys
 
-    lost(world)
+    wrong(world)
     before = world.files()
-    embedded = replace(world.settings, instance=world.settings.instance)
-    with pytest.raises(SystemExit):
-        _make_keys(embedded)
+    for settings in (world.settings, replace(world.settings, database_url=None)):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+            patch.setattr(database, "start_embedded", lambda instance: world.database_url)
+            _make_keys(settings)
+        assert "Tandem did not start. The key" in capsys.readouterr().err
     assert world.files() == before
 
 
 def test_serve_makes_the_key_of_a_new_server(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app import database
     from app.cli import _make_keys
 
     settings = make_settings(tmp_path / "new", database_url, TANDEM_MASTER_KEYS="")
