@@ -21,7 +21,12 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.util.connection import allowed_gai_family
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
@@ -244,14 +249,15 @@ class GuardedAdapter(HTTPAdapter):
 
 
 class _Session(requests.Session):
-    def resolve_redirects(self, *args: Any, **options: Any) -> Iterator[requests.Response]:
-        """See Session, which reads the target of a redirect even where it is not followed."""
+    def send(self, *args: Any, **options: Any) -> requests.Response:
+        """See Session. Some odd answers (a negative chunk, a redirect to `http://[`) get through
+        the libraries as bare errors; callers shall not need to know."""
         try:
-            yield from super().resolve_redirects(*args, **options)
+            return super().send(*args, **options)
         except requests.RequestException:
             raise
-        except ValueError as fault:
-            raise requests.exceptions.InvalidHeader("Location is not an address") from fault
+        except (ValueError, OverflowError, HTTPError) as fault:
+            raise requests.ConnectionError("the answer is not HTTP") from fault
 
 
 def guarded_session(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from requests.auth import AuthBase
 
@@ -635,7 +635,11 @@ def test_whatever_a_site_sends_ends_as_an_answer_or_an_ordinary_refusal() -> Non
         site = CloudSite(f"http://127.0.0.1:{server.port}", NoCredential(), LOOPBACK_TOO, seconds=5)
 
         @given(st.sampled_from(STARTS), st.lists(st.sampled_from(PIECES), max_size=8))
-        @settings(max_examples=500, deadline=None)
+        @example(b"HTTP/1.1 302 Found\r\n", [b"Location: http://[\r\n\r\n"])
+        @example(b"HTTP/1.1 302 Found\r\n", [b"Location: \xff\r\n\r\n"])
+        @example(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", [b"-10\r\n"])
+        @example(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", [b"-" + b"f" * 20 + b"\r\n"])
+        @settings(max_examples=300, deadline=None)
         def hold(start: bytes, noise: list[bytes]) -> None:
             nonlocal said
             said = start + b"".join(noise)
