@@ -43,9 +43,6 @@ def log_requests(app: Flask) -> None:
         # Here rather than after the request: this runs even where another hook has failed.
         if "began" not in g:
             return
-        caller = g.get("caller")
-        if caller is not None:
-            bind_tenant(caller.tenant)
         rule = request.url_rule
         log.info(
             "request",
@@ -54,6 +51,6 @@ def log_requests(app: Flask) -> None:
             route=rule.rule if rule else None,
             status=g.get("status", 500),
             ms=round((time.perf_counter() - g.began) * 1000, 1),
-            proof=getattr(caller, "proof", None),
+            proof=getattr(g.get("caller"), "proof", None),
         )
         structlog.contextvars.clear_contextvars()

@@ -50,7 +50,7 @@ class Plants:
     cut off.
     """
 
-    planted: dict[str, str] = field(default_factory=dict)
+    planted: dict[str, str] = field(default_factory=dict, repr=False)
     kept: list[str] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
     mark: str = field(default_factory=lambda: f"s3c{secrets.token_hex(5)}")
@@ -113,7 +113,7 @@ class HostileSite:
     url: str
     plants: Plants
     mode: str = "well"
-    asked: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list, repr=False)
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of the answer in the mode of the moment."""

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema
 
 import app
+from app.jira.deployment import DataCenterSite
 from app.logs.failures import describe
 from app.logs.fields import EVENTS, FIELDS, PROBLEM_FIELDS, PROOFS, UNLISTED_EVENT, listed
 from app.logs.lines import LibraryLines, render, scrub, typed
@@ -139,6 +140,13 @@ def test_the_pipelines_own_fields_cannot_be_given_by_a_log_call() -> None:
         None, "info", {"event": "refused", "message": SECRET, "exception": SECRET, "at": SECRET}
     )
     assert SECRET not in line
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS))
+def test_no_field_has_a_place_for_anything_of_a_data_center_site(name: str) -> None:
+    texts = ("https://jira.acme.example:8443", "jane@acme.example", "MTIzNDU2Nzg5MDEyOlRva2Vu")
+    for found in (DataCenterSite(*texts), *texts, list(texts)):
+        assert listed({name: found}) == {"dropped": [name]}
 
 
 class Odd:
