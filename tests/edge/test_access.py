@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
 from flask import Flask
 
+from app import create_app
+from app.database import db
 from app.tenants.caller import Permission, Proof, accepts
 from app.tenants.gate import Gate, UndeclaredEndpointError, declarations
 from app.tenants.matrix import markdown
 from app.tenants.roles import MATRIX, Authority, Reach, Role
+from tests.conftest import make_settings
+from tests.edge.jira import Jira, KeyServer
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "access.md"
 
@@ -65,3 +70,26 @@ def test_every_permission_is_an_admins_and_a_project_admins_reach_is_his_own_pro
 
 def test_the_docs_print_the_matrix_as_it_is(app: Flask) -> None:
     assert markdown(declarations(app)) in DOCS.read_text()
+
+
+@pytest.mark.parametrize(("proxies", "noted"), [("0", "127.0.0.1"), ("1", "203.0.113.9")])
+def test_the_trail_notes_the_address_that_the_operators_own_proxies_tell(
+    tmp_path: Path, database_url: str, keys: KeyServer, proxies: str, noted: str
+) -> None:
+    settings = make_settings(
+        tmp_path,
+        database_url,
+        TANDEM_INSTALL_KEY_URLS=keys.url,
+        TANDEM_INSECURE_HTTP="1",
+        TANDEM_TRUSTED_PROXIES=proxies,
+    )
+    app = create_app(settings, pool_size=2)
+    client = app.test_client()
+    # What the caller writes stands first; each proxy adds what it sees.
+    client.environ_base["HTTP_X_FORWARDED_FOR"] = "198.51.100.66, 203.0.113.9"
+    assert Jira(client, keys).install().status_code == 204
+    with psycopg.connect(database_url) as owner:
+        [(origin,)] = owner.execute("SELECT origin FROM audit_event").fetchall()
+    assert origin["address"] == noted
+    with app.app_context():
+        db.engine.dispose()
