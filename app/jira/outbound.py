@@ -197,7 +197,7 @@ class _Connection(HTTPConnection):
             raise NameResolutionError(self.host, self, fault) from fault
         except TimeoutError as fault:
             raise ConnectTimeoutError(self, "no connection in time") from fault
-        except (OSError, ValueError) as fault:  # ValueError: a name that no resolver takes
+        except OSError as fault:
             raise NewConnectionError(self, f"no connection: {fault}") from fault
 
 
