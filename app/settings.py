@@ -94,9 +94,18 @@ def _http_url(text: str, insecure: bool) -> str:
 
 
 def _database_url(text: str) -> str:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    rule = "a PostgreSQL address like postgresql://user:password@host:5432/tandem"
     if not re.match(r"^postgres(ql)?(\+psycopg)?://", text):
-        raise ValueError("a PostgreSQL address like postgresql://user:password@host:5432/tandem")
-    return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql://", text)
+        raise ValueError(rule)
+    url = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql://", text)
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise ValueError(f"{rule}, with options that libpq knows") from None
+    return url
 
 
 def _app_key(text: str) -> str:
@@ -180,8 +189,10 @@ class _Reader:
         try:
             return parse(raw)
         except ValueError as rule:
-            # A secret is never repeated: the start-up text ends in logs.
-            found = "a value that is not shown" if name in self.SECRET else repr(raw)
+            # A secret is never repeated: the start-up text ends in logs. An address with @ in it
+            # may hold a password.
+            secret = name in self.SECRET or "@" in raw
+            found = "a value that is not shown" if secret else repr(raw)
             self.faults.append(f"{name}: found {found}, allowed is {rule}.")
             return unset
 

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psycopg
+from sqlalchemy.exc import OperationalError as SQLAlchemyOperationalError
 
 from app.cli.audit import audit
 from app.cli.common import settings_or_end
 from app.cli.keys import keys
 from app.cli.storage import storage
 from app.errors import Problem
+from app.logs import configure_logs
 from app.settings import Settings
 
 
@@ -26,12 +29,20 @@ class _Commands(click.Group):
     """The commands; a refusal that names its cure is told as a sentence, not as a fault."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. A Problem ends it with exit status 2."""
+        """Run the command. A Problem, or a database that is not there, ends it with status 2."""
+        configure_logs()  # a crash must not print values either
         try:
             return super().invoke(ctx)
         except Problem as problem:
             click.echo(problem.detail, err=True)
-            raise SystemExit(2) from None
+        except (psycopg.OperationalError, SQLAlchemyOperationalError):
+            # Not the driver's own text: it repeats the address.
+            click.echo(
+                "The database does not answer, or refuses us. Check DATABASE_URL (host, port, "
+                "name, user and password) and that the server runs.",
+                err=True,
+            )
+        raise SystemExit(2)
 
 
 @click.group(cls=_Commands)

@@ -14,6 +14,7 @@ from app.connect.bodies import LifecycleSchema, json_object, load
 from app.connect.verifier import verified_again
 from app.errors import NotAuthorised, Problem
 from app.jira.deployment import HOW_SUPPORTED, Count, DataCenterNotHere, count
+from app.logs import bind_tenant
 from app.settings import Settings, is_loopback_host
 from app.tenants.caller import Proof, accepts, current_caller
 from app.tenants.installations import Installations, Site
@@ -49,7 +50,8 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
                 display_url=body["displayUrl"],
             )
         )
-        log.info("installed", tenant=str(tenant))
+        bind_tenant(tenant)
+        log.info("installed")
         return Response(status=DONE)
 
     @blueprint.post("/uninstalled")
@@ -59,7 +61,8 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
         known = installations.find(body["clientKey"])
         if known is not None and known.secret is not None:
             installations.uninstall(known.tenant, g.lifecycle_issued_at)
-            log.info("uninstalled", tenant=str(known.tenant))
+            bind_tenant(known.tenant)
+            log.info("uninstalled")
         return Response(status=DONE)
 
     @blueprint.post("/enabled")

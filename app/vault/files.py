@@ -32,6 +32,12 @@ def replace(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def sweep(folder: Path, name: str) -> None:
+    """Remove what writers that were killed left of this file (a pattern). No writer may run."""
+    for partial in folder.glob(f".{name}.*"):
+        partial.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk, so that a power cut takes none back."""
     descriptor = os.open(folder, os.O_RDONLY)

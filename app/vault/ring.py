@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from app.settings import KmsKeyId, Settings, parse_master_keys
-from app.vault.files import replace, write_new
+from app.vault.files import replace, sweep, write_new
 from app.vault.kms import KmsKey
 from app.vault.master import LocalKey, MasterKey, MasterKeys, VaultError
 
@@ -55,12 +55,14 @@ class KeyFileRing(MasterKeys):
             raise VaultError(
                 "The name of a master key is 1 to 32 letters, digits, dashes or underscores."
             ) from None
+        sweep(self.path.parent, self.path.name)
         replace(self.path, "\n".join([entry, *_entries(self.path), ""]).encode())
 
     def drop(self, names: set[str]) -> None:
         """Take keys out of the file; never the current one. The caller holds the store's lock."""
         gone = names - {self.current}
         left = [entry for entry in _entries(self.path) if entry.partition(":")[0] not in gone]
+        sweep(self.path.parent, self.path.name)
         replace(self.path, "\n".join([*left, ""]).encode())
 
 

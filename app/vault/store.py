@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.database import TenantId
-from app.vault.files import locked, replace, sync_folder, write_new
+from app.vault.files import locked, replace, sweep, sync_folder, write_new
 from app.vault.master import Binding, MasterKeys, VaultError
 
 DERIVATION_ROOT = 0
@@ -186,6 +186,7 @@ class KeyStore:
         """Wrap a tenant's data keys with the current master key; returns how many it were."""
         count = 0
         with self.lock():
+            sweep(self.folder / str(tenant), "*.json")
             for version, name in self.masters(tenant).items():
                 if name != self.master.current:
                     body = self._wrapped(tenant, version, self.load(tenant, version).secret)
@@ -196,6 +197,7 @@ class KeyStore:
     def remove(self, tenant: TenantId, version: int) -> None:
         """Destroy one data key that nothing needs any more; never the newest one."""
         with self.lock():
+            sweep(self.folder / str(tenant), "*.json")
             if version in self.holding(tenant).versions[:-1]:
                 self._path(tenant, version).unlink()
                 sync_folder(self.folder / str(tenant))
@@ -258,7 +260,8 @@ class KeyStore:
 
     def _clear(self, tenant: TenantId) -> None:
         folder = self.folder / str(tenant)
-        for path in [*folder.glob("[0-9]*.json"), *folder.glob(".*.json.*")]:
+        sweep(folder, "*.json")
+        for path in folder.glob("[0-9]*.json"):
             path.unlink()
         sync_folder(folder)
 

@@ -66,7 +66,8 @@ class _Held:
 
 
 class Vault:
-    """Seals, unseals and derives; opened data keys stay in memory for at most a minute.
+    """Seals, unseals and derives; an opened data key is used for a minute at most, and those of
+    tenants that are idle leave memory with the first work of others after it.
 
     Each use looks with one stat whether the tenant's folder changed, so that a new version is
     sealed with, and a shredded key is dropped, at once and in every process.
@@ -76,6 +77,7 @@ class Vault:
         self.store = store
         self._clock = clock
         self._held: dict[TenantId, _Held] = {}
+        self._swept = clock()
         self._lock = threading.Lock()
 
     def seal(self, place: Place, plain: bytes) -> bytes:
@@ -175,6 +177,13 @@ class Vault:
             read.keys = {v: kept for v, kept in list(held.keys.items()) if v in alive}
         with self._lock:
             self._held[tenant] = read
+            if now - self._swept >= CACHE_SECONDS:
+                self._swept = now
+                self._held = {
+                    one: kept
+                    for one, kept in self._held.items()
+                    if now - kept.since < CACHE_SECONDS
+                }
         return read
 
 

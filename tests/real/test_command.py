@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,21 @@ def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path, command: 
     assert ended.returncode == 2
     assert "TANDEM_BASE_URL: found 'http://tandem.example.test', allowed is" in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("db", "upgrade"), ("keys", "status"), ("audit", "verify")])
+def test_a_database_that_does_not_answer_is_told_in_a_sentence(words: tuple[str, ...]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "app.cli", *words],
+        env=os.environ
+        | {
+            "TANDEM_BASE_URL": "https://tandem.example.test",
+            "TANDEM_MASTER_KEYS": "k1:" + "A" * 43 + "=",
+            "DATABASE_URL": "postgresql://root:hunter2@127.0.0.1:9/tandem",
+        },
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "Check DATABASE_URL" in ended.stderr
+    assert "hunter2" not in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr

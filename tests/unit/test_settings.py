@@ -37,13 +37,13 @@ def test_a_missing_base_url_stops_the_start_with_its_name() -> None:
     ("name", "value"),
     [
         ("TANDEM_BASE_URL", "http://tandem.example.test"),
-        ("TANDEM_BASE_URL", "https://user@tandem.example.test"),
         ("TANDEM_BASE_URL", "tandem.example.test"),
         ("TANDEM_EDITION", "server"),
         ("TANDEM_APP_KEY", "a b"),
         ("PORT", "http"),
         ("PORT", "70000"),
         ("WEB_CONCURRENCY", "0"),
+        ("TANDEM_TRUSTED_PROXIES", "-1"),
         ("TANDEM_ALLOWED_NETWORKS", "10.0.0.1/8"),
         ("TANDEM_INSTALL_KEY_URLS", "http://keys.example.test"),
         ("TANDEM_INSECURE_HTTP", "yes"),
@@ -55,9 +55,18 @@ def test_a_wrong_setting_is_named_with_what_was_found(name: str, value: str) -> 
     assert faults[0].startswith(f"{name}: found {value!r}, allowed is ")
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "TANDEM_MASTER_KEYS"])
-def test_a_wrong_secret_is_named_and_never_repeated(name: str) -> None:
-    faults = faults_of(**{name: "mysql://root:hunter2@db"})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://root:hunter2@db"),
+        ("DATABASE_URL", "postgresql://root:hunter2@db/tandem?unheard-of=hunter2"),
+        ("TANDEM_MASTER_KEYS", "hunter2"),
+        ("TANDEM_BASE_URL", "https://root:hunter2@tandem.example.test"),
+        ("TANDEM_INSTALL_KEY_URLS", "https://root:hunter2@keys.example.test"),
+    ],
+)
+def test_a_wrong_secret_is_named_and_never_repeated(name: str, value: str) -> None:
+    faults = faults_of(**{name: value})
     assert faults[0].startswith(f"{name}: ")
     assert "hunter2" not in faults[0]
 
