@@ -135,6 +135,7 @@ def test_a_key_is_added_in_front_and_dropped_without_touching_the_others(tmp_pat
     keys = [("a", os.urandom(32)), ("b", os.urandom(32))]
     write_ring(path, *keys)
     ring = KeyFileRing(path)
+    (tmp_path / ".master.keys.4711.0a0b0c0d").write_bytes(path.read_bytes())  # of a killed writer
     ring.add("c")
     assert [key.name for key in ring.keys] == ["c", "a", "b"]
     assert ring.keys[1:] == tuple(LocalKey(*key) for key in keys)

@@ -234,6 +234,32 @@ def test_rewrapping_changes_the_wrapping_and_no_key(tmp_path: Path) -> None:
     assert alone.derive(place.tenant, "fingerprint:a") == root
 
 
+@pytest.mark.parametrize("step", ["rewrap", "remove", "shred"])
+def test_what_a_killed_writer_left_of_a_key_does_not_outlive_the_key(
+    tmp_path: Path, step: str
+) -> None:
+    vault, place = make_vault(tmp_path), a_place()
+    vault.seal(place, b"secret")
+    vault.store.advance(place.tenant)
+    folder = tmp_path / "tenants" / str(place.tenant)
+    left = folder / ".1.json.4711.0a0b0c0d"
+    left.write_bytes((folder / "1.json").read_bytes())
+    arguments = (place.tenant, 1) if step == "remove" else (place.tenant,)
+    getattr(vault.store, step)(*arguments)
+    assert not left.exists()
+
+
+def test_the_keys_of_idle_tenants_leave_memory_when_others_work(tmp_path: Path) -> None:
+    now = [0.0]
+    vault = Vault(KeyStore(tmp_path / "tenants", MASTER), clock=lambda: now[0])
+    idle, busy = a_place(), a_place()
+    vault.seal(idle, b"secret")
+    vault.seal(idle, b"secret")
+    now[0] = CACHE_SECONDS + 1
+    vault.seal(busy, b"secret")
+    assert set(vault._held) == {busy.tenant}
+
+
 def test_the_key_file_is_made_once_with_mode_0600_and_never_over_another(tmp_path: Path) -> None:
     settings = load_settings(
         {"TANDEM_BASE_URL": "https://a.example", "TANDEM_INSTANCE": str(tmp_path)}
