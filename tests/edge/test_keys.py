@@ -211,7 +211,7 @@ def test_every_sealed_column_is_known_to_rotation_and_guarded_by_the_database(
     assert guarded == known
     hashes = {
         ("pairing_code", "code_hash"), ("audit_event", "previous"), ("audit_event", "mac"),
-        ("audit_head", "mac"),
+        ("audit_head", "mac"), ("lifecycle_token", "digest"),
     }  # fmt: skip
     assert set(binary) - hashes == {(one.table, one.column) for one in SEALED}
 
