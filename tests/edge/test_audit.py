@@ -162,6 +162,8 @@ REMOVALS = [
     "TRUNCATE audit_head",
 ]
 MOVES = [
+    "UPDATE audit_head h SET seq = 3, mac = e.mac FROM audit_event e"
+    " WHERE e.chain = h.chain AND e.seq = 3",
     "UPDATE audit_head SET seq = seq - 1",
     "UPDATE audit_head SET seq = seq + 1",
     "UPDATE audit_head SET seq = seq + 2",
@@ -186,6 +188,22 @@ def test_the_triggers_refuse_every_change_to_the_owner_and_to_a_role_with_every_
         connection.execute(beforehand)
         with pytest.raises(psycopg.errors.RaiseException, match=r"append-only|moves on by one"):
             connection.execute(change)
+
+
+def test_a_head_moves_to_no_other_event_than_the_one_that_was_added(
+    trail: Vault, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as owner:
+        owner.execute("ALTER TABLE audit_event DISABLE TRIGGER advance")
+        owner.execute(
+            "INSERT INTO audit_event SELECT chain, 6, at, actor, action, subject, origin, detail,"
+            f" mac, previous FROM audit_event {WHERE} AND seq = 5"
+        )
+        move = f"UPDATE audit_head SET seq = 6, mac = %s {WHERE}"
+        with pytest.raises(psycopg.errors.RaiseException), owner.transaction():
+            owner.execute(move, (b"x" * 32,))
+        added = owner.execute(f"SELECT mac FROM audit_event {WHERE} AND seq = 6").fetchone()
+        assert owner.execute(move, added).rowcount == 1
 
 
 @pytest.mark.parametrize("change", REMOVALS)
