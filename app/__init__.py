@@ -141,7 +141,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
 
 
 def create_owner_app(settings: Settings) -> Flask:
-    """A bare app that acts as the owner of the tables: for migrations, and nothing else."""
+    """A bare app that acts as the owner of the tables: for migrations, and to look at all rows."""
     from flask import Flask
     from flask_migrate import Migrate
 

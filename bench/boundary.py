@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from app.database import db
 from app.settings import load_settings
 from app.tenants.caller import Proof
 from app.tenants.gate import declarations
-from app.tenants.installations import Site
+from app.tenants.installations import Site, Stamp
 from app.tenants.models import InstallationState
 from bench.result import Result
 from bench.vault import microseconds
@@ -60,11 +61,12 @@ def _page_token(app: Flask) -> list[Result]:
         client_key="bench",
         base_url="https://acme.example.test",
         shared_secret=SECRET,
-        issued_at=datetime.now(UTC),
+        stamp=Stamp(datetime.now(UTC), datetime.now(UTC), os.urandom(32)),
         cloud_id="00000000-0000-4000-8000-000000000001",
     )
     tenant = tandem.installations.install(site)
-    tandem.installations.set_state(tenant, InstallationState.ENABLED, 1)
+    enabled = Stamp(datetime.now(UTC), datetime.now(UTC), os.urandom(32))
+    tandem.installations.set_state(tenant, InstallationState.ENABLED, 1, enabled)
     verifier = ConnectVerifier(tandem.settings, tandem.installations, InstallKeys(()))
     token = _token()
 

@@ -19,15 +19,23 @@ CONTEXT_QSH = "context-qsh"
 
 def query_string_hash(method: str, path: str, query: str) -> str:
     """SHA-256 of the canonical request; `path` is below the base URL, `query` still encoded."""
-    clean = "/" + path.strip("/")
-    clean = clean.replace("&", "%26")
+    clean = path.removesuffix("/") or "/"
+    clean = (clean if clean.startswith("/") else "/" + clean).replace("&", "%26")
     groups: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name != "jwt":
-            groups.setdefault(_encode(name), []).append(_encode(value))
-    pairs = [f"{name}={','.join(sorted(values))}" for name, values in sorted(groups.items())]
+            groups.setdefault(name, []).append(value)
+    # Atlassian's library sorts before it encodes, as JavaScript does: by UTF-16 units.
+    pairs = [
+        f"{_encode(name)}={','.join(_encode(value) for value in sorted(groups[name], key=_units))}"
+        for name in sorted(groups, key=_units)
+    ]
     text = f"{method.upper()}&{clean}&{'&'.join(pairs)}"
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _units(text: str) -> bytes:
+    return text.encode("utf-16-be", "surrogatepass")
 
 
 def _encode(text: str) -> str:

@@ -15,6 +15,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "data_key": ("tenant_id",),
     "pairing_code": ("tenant_id",),
     "role_assignment": ("tenant_id",),
+    "lifecycle_token": ("tenant_id",),
     "audit_event": ("chain",),
     "audit_head": ("chain",),
     "connection": ("left_tenant_id", "right_tenant_id"),
@@ -57,7 +58,7 @@ def _write_own(owner: psycopg.Connection, tenant: TenantId) -> None:
         " VALUES (%s, %s, 'tandem', 'https://a.example', 'enabled', 'x', now(), %s, 'Cloud')",
         (tenant, str(tenant), str(uuid.uuid4())),
     )
-    owner.execute("INSERT INTO data_key VALUES (%s, 1, 'active')", (tenant,))
+    owner.execute("INSERT INTO data_key VALUES (%s, 9, 'retired')", (tenant,))
     owner.execute(
         "INSERT INTO pairing_code (id, tenant_id, code_hash, created_by, expires_at)"
         " VALUES (%s, %s, %s, 'someone', now() + interval '1 hour')",
@@ -67,6 +68,10 @@ def _write_own(owner: psycopg.Connection, tenant: TenantId) -> None:
         "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
         " VALUES (%s, 'someone', 'viewer', 'another')",
         (tenant,),
+    )
+    owner.execute(
+        "INSERT INTO lifecycle_token VALUES (%s, %s, now() + interval '1 hour')",
+        (tenant, bytes(32)),
     )
     owner.execute("INSERT INTO audit_head VALUES (%s, 0, %s)", (tenant, bytes(32)))
     owner.execute(

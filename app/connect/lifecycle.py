@@ -45,7 +45,7 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
                 client_key=body["clientKey"],
                 base_url=_site_url(body["baseUrl"], settings),
                 shared_secret=body["sharedSecret"],
-                issued_at=g.lifecycle_issued_at,
+                stamp=g.stamp,
                 cloud_id=body["cloudId"],
                 display_url=body["displayUrl"],
             )
@@ -60,7 +60,7 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
         body = _body(settings, json_object(request))
         known = installations.find(body["clientKey"])
         if known is not None and known.secret is not None:
-            installations.uninstall(known.tenant, g.lifecycle_issued_at)
+            installations.uninstall(known.tenant, g.stamp)
             bind_tenant(known.tenant)
             log.info("uninstalled")
         return Response(status=DONE)
@@ -88,7 +88,8 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
     def _note(state: InstallationState) -> Response:
         _body(settings, json_object(request))
         # Rare and weighty: never on the word of a secret that is only remembered.
-        if not installations.set_state(current_caller().tenant, state, verified_again()):
+        tenant = current_caller().tenant
+        if not installations.set_state(tenant, state, verified_again(), g.stamp):
             raise NotAuthorised("site: the secret was replaced a moment ago")
         return Response(status=DONE)
 
@@ -99,6 +100,13 @@ def _body(settings: Settings, raw: dict[str, Any]) -> dict[str, Any]:
     body = load(LifecycleSchema(), raw)
     if body["clientKey"] != g.issuer:
         raise NotAuthorised("body: clientKey is not the token's iss")
+    event = (request.endpoint or "").rpartition(".")[2]
+    if body.get("eventType", event) != event:
+        raise Problem(
+            f"eventType: must be '{event}' at this address.",
+            code="invalid-field",
+            field="eventType",
+        )
     if body["key"] != settings.app_key:
         raise Problem(
             f"key: this server is the app '{settings.app_key}'.", code="invalid-field", field="key"
@@ -108,12 +116,11 @@ def _body(settings: Settings, raw: dict[str, Any]) -> dict[str, Any]:
 
 def _is_cloud(raw: dict[str, Any]) -> bool:
     """Whether a signed body is of a Cloud site: it has a cloud id, and nothing says otherwise."""
-    cloud_id, version = raw.get("cloudId"), raw.get("serverVersion")
+    cloud_id = raw.get("cloudId")
     if not isinstance(cloud_id, str) or not CLOUD_ID.fullmatch(cloud_id):
         return False
-    # Cloud counts builds ("100285"); Data Center has versions ("9.12.2").
-    has_version = isinstance(version, str) and "." in version
-    return raw.get("deploymentType", CLOUD) == CLOUD and not has_version
+    # `serverVersion` tells nothing: Cloud has sent build numbers and "1001.0.0-SNAPSHOT" in it.
+    return bool(raw.get("deploymentType", CLOUD) == CLOUD)
 
 
 def _site_url(url: str, settings: Settings) -> str:

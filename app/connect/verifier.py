@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,8 +13,8 @@ from app.connect.install_keys import InstallKeys
 from app.connect.qsh import parse_query, query_string_hash
 from app.errors import NotAuthorised
 from app.settings import Settings
-from app.tenants.caller import Caller, Proof
-from app.tenants.installations import Installations, KnownInstallation
+from app.tenants.caller import ACCOUNT_ID, Caller, Proof
+from app.tenants.installations import Installations, KnownInstallation, Stamp
 from app.tenants.models import InstallationState
 
 
@@ -50,7 +49,7 @@ class ConnectVerifier:
         claims = tokens.verify(token, pem, "RS256", audience=self._base_url)
         tokens.check_qsh(claims, self._hash(request))
         g.issuer = claims["iss"]
-        g.lifecycle_issued_at = datetime.fromtimestamp(int(claims["iat"]), UTC)
+        g.stamp = Stamp.of(token, claims)
 
     def _site(self, token: str, request: Request) -> Caller:
         """Jira itself, of a known site; an answer from memory may be a minute old.
@@ -65,6 +64,7 @@ class ConnectVerifier:
             known, claims = self._signed(token, fresh=True)
         tokens.check_qsh(claims, self._hash(request))
         g.issuer = known.client_key
+        g.stamp = Stamp.of(token, claims)
         g.secret_version = known.secret_version
         g.verify_again = lambda: self._signed(token, fresh=True)[0].secret_version
         return Caller(known.tenant, None, Proof.SITE)
@@ -130,6 +130,6 @@ def verified_again() -> int:
 
 def _account(claims: dict[str, Any]) -> str:
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not subject or not subject.isprintable():
+    if not isinstance(subject, str) or not ACCOUNT_ID.fullmatch(subject):
         raise NotAuthorised("token: no person (sub) in it")
     return subject

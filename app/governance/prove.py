@@ -31,6 +31,7 @@ ROWS_AT_ONCE = 1000
 OPEN_BYTES = frozenset(
     {
         ("pairing_code", "code_hash"),
+        ("lifecycle_token", "digest"),
         ("audit_event", "previous"),
         ("audit_event", "mac"),
         ("audit_head", "mac"),

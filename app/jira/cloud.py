@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import requests
 from atlassian import Jira
@@ -24,6 +25,9 @@ from app.jira.times import parse_time
 # The client logs whole answers at debug level; issue content never reaches a log.
 logging.getLogger("atlassian").setLevel(logging.WARNING)
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 PROPERTY = "tandem"
 """The entity property that marks an issue as made by Tandem, and names its source."""
 
@@ -31,6 +35,21 @@ SILENCE_SECONDS = 30  # how long a site may say nothing
 PAGE = 100
 PEOPLE = 20
 PROJECTS_A_CHECK = 1000
+
+
+def _understood(method: Callable[P, T]) -> Callable[P, T]:
+    """A method whose answer is in a form that nobody expects ends as a SiteError."""
+
+    @wraps(method)
+    def reading(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:
+            raise SiteError(
+                f"The site answered {method.__name__} in an unknown form. It is tried again."
+            ) from fault
+
+    return reading
 
 
 class CloudSite:
@@ -59,6 +78,7 @@ class CloudSite:
 
     # -- issues
 
+    @_understood
     def fetch(self, issue_ids: Sequence[int], fields: Sequence[str]) -> dict[int, Issue]:
         """See JiraSite.fetch."""
         # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
@@ -74,6 +94,7 @@ class CloudSite:
         issues = [_issue(raw) for raw in answer.get("issues", [])]
         return {issue.id: issue for issue in issues}
 
+    @_understood
     def create(self, fields: Mapping[str, Any], properties: Mapping[str, Any]) -> Created:
         """See JiraSite.create."""
         body = {
@@ -81,8 +102,9 @@ class CloudSite:
             "properties": [{"key": key, "value": value} for key, value in properties.items()],
         }
         answer = self._call("POST", "rest/api/3/issue", body=body)
-        return Created(int(answer["id"]), answer["key"])
+        return Created(int(answer["id"]), _text(answer["key"]))
 
+    @_understood
     def update(self, issue_id: int, fields: Mapping[str, Any]) -> Issue | None:
         """See JiraSite.update."""
         answer = self._call(
@@ -93,6 +115,7 @@ class CloudSite:
         )
         return _issue(answer) if answer.get("fields") else None
 
+    @_understood
     def find_twin(self, profile: str, source_issue_id: int) -> Created | None:
         """See JiraSite.find_twin. Search is eventually consistent: None may mean "not yet"."""
         where = f"issue.property[{PROPERTY}]"
@@ -103,9 +126,10 @@ class CloudSite:
             body={"jql": f"{jql} ORDER BY created ASC", "maxResults": 1, "fields": ["updated"]},
         )
         for raw in answer.get("issues", []):
-            return Created(int(raw["id"]), raw["key"])
+            return Created(int(raw["id"]), _text(raw["key"]))
         return None
 
+    @_understood
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
         """See JiraSite.last_changes. Knows each issue's 40 newest changes, which is what the bulk
         read gives; the bulk read of whole changelogs is closed to Connect apps."""
@@ -125,21 +149,24 @@ class CloudSite:
 
     # -- metadata
 
+    @_understood
     def projects(self) -> list[Named]:
         """See JiraSite.projects."""
         found = self._pages("rest/api/3/project/search", "values")
-        named = [Named(int(raw["id"]), raw["name"], raw["key"]) for raw in found]
+        named = [Named(int(raw["id"]), _text(raw["name"]), _text(raw["key"])) for raw in found]
         return sorted(named, key=lambda project: project.name.casefold())
 
+    @_understood
     def issue_types(self, project_id: int) -> list[Named]:
         """See JiraSite.issue_types."""
         path = f"rest/api/3/issue/createmeta/{project_id}/issuetypes"
         return [
-            Named(int(raw["id"]), raw["name"])
+            Named(int(raw["id"]), _text(raw["name"]))
             for raw in self._pages(path, "issueTypes")
             if not raw.get("subtask")
         ]
 
+    @_understood
     def is_admin(self, account_id: str) -> bool:
         """See JiraSite.is_admin."""
         body = {"accountId": account_id, "globalPermissions": ["ADMINISTER"]}
@@ -148,6 +175,7 @@ class CloudSite:
 
     # -- people
 
+    @_understood
     def administered_projects(self, account_id: str) -> frozenset[int]:
         """See JiraSite.administered_projects."""
         # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/
@@ -165,6 +193,7 @@ class CloudSite:
                     granted.update(int(project) for project in one.get("projects", []))
         return frozenset(granted)
 
+    @_understood
     def people(self, account_ids: Sequence[str]) -> dict[str, str]:
         """See JiraSite.people."""
         names: dict[str, str] = {}
@@ -174,6 +203,7 @@ class CloudSite:
                 names[str(raw["accountId"])] = str(raw["displayName"])
         return names
 
+    @_understood
     def find_people(self, query: str) -> list[Person]:
         """See JiraSite.find_people."""
         found = self._answer(
@@ -252,11 +282,17 @@ class CloudSite:
             ) from fault
 
 
+def _text(found: object) -> str:
+    if not isinstance(found, str):
+        raise TypeError("a text was expected")
+    return found
+
+
 def _issue(raw: Mapping[str, Any]) -> Issue:
     fields = raw["fields"]
     return Issue(
         id=int(raw["id"]),
-        key=raw["key"],
+        key=_text(raw["key"]),
         fields=fields,
         updated=parse_time(fields["updated"]),
         property=(raw.get("properties") or {}).get(PROPERTY),
@@ -282,7 +318,7 @@ def _refusal(site: str, method: str, path: str, answer: requests.Response) -> Si
         body = answer.json()
         sentences += [str(one) for one in body.get("errorMessages") or []]
         by_field = {str(k): str(v) for k, v in (body.get("errors") or {}).items()}
-    except (ValueError, RecursionError, AttributeError):
+    except (ValueError, RecursionError, AttributeError, TypeError):
         pass  # an HTML page of a proxy or of maintenance
     sentences += [f"{name}: {text}" for name, text in by_field.items()]
     said = "; ".join(sentences)[:500] or "no reason given"

@@ -15,6 +15,7 @@ import structlog
 
 from app.logs import failures
 from app.logs.fields import listed, listed_event
+from app.traceless import drop_marks
 
 LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 TEMPLATE_LIMIT = 200  # characters
@@ -66,7 +67,7 @@ def render(level: str, event: str, rest: Mapping[str, Any]) -> str:
     """One line of JSON, in ASCII, whatever the values hold."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     line = {"timestamp": now, "level": level if level in LEVELS else "info", "event": event}
-    return scrub(json.dumps(line | dict(rest)))
+    return scrub(json.dumps(line | drop_marks(rest)))
 
 
 def write(line: str) -> None:

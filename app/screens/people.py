@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -12,11 +11,10 @@ from app.jira.site import SiteOpener
 from app.screens.forms import form_text, refuse
 from app.screens.pages import wants_json
 from app.tenants import roles
-from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
+from app.tenants.caller import ACCOUNT_ID, Caller, Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
 from app.tenants.roles import GRANTABLE, Role
 
-ACCOUNT_ID = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 QUERY_LIMIT = 100
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +13,11 @@ from flask import g
 from app.database import TenantId
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._|~-]{0,127}")
+"""The form of Atlassian's account ids: at most 128 characters, opaque; the audit trail names people
+by nothing else."""
+# Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/
 
 
 class Proof(StrEnum):

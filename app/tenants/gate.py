@@ -88,7 +88,7 @@ def credentials(request: Request) -> tuple[str, str]:
     scheme, space, token = (headers[0] if headers else "").partition(" ")
     if not space or "," in token:
         raise NotAuthorised("token: none")
-    return scheme, token.strip()
+    return scheme, token
 
 
 def current_standing() -> Standing:

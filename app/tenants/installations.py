@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, select, text, update
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound
 from app.tenants.deeds import JIRA, Action, Deed, Recorder
-from app.tenants.models import CLOUD, Installation, InstallationState
+from app.tenants.models import CLOUD, Installation, InstallationState, LifecycleToken
+from app.vault.store import KeyShredded
 from app.vault.vault import Place, Vault
 
 CACHE_SECONDS = 60.0
-INSTALLED = InstallationState.INSTALLED.value
+FORGOTTEN_AFTER = timedelta(minutes=1)  # beyond a token's end: clocks differ
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Which callback it is: a token is followed once, and none that is older than the newest."""
+
+    issued_at: datetime
+    expires_at: datetime
+    digest: bytes  # SHA-256 of the token
+
+    @classmethod
+    def of(cls, token: str, claims: Mapping[str, Any]) -> Stamp:
+        """The stamp of a verified token."""
+        return cls(
+            datetime.fromtimestamp(int(claims["iat"]), UTC),
+            datetime.fromtimestamp(int(claims["exp"]), UTC),
+            hashlib.sha256(token.encode()).digest(),
+        )
 
 
 @dataclass(frozen=True)
@@ -31,7 +51,7 @@ class Site:
     client_key: str
     base_url: str
     shared_secret: str = field(repr=False)
-    issued_at: datetime  # when Jira signed the callback
+    stamp: Stamp
     cloud_id: str
     display_url: str | None = None
 
@@ -100,134 +120,119 @@ class Installations:
         known = self.find(site.client_key)
         if known is None:
             tenant = TenantId(uuid.uuid4())
-            with tenant_transaction(tenant) as session:
-                # The claim of the client key comes first, whole with a secret sealed for it.
-                made = session.execute(
-                    insert(Installation)
-                    .values(id=tenant, **self._values(tenant, site))
-                    .on_conflict_do_nothing(index_elements=[Installation.client_key])
-                    .returning(Installation.id)
-                ).scalar()
-                if made is not None:
-                    self._record(session, tenant, _deed(Action.INSTALLED, tenant))
-                    self.forget(site.client_key)
-                    return tenant
+            if self._install_first(tenant, site):
+                return tenant
             self._vault.discard(tenant)  # the other one was first: this id has no row
             known = self.find(site.client_key)
             if known is None:
                 raise NotFound()
-        if known.secret == site.shared_secret and known.base_url == site.base_url:
-            self._followed(known.tenant, site.issued_at)  # told again, or a replay
-        else:
-            self._install_again(known, site)
+        self._install_again(known.tenant, site)
         return known.tenant
 
-    def _install_again(self, known: KnownInstallation, site: Site) -> None:
-        """Take a new secret or address, unless a newer callback was followed already."""
-        enabled = Installation.state == InstallationState.ENABLED.value
-        self._vault.renew(known.tenant)  # a shredded tenant begins anew, with new keys
-        with tenant_transaction(known.tenant) as session:
-            moved = session.execute(
-                update(Installation)
-                .where(Installation.id == known.tenant, Installation.lifecycle_at <= site.issued_at)
+    def _install_first(self, tenant: TenantId, site: Site) -> bool:
+        """Store a new installation; False, and nothing stored, where another was first."""
+        with tenant_transaction(tenant) as session:
+            # The claim of the client key comes first, whole with a secret sealed for it.
+            made = session.execute(
+                insert(Installation)
                 .values(
-                    # An enabled site stays so: a new address or secret need not bring `enabled`.
-                    **self._values(known.tenant, site)
-                    | {"state": case((enabled, Installation.state), else_=INSTALLED)},
-                    secret_version=Installation.secret_version + 1,
-                    updated_at=func.now(),
-                    uninstalled_at=None,
+                    id=tenant,
+                    client_key=site.client_key,
+                    app_key=self._app_key,
+                    deployment=CLOUD,
+                    state=InstallationState.INSTALLED.value,
+                    lifecycle_at=site.stamp.issued_at,
+                    shared_secret=self._sealed(tenant, site),
+                    **_addresses(site),
                 )
+                .on_conflict_do_nothing(index_elements=[Installation.client_key])
                 .returning(Installation.id)
             ).scalar()
-            if moved is not None:
-                deed = _deed(
-                    Action.REINSTALLED,
-                    known.tenant,
-                    new_secret=known.secret != site.shared_secret,
-                    new_address=known.base_url != site.base_url,
-                )
-                self._record(session, known.tenant, deed)
+            if made is None:
+                return False
+            _is_first_time(session, tenant, site.stamp)
+            self._record(session, tenant, _deed(Action.INSTALLED, tenant))
+        self.forget(site.client_key)
+        return True
+
+    def _install_again(self, tenant: TenantId, site: Site) -> None:
+        """Take a new secret or address, unless this or a newer callback was followed already."""
+        with tenant_transaction(tenant) as session:
+            row = _locked(session, tenant)
+            if not _is_first_time(session, tenant, site.stamp):
+                return
+            if row.lifecycle_at > site.stamp.issued_at:
+                return
+            row.lifecycle_at = site.stamp.issued_at
+            new_secret = self._open(site.client_key, row).secret != site.shared_secret
+            addresses = _addresses(site)
+            new_address = any(getattr(row, name) != value for name, value in addresses.items())
+            if not (new_secret or new_address):
+                return  # told again
+            for name, value in addresses.items():
+                setattr(row, name, value)
+            if new_secret:
+                self._vault.renew(tenant)  # a shredded tenant begins anew, with new keys
+                row.shared_secret = self._sealed(tenant, site)
+                row.secret_version += 1
+                row.uninstalled_at = None
+            # An enabled site stays so: a new address or secret need not bring `enabled`.
+            if row.state != InstallationState.ENABLED:
+                row.state = InstallationState.INSTALLED.value
+            row.updated_at = func.now()
+            session.flush()
+            deed = _deed(Action.REINSTALLED, tenant, new_secret=new_secret, new_address=new_address)
+            self._record(session, tenant, deed)
         self.forget(site.client_key)
 
-    def set_state(self, tenant: TenantId, state: InstallationState, secret_version: int) -> bool:
+    def set_state(
+        self, tenant: TenantId, state: InstallationState, secret_version: int, stamp: Stamp
+    ) -> bool:
         """Note `enabled` or `disabled`, said by a token of the secret of that version.
 
-        False where the site has another secret by now, or was uninstalled; then nothing changes.
+        False where the site has another secret by now, or was uninstalled; then nothing changes. A
+        token that was followed already changes nothing either.
         """
         with tenant_transaction(tenant) as session:
-            client_key = session.execute(
-                update(Installation)
-                .where(
-                    Installation.id == tenant,
-                    Installation.state != InstallationState.UNINSTALLED.value,
-                    Installation.secret_version == secret_version,
-                )
-                .values(state=state.value, updated_at=func.now())
-                .returning(Installation.client_key)
-            ).scalar()
-            if client_key is None:
+            row = _locked(session, tenant)
+            gone = row.state == InstallationState.UNINSTALLED
+            if gone or row.secret_version != secret_version:
                 return False
+            if not _is_first_time(session, tenant, stamp):
+                return True
+            row.state, row.updated_at = state.value, func.now()
+            session.flush()
             self._record(session, tenant, _deed(_STATE_DEEDS[state], tenant))
+            client_key = row.client_key
         self.forget(client_key)
         return True
 
-    def uninstall(self, tenant: TenantId, issued_at: datetime) -> None:
+    def uninstall(self, tenant: TenantId, stamp: Stamp) -> None:
         """Destroy the shared secret at once; the rest waits for off-boarding or a re-install.
 
-        Does nothing where a newer callback was followed: this one is a replay.
+        Does nothing where this or a newer callback was followed: it is a replay.
         """
         with tenant_transaction(tenant) as session:
-            client_key = self._client_key(session, tenant)
-            gone = session.execute(
-                update(Installation)
-                .where(Installation.id == tenant, Installation.lifecycle_at <= issued_at)
-                .values(
-                    lifecycle_at=issued_at,
-                    state=InstallationState.UNINSTALLED.value,
-                    shared_secret=None,
-                    secret_version=Installation.secret_version + 1,
-                    updated_at=func.now(),
-                    uninstalled_at=func.now(),
-                )
-                .returning(Installation.id)
-            ).scalar()
-            if gone is not None:
-                self._record(session, tenant, _deed(Action.UNINSTALLED, tenant))
+            row = _locked(session, tenant)
+            if row.lifecycle_at > stamp.issued_at or not _is_first_time(session, tenant, stamp):
+                return
+            row.lifecycle_at = stamp.issued_at
+            row.state = InstallationState.UNINSTALLED.value
+            row.shared_secret = None
+            row.secret_version += 1
+            row.updated_at = row.uninstalled_at = func.now()
+            session.flush()
+            self._record(session, tenant, _deed(Action.UNINSTALLED, tenant))
+            client_key = row.client_key
         self.forget(client_key)
-
-    @staticmethod
-    def _followed(tenant: TenantId, issued_at: datetime) -> None:
-        """Note that a callback was followed, so that none that is older is any more."""
-        with tenant_transaction(tenant) as session:
-            session.execute(
-                update(Installation)
-                .where(Installation.id == tenant, Installation.lifecycle_at < issued_at)
-                .values(lifecycle_at=issued_at)
-            )
 
     def forget(self, client_key: str) -> None:
         """Drop what is kept in memory of an installation."""
         with self._lock:
             self._cache.pop(client_key, None)
 
-    @staticmethod
-    def _client_key(session: Session, tenant: TenantId) -> str:
-        query = select(Installation.client_key).where(Installation.id == tenant)
-        return session.execute(query).scalar_one()
-
-    def _values(self, tenant: TenantId, site: Site) -> dict[str, object]:
-        return {
-            "client_key": site.client_key,
-            "app_key": self._app_key,
-            "deployment": CLOUD,
-            "cloud_id": site.cloud_id,
-            "base_url": site.base_url,
-            "display_url": site.display_url,
-            "state": InstallationState.INSTALLED.value,
-            "lifecycle_at": site.issued_at,
-            "shared_secret": self._vault.seal(_place(tenant), site.shared_secret.encode()),
-        }
+    def _sealed(self, tenant: TenantId, site: Site) -> bytes:
+        return self._vault.seal(_place(tenant), site.shared_secret.encode())
 
     def _open(self, client_key: str, row: Any) -> KnownInstallation:
         tenant = TenantId(row.id)
@@ -237,16 +242,51 @@ class Installations:
             client_key=client_key,
             state=row.state,
             base_url=row.base_url,
-            secret=None if secret is None else self._vault.unseal(_place(tenant), secret).decode(),
+            secret=None if secret is None else self._secret(tenant, secret),
             secret_version=row.secret_version,
             display_url=getattr(row, "display_url", None),
         )
+
+    def _secret(self, tenant: TenantId, sealed: bytes) -> str | None:
+        """The shared secret; None where it was shredded, and an older database came back."""
+        try:
+            return self._vault.unseal(_place(tenant), sealed).decode()
+        except KeyShredded:
+            return None
 
 
 _STATE_DEEDS = {
     InstallationState.ENABLED: Action.ENABLED,
     InstallationState.DISABLED: Action.DISABLED,
 }
+
+
+def _locked(session: Session, tenant: TenantId) -> Installation:
+    """The row of a tenant, for this transaction alone."""
+    query = select(Installation).where(Installation.id == tenant).with_for_update()
+    return session.scalars(query).one()
+
+
+def _is_first_time(session: Session, tenant: TenantId, stamp: Stamp) -> bool:
+    """Note that a token is followed; False where it was before. Kept for as long as it is good."""
+    session.execute(
+        delete(LifecycleToken).where(LifecycleToken.expires_at < func.now() - FORGOTTEN_AFTER)
+    )
+    noted = session.execute(
+        insert(LifecycleToken)
+        .values(tenant_id=tenant, digest=stamp.digest, expires_at=stamp.expires_at)
+        .on_conflict_do_nothing()
+        .returning(LifecycleToken.digest)
+    ).scalar()
+    return noted is not None
+
+
+def _addresses(site: Site) -> dict[str, str | None]:
+    return {
+        "base_url": site.base_url,
+        "display_url": site.display_url,
+        "cloud_id": site.cloud_id,
+    }
 
 
 def _deed(action: Action, tenant: TenantId, **detail: bool) -> Deed:

@@ -44,6 +44,14 @@ class Installation(Model):
     project_admins_map: Mapped[bool] = mapped_column(default=False)
 
 
+class LifecycleToken(Model):
+    """A lifecycle token that was followed, as a hash, for as long as it is good."""
+
+    tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("installation.id"), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
+
+
 class PairingCode(Model):
     """A code that one site's admin gave out, kept as a hash, good once and for a short time."""
 

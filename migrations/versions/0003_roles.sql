@@ -1,4 +1,4 @@
--- Roles, and what a site allows its project admins.
+-- Roles, what a site allows its project admins, and lifecycle tokens that were followed.
 
 CREATE TABLE role_assignment (
     tenant_id uuid NOT NULL REFERENCES installation ON DELETE CASCADE,
@@ -14,3 +14,15 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON role_assignment TO tandem_app;
 
 -- Whether people who administer projects in Jira may map those, without a role of Tandem's own.
 ALTER TABLE installation ADD COLUMN project_admins_map boolean NOT NULL DEFAULT false;
+
+-- Lifecycle tokens that were followed, as hashes and for as long as they are good: one that is sent
+-- again changes nothing, whatever came between.
+CREATE TABLE lifecycle_token (
+    tenant_id uuid NOT NULL REFERENCES installation ON DELETE CASCADE,
+    digest bytea NOT NULL CHECK (octet_length(digest) = 32),
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, digest)
+);
+ALTER TABLE lifecycle_token ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON lifecycle_token TO tandem_app USING (tenant_id = tandem_tenant());
+GRANT SELECT, INSERT, DELETE ON lifecycle_token TO tandem_app;

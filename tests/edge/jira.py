@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,7 +26,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.connect.qsh import CONTEXT, parse_query, query_string_hash
-from app.tenants.installations import Installations
+from app.tenants.installations import Installations, Stamp
 
 BASE_URL = "https://tandem.example.test"
 KEY_ID = "0a1b-test-key"
@@ -94,6 +96,8 @@ class Jira:
             "iat": now,
             "exp": now + 180,
             "qsh": query_string_hash(method, route, parse_query(query)),
+            # Tests make several in a second, where Jira's would be the same token.
+            "jti": uuid.uuid4().hex,
         }
         return {k: v for k, v in (good | changed).items() if v is not None}
 
@@ -157,3 +161,9 @@ class Jira:
         """A webhook signed as Jira signs it."""
         path = "/webhooks/jira"
         return self.post(path, self.token("POST", path, **changed), body)
+
+
+def stamp() -> Stamp:
+    """The stamp of a lifecycle token that was signed just now, and is like no other."""
+    now = datetime.now(UTC)
+    return Stamp(now, now + timedelta(minutes=3), os.urandom(32))

@@ -8,7 +8,6 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from app.mapping.profile import Scope
 from app.settings import Settings
 from app.tenants import pairing
 from app.tenants.caller import Caller, Proof
-from app.tenants.installations import Site
+from app.tenants.installations import Site, Stamp
 from app.tenants.models import InstallationState
 from app.vault.columns import SEALED
 from app.vault.master import VaultError
@@ -38,6 +37,7 @@ from app.vault.rotation import DataRotation
 from app.vault.store import KeyShredded
 from app.vault.vault import SERVER, Place, version_of
 from tests.conftest import fresh_database, make_settings
+from tests.edge.jira import stamp
 
 
 @dataclass
@@ -138,11 +138,11 @@ def install(tandem: Tandem, name: str) -> TenantId:
             client_key=str(uuid.uuid4()),
             base_url=f"https://{name}.example.test",
             shared_secret=f"the secret of {name}",
-            issued_at=datetime.now(UTC),
+            stamp=stamp(),
             cloud_id=str(uuid.uuid4()),
         )
     )
-    assert tandem.installations.set_state(tenant, InstallationState.ENABLED, 1)
+    assert tandem.installations.set_state(tenant, InstallationState.ENABLED, 1, stamp())
     return tenant
 
 
@@ -677,3 +677,69 @@ def test_a_database_that_cannot_be_asked_is_not_taken_for_an_empty_one(
     unreachable = replace(settings, database_url="postgresql://127.0.0.1:9/none")
     with pytest.raises(VaultError, match="DATABASE_URL"):
         create_app(unreachable, pool_size=1)
+
+
+def site_of(client_key: str, secret: str, made: Stamp) -> Site:
+    """What an `installed` callback of a known site tells."""
+    return Site(
+        client_key=client_key,
+        base_url="https://acme.example.test",
+        shared_secret=secret,
+        stamp=made,
+        cloud_id=str(uuid.uuid4()),
+    )
+
+
+def client_key_of(world: World) -> str:
+    """The client key of the left tenant."""
+    return world.tandem.installations.of(world.left).client_key
+
+
+def test_a_shredded_site_that_installs_again_begins_anew(world: World) -> None:
+    old_root = world.tandem.vault.derive(world.left, "fingerprint:x")
+    client_key = client_key_of(world)
+    assert world.run("shred", str(world.left), "--yes").exit_code == 0
+    again = site_of(client_key, "another secret", stamp())
+    assert world.tandem.installations.install(again) == world.left
+    known = world.tandem.installations.of(world.left)
+    assert (known.state, known.secret) == ("installed", "another secret")
+    assert world.versions()["installation"] == {2}
+    assert world.tandem.vault.derive(world.left, "fingerprint:x") != old_root
+    assert world.status()["wrong"] == []
+
+
+def test_a_callback_from_before_the_shredding_brings_nothing_back(world: World) -> None:
+    client_key, before = client_key_of(world), stamp()
+    assert world.run("shred", str(world.left), "--yes").exit_code == 0
+    files = world.files()
+    world.tandem.installations.install(site_of(client_key, "replayed", before))
+    known = world.tandem.installations.of(world.left)
+    assert (known.state, known.secret) == ("uninstalled", None)
+    assert world.files() == files
+
+
+def test_a_shredded_site_in_an_older_database_that_came_back_can_install_again(
+    world: World,
+) -> None:
+    client_key = client_key_of(world)
+    world.tandem.vault.shred(world.left)  # and the rows are as they were before
+    assert world.tandem.installations.of(world.left).secret is None
+    world.tandem.installations.install(site_of(client_key, "another secret", stamp()))
+    assert world.tandem.installations.of(world.left).secret == "another secret"
+
+
+def test_the_loser_of_two_racing_installs_leaves_no_key(world: World) -> None:
+    start = threading.Barrier(6)
+    client_key = str(uuid.uuid4())
+
+    def install_it() -> None:
+        with world.app.app_context():
+            start.wait()
+            world.tandem.installations.install(site_of(client_key, "one", stamp()))
+
+    threads = [threading.Thread(target=install_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(world.tandem.vault.store.tenants()) == 4  # two of the world's, this one, the server

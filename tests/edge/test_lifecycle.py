@@ -520,3 +520,88 @@ def test_two_installs_that_race_end_as_one_tenant(app: Flask, site: Any, databas
     assert statuses == [204] * 4
     assert len(rows(database_url)) == 1
     assert site.enable().status_code == 204
+
+
+def switch(site: Any, event: str, token: str) -> int:
+    """Send `enabled` or `disabled` with this token; gives the status."""
+    return int(site.post(f"/lifecycle/{event}", token, site.body(event)).status_code)
+
+
+def test_an_enabled_that_is_sent_again_does_not_undo_a_disabled(
+    site: Any, database_url: str
+) -> None:
+    assert site.install().status_code == 204
+    enabled = site.token("POST", "/lifecycle/enabled")
+    assert switch(site, "enabled", enabled) == 204
+    disabled = site.token("POST", "/lifecycle/disabled", sub="one that differs")
+    assert switch(site, "disabled", disabled) == 204
+    before = rows(database_url)
+    assert switch(site, "enabled", enabled) == 204
+    assert rows(database_url) == before
+    assert before[0][2] == "disabled"
+
+
+def test_of_two_installs_of_one_second_neither_comes_back_by_being_sent_again(
+    site: Any, database_url: str
+) -> None:
+    now = int(time.time())
+    first, first_body = site.lifecycle_token(INSTALLED, iat=now), site.body()
+    assert site.post(INSTALLED, first, first_body).status_code == 204
+    site.secret = "the-second-shared-secret-of-the-site"
+    second = site.lifecycle_token(INSTALLED, iat=now, sub="one that differs")
+    assert site.post(INSTALLED, second, site.body()).status_code == 204
+    before = rows(database_url)
+    assert site.post(INSTALLED, first, first_body).status_code == 204
+    assert rows(database_url) == before
+    assert site.enable().status_code == 204
+
+
+def test_an_uninstalled_of_the_same_second_does_not_come_back_after_a_new_install(
+    installed: Any, database_url: str
+) -> None:
+    path, now = "/lifecycle/uninstalled", int(time.time())
+    gone = installed.lifecycle_token(path, iat=now)
+    body = installed.body("uninstalled", sharedSecret=None)
+    assert installed.post(path, gone, body).status_code == 204
+    token = installed.lifecycle_token(INSTALLED, iat=now)
+    assert installed.post(INSTALLED, token, installed.body()).status_code == 204
+    before = rows(database_url)
+    assert before[0][2] == "installed"
+    assert installed.post(path, gone, body).status_code == 204
+    assert rows(database_url) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "event"),
+    [("installed", "uninstalled"), ("uninstalled", "installed"), ("enabled", "disabled")],
+)
+def test_a_body_of_another_event_is_refused_by_name(
+    installed: Any, database_url: str, path: str, event: str
+) -> None:
+    before = rows(database_url)
+    address = f"/lifecycle/{path}"
+    signed = path in {"installed", "uninstalled"}
+    token = installed.lifecycle_token(address) if signed else installed.token("POST", address)
+    answer = installed.post(address, token, installed.body(event))
+    assert (answer.status_code, answer.json["field"]) == (400, "eventType")
+    assert rows(database_url) == before
+
+
+def test_a_new_address_for_people_is_stored_without_a_new_secret(
+    installed: Any, database_url: str
+) -> None:
+    [(*_, version)] = rows(database_url)
+    assert installed.install(displayUrl="https://jira.acme.example").status_code == 204
+    with psycopg.connect(database_url) as owner:
+        found = owner.execute("SELECT display_url, state, secret_version FROM installation")
+        assert found.fetchall() == [("https://jira.acme.example", "enabled", version)]
+
+
+def test_followed_tokens_are_kept_no_longer_than_they_are_good(
+    installed: Any, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as owner:
+        owner.execute("UPDATE lifecycle_token SET expires_at = now() - interval '2 minutes'")
+    assert installed.enable().status_code == 204
+    with psycopg.connect(database_url) as owner:
+        assert owner.execute("SELECT count(*) FROM lifecycle_token").fetchone() == (1,)

@@ -26,6 +26,7 @@ from app.mapping.profile import DEFAULT_FIELDS, Scope, Side
 from app.mapping.values import handler
 from app.sync.fingerprint import Fingerprinter
 from app.tenants import pairing
+from app.tenants.caller import Caller, Proof
 from tests.edge.jira import Jira
 
 CAPTURES = Path(__file__).resolve().parents[3] / "shared" / "data" / "webhooks"
@@ -77,11 +78,13 @@ def profile(app: Flask, installed: Jira, other: Jira) -> uuid.UUID:
     right = tandem.installations.find(other.client_key)
     assert left is not None
     assert right is not None
-    connection = pairing.claim(left.tenant, pairing.make_code(right.tenant, "admin").text)
+    ours, theirs = (Caller(one.tenant, "admin", Proof.CONTEXT) for one in (left, right))
+    code = pairing.make_code(tandem.record, theirs).text
+    connection = pairing.claim(tandem.record, ours, code)
     return profiles.create(
         tandem.vault,
-        left.tenant,
-        "admin",
+        tandem.record,
+        ours,
         connection_id=connection,
         name="Tasks",
         left=Scope("10000", "10003"),

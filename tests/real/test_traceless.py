@@ -464,7 +464,7 @@ def installs(world: World) -> list[int]:
     }
     for odd in (
         {"cloudId": None}, {"cloudId": new("signed cloudId")}, {"deploymentType": "Server"},
-        {"serverVersion": f"9.12.{new('signed version')}"}, {"productType": new("signed product")},
+        {"deploymentType": new("signed type")}, {"productType": new("signed product")},
         {"key": new("signed key")}, {"baseUrl": f"http://{new('signed http')}"},
     ):  # fmt: skip
         body = marked_body(world, **good | odd)

@@ -1,0 +1,66 @@
+"""A site that answers in a form that nobody expects: every call ends as the site's fault."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.connect.credential import ConnectCredential
+from app.jira.cloud import CloudSite
+from app.jira.outbound import NetworkPolicy
+from app.jira.site import SiteError
+from tests.edge.servers import ok, saying, serve
+
+CALLS: dict[str, Callable[[CloudSite], Any]] = {
+    "fetch": lambda site: site.fetch([1], ["summary"]),
+    "create": lambda site: site.create({}, {}),
+    "update": lambda site: site.update(1, {}),
+    "find_twin": lambda site: site.find_twin("p", 1),
+    "last_changes": lambda site: site.last_changes([1]),
+    "projects": lambda site: site.projects(),
+    "issue_types": lambda site: site.issue_types(1),
+    "is_admin": lambda site: site.is_admin("a"),
+    "administered_projects": lambda site: site.administered_projects("a"),
+    "people": lambda site: site.people(["a"]),
+    "find_people": lambda site: site.find_people("a"),
+}
+# Every list and every thing in a list that the calls read is of another kind.
+ODD = [
+    {
+        name: odd
+        for name in (
+            "issues", "values", "issueTypes", "globalPermissions", "projectPermissions", "fields",
+            "id", "key",
+        )
+    }
+    for odd in (5, {"a": 1}, [5], [None], [{"id": None}], [{"id": "x", "fields": 5}], "text")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("body", [*ODD, [], [5], 5, None, "text"], ids=json.dumps)
+def test_an_unknown_form_is_the_sites_fault_or_says_nothing(name: str, body: Any) -> None:
+    with serve(saying(ok(json.dumps(body).encode()))) as server:
+        base = f"http://127.0.0.1:{server.port}"
+        credential = ConnectCredential("tandem", "a-secret-as-long-as-jira-makes-them", base)
+        site = CloudSite(base, credential, NetworkPolicy(insecure_http=True))
+        try:
+            found = CALLS[name](site)
+        except SiteError as error:
+            assert "unknown form" in error.detail or "did not answer" in error.detail
+        else:
+            assert not found  # nothing was made of it
+
+
+@pytest.mark.parametrize("body", [5, None, [], {"errorMessages": 5}, {"errors": [1]}])
+def test_a_refusal_in_an_unknown_form_keeps_its_status(body: Any) -> None:
+    with serve(saying(ok(json.dumps(body).encode(), status="400 Bad Request"))) as server:
+        base = f"http://127.0.0.1:{server.port}"
+        credential = ConnectCredential("tandem", "a-secret-as-long-as-jira-makes-them", base)
+        site = CloudSite(base, credential, NetworkPolicy(insecure_http=True))
+        with pytest.raises(SiteError, match="400") as refused:
+            site.projects()
+        assert refused.value.site_status == 400
