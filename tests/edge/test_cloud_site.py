@@ -28,16 +28,11 @@ CALLS: dict[str, Callable[[CloudSite], Any]] = {
     "find_people": lambda site: site.find_people("a"),
 }
 # Every list and every thing in a list that the calls read is of another kind.
+READ = ("issues", "values", "issueTypes", "globalPermissions", "projectPermissions", "id", "key")
 ODD = [
-    {
-        name: odd
-        for name in (
-            "issues", "values", "issueTypes", "globalPermissions", "projectPermissions", "fields",
-            "id", "key",
-        )
-    }
+    dict.fromkeys(READ, odd)
     for odd in (5, {"a": 1}, [5], [None], [{"id": None}], [{"id": "x", "fields": 5}], "text")
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", CALLS)

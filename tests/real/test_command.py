@@ -82,7 +82,7 @@ def test_a_database_that_does_not_answer_is_told_in_a_sentence(words: tuple[str,
         },
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert ended.returncode == 2
-    assert "Check DATABASE_URL" in ended.stderr
+    assert ended.returncode in {1, 2}  # `keys status` goes on to what it can tell
+    assert "Check DATABASE_URL" in ended.stdout + ended.stderr
     assert "hunter2" not in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
