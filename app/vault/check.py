@@ -42,7 +42,7 @@ def check_store(store: KeyStore) -> dict[str, int]:
     lacking = sorted(
         f"{tenant} version {version}"
         for tenant, versions in key_needs().items()
-        for version in versions - _covered(store.holding(tenant), versions)
+        for version in _lacking(store.holding(tenant), versions)
     )
     if lacking:
         raise VaultError(
@@ -106,11 +106,13 @@ def key_needs() -> dict[TenantId, set[int]]:
     return needs
 
 
-def _covered(holding: Holding, versions: set[int]) -> set[int]:
-    """Which of these versions the store has, or lost on purpose (an older database came back)."""
+def _lacking(holding: Holding, versions: set[int]) -> set[int]:
+    """Which of these versions the store does not have, and did not lose on purpose (then an older
+    database came back). Who has a data key has a derivation root too."""
     through = holding.through or 0
     has = {*holding.versions, *((DERIVATION_ROOT,) if holding.root else ())}
-    return {v for v in versions if v in has or 0 < v <= through}
+    needed = versions | ({DERIVATION_ROOT} if holding.versions else set())
+    return {v for v in needed if v not in has and not 0 < v <= through}
 
 
 def _opened(store: KeyStore) -> dict[str, int]:

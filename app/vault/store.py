@@ -157,6 +157,9 @@ class KeyStore:
                 raise shredded()
             if version is None:
                 version = holding.versions[-1] if holding.versions else holding.next
+                if not (holding.versions or holding.root):
+                    # First, so that a tenant with a data key and no root has lost the root.
+                    self._make(tenant, DERIVATION_ROOT)
             if version not in (*holding.versions, *((DERIVATION_ROOT,) if holding.root else ())):
                 self._make(tenant, version)
         return self.load(tenant, version)

@@ -105,13 +105,16 @@ class Vault:
         """A 32-byte key for one purpose (fingerprints of a profile, say), by HKDF-SHA-256.
 
         Always from the tenant's derivation root (version 0 in the store, which seals nothing):
-        fingerprints must outlive the rotation of the data keys. Raises KeyShredded.
+        fingerprints must outlive the rotation of the data keys. Raises KeyMissing where a tenant
+        has lost it: another one would make every fingerprint a stranger's.
         """
         try:
             secret = self._key(tenant, DERIVATION_ROOT).secret
         except KeyShredded:
             raise
         except KeyMissing:
+            if self.store.holding(tenant).versions:
+                raise
             secret = self.store.create(tenant, DERIVATION_ROOT).secret
         return HKDF(SHA256(), 32, salt=None, info=f"tandem:{purpose}".encode()).derive(secret)
 

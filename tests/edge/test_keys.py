@@ -308,7 +308,8 @@ def test_rotate_data_seals_every_column_anew_and_destroys_the_old_key(world: Wor
     assert profiles.load(world.tandem.vault, world.profile).name == "Tasks"
     assert world.tandem.installations.of(world.left).secret == "the secret of acme"
     assert sorted(name for name in world.files() if str(world.left) in name) == [
-        f"tenants/{world.left}/2.json"
+        f"tenants/{world.left}/0.json",
+        f"tenants/{world.left}/2.json",
     ]
     found = world.status()
     assert found["needed"] == []
@@ -599,6 +600,11 @@ def lose_trail_key(world: World) -> None:
     shutil.rmtree(world.settings.instance / "keys" / "tenants" / str(SERVER))
 
 
+def lose_root(world: World) -> None:
+    """One tenant's derivation root is gone: another one would make all fingerprints strangers'."""
+    (world.settings.instance / "keys" / "tenants" / str(world.left) / "0.json").unlink()
+
+
 WRONG = {
     lose_master: "'k1' is not in the ring",
     swap_master: "'k1' does not open a data key",
@@ -611,6 +617,7 @@ WRONG = {
     exchange_store: "The key store lacks 3 data keys",
     damage_data_key: "is damaged",
     lose_trail_key: "The key store lacks 1 data keys",
+    lose_root: "The key store lacks 1 data keys",
 }
 
 

@@ -274,3 +274,18 @@ def test_the_key_file_is_made_once_with_mode_0600_and_never_over_another(tmp_pat
     key_file(settings).chmod(0o644)
     with pytest.raises(VaultError, match="0600"):
         load_master_keys(settings)
+
+
+def test_a_lost_derivation_root_is_missed_and_not_made_anew(tmp_path: Path) -> None:
+    vault, place = make_vault(tmp_path), a_place()
+    vault.seal(place, b"secret")
+    key = vault.derive(place.tenant, "fingerprint:a")
+    root = tmp_path / "tenants" / str(place.tenant) / "0.json"
+    kept = root.read_bytes()
+    root.unlink()
+    with pytest.raises(KeyMissing):
+        make_vault(tmp_path).derive(place.tenant, "fingerprint:a")
+    assert not root.exists()
+    root.write_bytes(kept)
+    root.chmod(0o600)
+    assert make_vault(tmp_path).derive(place.tenant, "fingerprint:a") == key
