@@ -1,0 +1,107 @@
+"""A pair whose both issues are there: merge them, write the difference, store the new base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.activity.log import Detail, Outcome
+from app.jira.site import Issue, SiteError
+from app.mapping.profile import Side
+from app.sync.merge import Plan, confirm, merge, unmoved
+from app.sync.plan import Snapshot, Write
+from app.sync.store import Link
+from app.sync.turn import Pair, Turn
+from app.sync.words import details_of, outcome_of, raw, refused_fields
+
+
+def reconcile_linked(turn: Turn, pair: Pair, link: Link) -> None:
+    """Bring both issues of a pair in step. Raises SiteError where a site refuses or fails."""
+    issues = {side: turn.read[side].get(link.issue_id(side) or 0) for side in Side}
+    left, right = issues[Side.LEFT], issues[Side.RIGHT]
+    if left is None or right is None:
+        gone = Side.LEFT if left is None else Side.RIGHT
+        turn.finish(
+            pair,
+            link,
+            Outcome.LEFT_ALONE,
+            details=[
+                Detail(
+                    f"The issue on the {gone.value} side is gone or hidden from Tandem; its "
+                    "twin was left as it is."
+                )
+            ],
+        )
+        return
+    link = replace(link, left_key=left.key, right_key=right.key)
+    snapshots = {Side.LEFT: turn.snapshot(left, Side.LEFT)}
+    snapshots[Side.RIGHT] = turn.snapshot(right, Side.RIGHT)
+    plan = _plan(turn, link, snapshots)
+    base, dirty, written = plan.base, False, 0
+    refused: dict[str, str] = {}
+    for side in Side:
+        link = link.with_seen(side, snapshots[side].updated)
+        writes = plan.writes(side)
+        if not writes:
+            continue
+        returned, said_no = _write(turn, side, link, writes)
+        refused |= said_no
+        done = tuple(w for w in writes if w.key not in said_no)
+        written += len(done)
+        base = unmoved(base, link.base, said_no)
+        if returned is None:
+            link = link.with_seen(side, None) if done else link
+            continue
+        base, moved = confirm(
+            base,
+            side,
+            writes=done,
+            read=snapshots[side],
+            returned=turn.snapshot(returned, side),
+            profile=turn.profile.profile,
+            fingerprints=turn.fingerprints,
+        )
+        dirty = dirty or bool(moved - set(said_no))
+        link = link.with_seen(side, None if moved else returned.updated)
+    outcome = outcome_of(plan, written, refused)
+    turn.finish(
+        pair,
+        replace(link, base=base),
+        outcome,
+        written=written,
+        conflicts=len(plan.conflicts),
+        details=details_of(plan, refused),
+        dirty=dirty,
+        parked="; ".join(refused.values()),
+    )
+
+
+def _plan(turn: Turn, link: Link, snapshots: dict[Side, Snapshot]) -> Plan:
+    """The merge; with the times of the fields in conflict, where these decide."""
+    profile, marks = turn.profile.profile, turn.fingerprints
+    plan = merge(snapshots[Side.LEFT], snapshots[Side.RIGHT], link.base, profile, marks)
+    if not plan.needs_times:
+        return plan
+    for side in Side:
+        issue_id = link.issue_id(side) or 0
+        at = turn.sites[side].last_changes([issue_id])[issue_id].at
+        changed = {m.key: at[m.field(side)] for m in profile.fields if m.field(side) in at}
+        snapshots[side] = replace(snapshots[side], changed_at=changed)
+    return merge(snapshots[Side.LEFT], snapshots[Side.RIGHT], link.base, profile, marks)
+
+
+def _write(
+    turn: Turn, side: Side, link: Link, writes: Sequence[Write]
+) -> tuple[Issue | None, dict[str, str]]:
+    """Write; fields that the site refuses by name are left out and said, the rest crosses."""
+    issue_id = link.issue_id(side) or 0
+    try:
+        return turn.sites[side].update(issue_id, raw(writes)), {}
+    except SiteError as error:
+        refused = refused_fields(error, writes)
+        if not refused:
+            raise
+        rest = [w for w in writes if w.key not in refused]
+        if not rest:
+            return None, refused
+        return turn.sites[side].update(issue_id, raw(rest)), refused

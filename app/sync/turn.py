@@ -1,0 +1,147 @@
+"""One batch of one profile's lane: what it reads with, and how a visit to a pair ends."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+from sqlalchemy.orm import Session
+
+from app.activity.log import Detail, Outcome, record
+from app.database import TenantId, tenant_transaction
+from app.errors import Problem
+from app.jira.site import Issue, JiraSite, SiteError, SiteOpener
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.mapping.values import read_fields
+from app.sync import store
+from app.sync.fingerprint import Fingerprinter
+from app.sync.plan import Snapshot
+from app.sync.store import Dirty, Link
+from app.vault.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+FIRST_DELAY = 2.0  # seconds
+LONGEST_DELAY = 300.0  # seconds
+
+
+class Ring(Protocol):
+    """Makes sure that a drain of the lane is waiting, now or in `after` seconds."""
+
+    def __call__(self, profile_id: uuid.UUID, lane: int, after: float = 0.0) -> None:
+        """Ring."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is dirty of one pair, and its link once there is one."""
+
+    link: Link | None
+    changes: tuple[Dirty, ...]
+
+
+class Turn:
+    """One batch of one profile's lane."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        open_site: SiteOpener,
+        ring: Ring,
+        clock: Callable[[], datetime],
+        *,
+        profile: StoredProfile,
+        lane: int,
+    ) -> None:
+        self.vault, self.ring, self.clock = vault, ring, clock
+        self.profile, self.lane = profile, lane
+        self.tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+        self.open_site = open_site
+        self.sites: dict[Side, JiraSite] = {}
+        self.fingerprints = Fingerprinter(
+            vault.derive(profile.left_tenant, f"fingerprint:{profile.id}")
+        )
+        self.read: dict[Side, dict[int, Issue]] = {}
+
+    def finish(
+        self,
+        pair: Pair,
+        link: Link,
+        outcome: Outcome | None,
+        *,
+        written: int = 0,
+        conflicts: int = 0,
+        details: Sequence[Detail] = (),
+        dirty: bool = False,
+        parked: str = "",
+    ) -> None:
+        """Store the base, drop the changes that did not move, and say what happened: at once."""
+        with self.transaction() as session:
+            store.save(session, link, synced=True)
+            if dirty:
+                store.again(session, self.profile, pair.changes)
+            elif parked:
+                store.park(session, self.profile, pair.changes, parked)
+            else:
+                store.done(session, self.profile, pair.changes)
+            if outcome is not None:
+                record(
+                    session,
+                    self.vault,
+                    profile_id=self.profile.id,
+                    tenants=(self.profile.left_tenant, self.profile.right_tenant),
+                    keys=(link.left_key, link.right_key),
+                    outcome=outcome,
+                    written=written,
+                    conflicts=conflicts,
+                    details=details,
+                )
+        if dirty:
+            self.ring(self.profile.id, self.lane)
+
+    def park(self, pair: Pair, error: SiteError) -> None:
+        """The site said no for good: set the issue aside with the site's own words."""
+        link = pair.link
+        keys = (link.left_key, link.right_key) if link else self._own_keys(pair)
+        with self.transaction() as session:
+            store.park(session, self.profile, pair.changes, error.detail)
+            record(
+                session,
+                self.vault,
+                profile_id=self.profile.id,
+                tenants=(self.profile.left_tenant, self.profile.right_tenant),
+                keys=keys,
+                outcome=Outcome.PARKED,
+                details=[Detail(error.detail)],
+            )
+
+    def _own_keys(self, pair: Pair) -> tuple[str | None, str | None]:
+        change = pair.changes[0]
+        issue = self.read[change.side].get(change.issue_id)
+        key = issue.key if issue else None
+        return (key, None) if change.side is Side.LEFT else (None, key)
+
+    def back_off(self, changes: Sequence[Dirty], fault: Exception) -> None:
+        """Try again later: when the site says, else after 2, 4, 8 … seconds, at most 5 minutes."""
+        attempts = max((change.attempts for change in changes), default=0)
+        seconds = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempts, 10))
+        if isinstance(fault, SiteError) and fault.retry_after is not None:
+            seconds = max(fault.retry_after, 0.1)
+        reason = fault.detail if isinstance(fault, Problem) else "internal-error"
+        log.info("backing off", profile=str(self.profile.id), seconds=seconds, count=len(changes))
+        with self.transaction() as session:
+            store.postpone(session, self.profile, changes, seconds, reason)
+        self.ring(self.profile.id, self.lane, seconds + 0.05)
+
+    def transaction(self) -> AbstractContextManager[Session]:
+        return tenant_transaction(TenantId(self.profile.left_tenant))
+
+    def snapshot(self, issue: Issue, side: Side) -> Snapshot:
+        reading = read_fields(self.profile.profile.fields, side, issue.fields)
+        return Snapshot(reading.values, issue.updated, blocked=reading.unreadable)

@@ -1,0 +1,213 @@
+"""An issue without a twin: the intent, the create, and the search for one that may be made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from app.activity.log import Detail, Outcome
+from app.jira.cloud import PROPERTY
+from app.jira.site import Created, Issue, SiteError
+from app.mapping.profile import Side
+from app.sync import store
+from app.sync.merge import Plan, blank, confirm, for_create, unmoved
+from app.sync.pairs import reconcile_linked
+from app.sync.store import Link
+from app.sync.turn import Pair, Turn
+from app.sync.words import raw, refused_fields
+
+# How long a create that was sent without an answer is searched for before it is sent again:
+# Jira's search may lag behind, and a doubled issue is worse than a late one.
+ADOPT_WITHIN = timedelta(seconds=60)
+ADOPT_EVERY = 5.0  # seconds
+
+
+def reconcile_unlinked(turn: Turn, pair: Pair) -> None:
+    """Make the twin of a dirty issue, or link it where it is one. Raises SiteError."""
+    change = pair.changes[0]
+    issue = turn.read[change.side].get(change.issue_id)
+    if issue is None or not _in_scope(turn, issue, change.side):
+        with turn.transaction() as session:
+            store.done(session, turn.profile, pair.changes)
+        return
+    if _is_our_twin(turn, issue, change.side):
+        _adopt_source(turn, pair, issue, change.side)
+        return
+    with turn.transaction() as session:
+        link = store.intend(
+            session,
+            turn.profile,
+            source=change.side,
+            issue_id=issue.id,
+            key=issue.key,
+            lane=turn.lane,
+            sent_at=None,
+        )
+    if link.left_id is not None and link.right_id is not None:
+        with turn.transaction() as session:  # another lane linked it meanwhile
+            store.move_lane(session, turn.profile, change, link.lane)
+        turn.ring(turn.profile.id, link.lane)
+        return
+    _create(turn, replace(pair, link=link), link, change.side, issue)
+
+
+def _in_scope(turn: Turn, issue: Issue, side: Side) -> bool:
+    scope = turn.profile.profile.scope(side)
+    found = [str(issue.fields.get(name, {}).get("id")) for name in ("project", "issuetype")]
+    return found == [scope.project_id, scope.issue_type_id]
+
+
+def _is_our_twin(turn: Turn, issue: Issue, side: Side) -> bool:
+    mark = issue.property or {}
+    return (
+        str(mark.get("profile")) == str(turn.profile.id)
+        and str(mark.get("side")) == side.value
+        and str(mark.get("source", "")).isdigit()
+    )
+
+
+def _adopt_source(turn: Turn, pair: Pair, twin: Issue, side: Side) -> None:
+    """An issue that our mark names as a twin: link it to its source, as the mark says."""
+    source = int((twin.property or {})["source"])
+    with turn.transaction() as session:
+        left, right = ([source], []) if side is Side.RIGHT else ([], [source])
+        found = store.links_of(session, turn.profile, left, right)
+        link = found[0] if found else None
+        if link is None:
+            link = store.intend(
+                session,
+                turn.profile,
+                source=side.other,
+                issue_id=source,
+                key="",
+                lane=turn.lane,
+                sent_at=turn.clock(),
+            )
+        theirs = link.issue_id(side)
+        if theirs is None:
+            link = link.with_issue(side, twin.id, twin.key)
+            store.save(session, link, synced=False)
+        if theirs is not None and theirs != twin.id:
+            # The source has another twin already: this one is left as it is.
+            store.done(session, turn.profile, pair.changes)
+            return
+        for change in pair.changes:
+            store.move_lane(session, turn.profile, change, link.lane)
+    turn.ring(turn.profile.id, link.lane)
+
+
+def finish_create(turn: Turn, pair: Pair, link: Link) -> None:
+    """A create was intended. Was it sent? Then look for what it made before sending again."""
+    side = Side.LEFT if link.left_id is not None else Side.RIGHT
+    source_id = link.issue_id(side)
+    issue = turn.read[side].get(source_id) if source_id is not None else None
+    if issue is None:
+        with turn.transaction() as session:
+            store.done(session, turn.profile, pair.changes)
+        return
+    if link.create_sent_at is not None:
+        twin = turn.sites[side.other].find_twin(str(turn.profile.id), issue.id)
+        if twin is not None:
+            _adopted(turn, pair, link, side, twin)
+            return
+        if turn.clock() - link.create_sent_at < ADOPT_WITHIN:
+            with turn.transaction() as session:
+                store.postpone(
+                    session, turn.profile, pair.changes, ADOPT_EVERY, "waiting-for-search"
+                )
+            turn.ring(turn.profile.id, turn.lane, ADOPT_EVERY + 0.05)
+            return
+    _create(turn, pair, link, side, issue)
+
+
+def _adopted(turn: Turn, pair: Pair, link: Link, side: Side, twin: Created) -> None:
+    link = link.with_issue(side.other, twin.id, twin.key)
+    with turn.transaction() as session:
+        store.save(session, link, synced=False)
+    fields = [m.field(side.other) for m in turn.profile.profile.fields]
+    turn.read[side.other] |= turn.sites[side.other].fetch([twin.id], fields)
+    reconcile_linked(turn, replace(pair, link=link), link)
+
+
+def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> None:
+    """Create the twin of `issue` on the other side, marked as ours in the same call."""
+    to = side.other
+    source = turn.snapshot(issue, side)
+    plan = for_create(source, to, turn.profile.profile, turn.fingerprints)
+    with turn.transaction() as session:
+        store.mark_create(session, link, turn.clock())
+    try:
+        created, refused = _send_create(turn, plan, to, issue, side)
+    except SiteError as error:
+        if error.surely_refused:
+            with turn.transaction() as session:
+                store.mark_create(session, link, None)
+        raise
+    link = link.with_issue(to, created.id, created.key).with_seen(side, issue.updated)
+    # From here on a crash finds the twin by the link.
+    with turn.transaction() as session:
+        store.save(session, link, synced=False)
+    writes = tuple(w for w in plan.writes(to) if w.key not in refused)
+    base = unmoved(plan.base, link.base, refused)
+    dirty: frozenset[str] = frozenset()
+    stored = _read_back(turn, to, created)
+    if stored is not None:
+        before = blank(turn.profile.profile, issue.updated)
+        base, dirty = confirm(
+            base,
+            to,
+            writes=writes,
+            read=before,
+            returned=turn.snapshot(stored, to),
+            profile=turn.profile.profile,
+            fingerprints=turn.fingerprints,
+        )
+        if not dirty:
+            link = link.with_seen(to, stored.updated)
+    link = replace(link, base=base)
+    turn.finish(
+        pair,
+        link,
+        Outcome.CREATED,
+        written=1,
+        conflicts=0,
+        details=[
+            Detail(f"{created.key} was created for {issue.key}."),
+            *(Detail(sentence, field=key) for key, sentence in refused.items()),
+        ],
+        dirty=bool(dirty),
+        parked="; ".join(refused.values()),
+    )
+
+
+def _send_create(
+    turn: Turn, plan: Plan, to: Side, issue: Issue, side: Side
+) -> tuple[Created, dict[str, str]]:
+    """Create; where the site names mapped fields that it will not take, once without them."""
+    scope = turn.profile.profile.scope(to)
+    properties = {
+        PROPERTY: {
+            "profile": str(turn.profile.id),
+            "source": str(issue.id),
+            "side": to.value,
+        }
+    }
+    fixed = {"project": {"id": scope.project_id}, "issuetype": {"id": scope.issue_type_id}}
+    writes = plan.writes(to)
+    try:
+        return turn.sites[to].create(fixed | raw(writes), properties), {}
+    except SiteError as error:
+        refused = refused_fields(error, writes)
+        if not refused:
+            raise
+        rest = [w for w in writes if w.key not in refused]
+        return turn.sites[to].create(fixed | raw(rest), properties), refused
+
+
+def _read_back(turn: Turn, side: Side, created: Created) -> Issue | None:
+    """The twin as stored. Where the read fails, its own webhook brings us back to it."""
+    fields = [m.field(side) for m in turn.profile.profile.fields]
+    try:
+        return turn.sites[side].fetch([created.id], fields).get(created.id)
+    except SiteError:
+        return None

@@ -1,0 +1,61 @@
+"""What a plan is to Jira, and what is told of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.activity.log import Detail, Outcome
+from app.jira.site import SiteError
+from app.mapping.profile import Side
+from app.mapping.values import handler
+from app.sync.plan import Plan, Write
+
+
+def raw(writes: Sequence[Write]) -> dict[str, object]:
+    """The writes as Jira's REST API takes them, by field id."""
+    return {write.field: handler(write.kind).write(write.value) for write in writes}
+
+
+def refused_fields(error: SiteError, writes: Sequence[Write]) -> dict[str, str]:
+    """The site's sentence for each of our fields that it names in a 400, by mapping key."""
+    if error.site_status != 400:
+        return {}
+    return {
+        write.key: f"{write.field}: {error.field_errors[write.field]}"
+        for write in writes
+        if write.field in error.field_errors
+    }
+
+
+def outcome_of(plan: Plan, written: int, refused: dict[str, str]) -> Outcome | None:
+    """What came of a visit; None where there is nothing to tell."""
+    if refused:
+        return Outcome.PARKED
+    if plan.conflicts:
+        return Outcome.CONFLICT
+    if written:
+        return Outcome.UPDATED
+    return Outcome.LEFT_ALONE if plan.left_alone else None
+
+
+def details_of(plan: Plan, refused: dict[str, str]) -> list[Detail]:
+    """The sentences of a visit, field by field."""
+    details = []
+    for side in Side:
+        for write in plan.writes(side):
+            brief = handler(write.kind).brief
+            if write.key in refused:
+                details.append(Detail(refused[write.key], field=write.field, side=side.value))
+                continue
+            details.append(
+                Detail(
+                    f"{write.field} was written on the {side.value} side.",
+                    field=write.field,
+                    side=side.value,
+                    old=brief(write.was),
+                    new=brief(write.value),
+                )
+            )
+    details += [Detail(c.sentence, field=c.key) for c in plan.conflicts]
+    details += [Detail(one.sentence, field=one.key) for one in plan.left_alone]
+    return details
