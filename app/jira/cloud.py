@@ -19,7 +19,7 @@ from app.jira.outbound import (
     Stopped,
     guarded_session,
 )
-from app.jira.site import Created, FieldChanges, Issue, Named, Person, SiteError
+from app.jira.site import Created, FieldChanges, Issue, Named, Person, SearchPage, SiteError
 from app.jira.times import parse_time
 
 # The client logs whole answers at debug level; issue content never reaches a log.
@@ -128,6 +128,33 @@ class CloudSite:
         for raw in answer.get("issues", []):
             return Created(int(raw["id"]), _text(raw["key"]))
         return None
+
+    @_understood
+    def search(
+        self, jql: str, fields: Sequence[str], *, page: str | None = None, size: int = 100
+    ) -> SearchPage:
+        """See JiraSite.search."""
+        # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
+        body: dict[str, Any] = {
+            "jql": jql,
+            "fields": [*fields, "updated", "project", "issuetype"],
+            "properties": [PROPERTY],
+            "maxResults": size,
+        }
+        if page is not None:
+            body["nextPageToken"] = page
+        answer = self._call("POST", "rest/api/3/search/jql", body=body)
+        following = answer.get("nextPageToken")
+        return SearchPage(
+            tuple(_issue(raw) for raw in answer.get("issues", [])),
+            None if following is None else _text(following),
+        )
+
+    @_understood
+    def count(self, jql: str) -> int:
+        """See JiraSite.count."""
+        answer = self._call("POST", "rest/api/3/search/approximate-count", body={"jql": jql})
+        return int(answer["count"])
 
     @_understood
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:

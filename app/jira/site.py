@@ -90,6 +90,14 @@ class FieldChanges:
     at: Mapping[str, datetime] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class SearchPage:
+    """One page of a search. `next`: asks for the page after it; None on the last."""
+
+    issues: tuple[Issue, ...]
+    next: str | None = None
+
+
 class JiraSite(Protocol):
     """One site. Every call raises SiteError where the site refuses, fails or does not answer."""
 
@@ -104,6 +112,17 @@ class JiraSite(Protocol):
 
     def find_twin(self, profile: str, source_issue_id: int) -> Created | None:
         """The issue that our own property names as the twin of the source, if search knows it."""
+
+    def search(
+        self, jql: str, fields: Sequence[str], *, page: str | None = None, size: int = 100
+    ) -> SearchPage:
+        """The issues that a JQL finds, as search knows them: it may lag behind by a moment.
+
+        Times in a JQL are epoch milliseconds: quoted ones move with the asking user's zone.
+        """
+
+    def count(self, jql: str) -> int:
+        """About how many issues a JQL finds. A JQL that does not parse is a SiteError of 400."""
 
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
         """When the fields of these issues last changed, as far as the site still tells."""

@@ -19,6 +19,8 @@ CALLS: dict[str, Callable[[CloudSite], Any]] = {
     "create": lambda site: site.create({}, {}),
     "update": lambda site: site.update(1, {}),
     "find_twin": lambda site: site.find_twin("p", 1),
+    "search": lambda site: site.search("project = A", ["summary"]).issues,
+    "count": lambda site: site.count("project = A"),
     "last_changes": lambda site: site.last_changes([1]),
     "projects": lambda site: site.projects(),
     "issue_types": lambda site: site.issue_types(1),

@@ -1,0 +1,1 @@
+-- What each site lets us spend, one budget for all workers.

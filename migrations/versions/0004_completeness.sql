@@ -1,0 +1,1 @@
+-- What the slow check of a whole scope found.

@@ -1,0 +1,1 @@
+-- Plans, loads and undos: what was written by which run.

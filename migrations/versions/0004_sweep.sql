@@ -1,0 +1,1 @@
+-- When each side of a profile was last searched for changes that no webhook told.
