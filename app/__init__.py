@@ -119,7 +119,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.connect.webhooks import webhook_blueprint
     from app.health import health_blueprint
     from app.jira.addresses import NetworkPolicy
-    from app.jobs.bell import ring
+    from app.jobs.bell import ring_all
     from app.screens.desk import Desk
     from app.screens.pages import screens_blueprint
     from app.screens.people import People, people_blueprint
@@ -130,7 +130,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     app.register_blueprint(health_blueprint(settings))
     app.register_blueprint(descriptor_blueprint(settings))
     app.register_blueprint(lifecycle_blueprint(settings, installations))
-    app.register_blueprint(webhook_blueprint(tandem.vault, ring))
+    app.register_blueprint(webhook_blueprint(tandem.vault, ring_all))
     desk = Desk(tandem.vault, open_site, installations, tandem.record, NetworkPolicy.of(settings))
     screens = screens_blueprint(desk)
     screens.register_blueprint(people_blueprint(People(open_site, tandem.record)))

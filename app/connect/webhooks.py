@@ -1,12 +1,13 @@
 """Takes webhooks: marks the issue dirty in every profile that watches it, and answers.
 
-At most four statements a delivery: the tenant, the routes with the links, the upsert, the bell.
+At most four statements: the tenant, the routes with the links, the upsert, the bell. Deliveries of
+one site that come at the same moment share them, and one commit.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.connect.bodies import json_object
+from app.connect.gathering import Gatherer
 from app.connect.verifier import verified_again
 from app.database import TenantId, tenant_transaction
 from app.errors import Forbidden, NotAuthorised, Problem
@@ -28,38 +30,40 @@ from app.tenants.caller import Proof, accepts, current_caller
 from app.tenants.models import InstallationState
 from app.vault.vault import Vault
 
-Ring = Callable[[uuid.UUID, int], None]
+Ring = Callable[[Collection[tuple[uuid.UUID, int]]], None]
 
 CREATED, UPDATED, DELETED = "jira:issue_created", "jira:issue_updated", "jira:issue_deleted"
 # A change of these moves the issue in or out of a profile's scope, though no field is mapped.
 SCOPE_FIELDS = frozenset({"project", "issuetype", "Key"})
 
-# The profiles that watch this project and type, paused ones too (what comes meanwhile waits in
-# its row), and those that have this issue linked though it has left them; with the pair's base.
-# Each half names its own column of the link, so that the unique index finds it: a CASE over the
-# side read every link of the profile. Every row tells how the installation stands as well.
+# For each event: the profiles that watch its project and type, paused ones too (what comes
+# meanwhile waits in its row), and those that have its issue linked though it has left them; with
+# the pair's base. Each half names its own column of the link, so that the unique index finds it: a
+# CASE over the side read every link of the profile. Every row tells how the installation stands.
 _ROUTES = text(
     """
     WITH here AS (SELECT secret_version, state FROM installation WHERE id = tandem_tenant()),
+    asked AS (
+        SELECT * FROM unnest(
+            CAST(:issues AS bigint[]), CAST(:projects AS bigint[]), CAST(:types AS bigint[])
+        ) WITH ORDINALITY AS a (issue, project, type, number)
+    ),
     watching AS (
-        SELECT p.id AS profile_id, p.left_tenant_id, p.right_tenant_id, 'left' AS side,
+        SELECT a.number, p.id AS profile_id, p.left_tenant_id, p.right_tenant_id, 'left' AS side,
                l.id AS link_id, l.lane, l.base -> 'left' AS base, l.left_seen AS seen
-        FROM profile p
-        LEFT JOIN issue_link l
-            ON l.profile_id = p.id AND l.left_issue_id = CAST(:issue AS bigint)
-        WHERE p.left_tenant_id = tandem_tenant()
-          AND (l.id IS NOT NULL OR (p.left_project_id = :project AND p.left_type_id = :type))
+        FROM asked a
+        JOIN profile p ON p.left_tenant_id = tandem_tenant()
+        LEFT JOIN issue_link l ON l.profile_id = p.id AND l.left_issue_id = a.issue
+        WHERE l.id IS NOT NULL OR (p.left_project_id = a.project AND p.left_type_id = a.type)
         UNION ALL
-        SELECT p.id, p.left_tenant_id, p.right_tenant_id, 'right',
+        SELECT a.number, p.id, p.left_tenant_id, p.right_tenant_id, 'right',
                l.id, l.lane, l.base -> 'right', l.right_seen
-        FROM profile p
-        LEFT JOIN issue_link l
-            ON l.profile_id = p.id AND l.right_issue_id = CAST(:issue AS bigint)
-        WHERE p.right_tenant_id = tandem_tenant()
-          AND (l.id IS NOT NULL OR (p.right_project_id = :project AND p.right_type_id = :type))
+        FROM asked a
+        JOIN profile p ON p.right_tenant_id = tandem_tenant()
+        LEFT JOIN issue_link l ON l.profile_id = p.id AND l.right_issue_id = a.issue
+        WHERE l.id IS NOT NULL OR (p.right_project_id = a.project AND p.right_type_id = a.type)
     )
     SELECT h.secret_version, h.state, w.* FROM here h LEFT JOIN watching w ON true
-    ORDER BY w.profile_id -- two deliveries of one issue lock their rows in the same order
     """
 )
 
@@ -113,39 +117,63 @@ class Route:
     seen: datetime | None
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """An event, and the version of the secret that vouched for it."""
+
+    event: Event
+    secret_version: int
+
+
 def webhook_blueprint(vault: Vault, ring: Ring) -> Blueprint:
-    """POST /webhooks/jira. `ring` is called after the commit, for each lane that was marked."""
+    """POST /webhooks/jira. `ring` is called after the commit, with every lane that was marked."""
     blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+
+    def take(deliveries: Sequence[Delivery]) -> Sequence[bool]:
+        taken, lanes = _take(deliveries, vault)
+        if lanes:
+            ring(lanes)
+        return taken
+
+    gatherer: Gatherer[Delivery, bool] = Gatherer(take)
 
     @blueprint.post("/jira")
     @accepts(Proof.SITE)
     def jira() -> Response:
-        event = read_event(json_object(request))
-        marked = _take(event, vault, g.secret_version)
-        if marked is None:
-            marked = _take(event, vault, verified_again())
-        if marked is None:
+        tenant, event = current_caller().tenant, read_event(json_object(request))
+        if not (
+            gatherer.do(tenant, Delivery(event, g.secret_version))
+            or gatherer.do(tenant, Delivery(event, verified_again()))
+        ):
             raise NotAuthorised("site: the secret was replaced a moment ago")
-        for lane in {(route.profile_id, route.lane) for route in marked}:
-            ring(*lane)
         return Response(status=204)
 
     return blueprint
 
 
-def _take(event: Event, vault: Vault, secret_version: int) -> list[Route] | None:
-    """Mark the issue where it matters, in one transaction; gives the routes that were marked.
+def _take(
+    deliveries: Sequence[Delivery], vault: Vault
+) -> tuple[list[bool], set[tuple[uuid.UUID, int]]]:
+    """Mark the issues where their events matter, in one transaction of the caller's tenant.
 
-    None, and nothing marked, where the site's secret is not of this version.
+    Gives for each whether it was taken (not where the site's secret is of another version; then it
+    marks nothing), and the lanes to ring for.
     """
     with tenant_transaction(current_caller().tenant) as session:
-        found = _routes(session, event, secret_version)
-        if found is None:
-            return None
-        routes = [route for route in found if not _droppable(event, route, vault)]
-        if routes:
-            _mark(session, event, routes)
-    return routes
+        here, routes = _routes(session, [one.event for one in deliveries])
+        if here is None:
+            return [False] * len(deliveries), set()
+        if here.state == InstallationState.DISABLED:
+            raise Forbidden("Tandem is disabled on this site.")
+        taken = [one.secret_version == here.secret_version for one in deliveries]
+        marks = [
+            (deliveries[number].event, route)
+            for number, route in routes
+            if taken[number] and not _droppable(deliveries[number].event, route, vault)
+        ]
+        if marks:
+            _mark(session, marks)
+    return taken, {(route.profile_id, route.lane) for _, route in marks}
 
 
 def read_event(body: Mapping[str, Any]) -> Event:
@@ -213,28 +241,33 @@ def _changed(changelog: Mapping[str, Any]) -> frozenset[str] | None:
     return named or None
 
 
-def _routes(session: Session, event: Event, secret_version: int) -> list[Route] | None:
+def _routes(session: Session, events: Sequence[Event]) -> tuple[Any, list[tuple[int, Route]]]:
+    """How the installation stands (None: it is gone), and the routes by the event's position."""
     rows = session.execute(
-        _ROUTES, {"project": event.project_id, "type": event.type_id, "issue": event.issue_id}
+        _ROUTES,
+        {
+            "issues": [event.issue_id for event in events],
+            "projects": [event.project_id for event in events],
+            "types": [event.type_id for event in events],
+        },
     ).all()
-    if not rows or rows[0].secret_version != secret_version:
-        return None
-    if rows[0].state == InstallationState.DISABLED:
-        raise Forbidden("Tandem is disabled on this site.")
-    return [
-        Route(
+    found = []
+    for row in rows:
+        if row.profile_id is None:
+            continue
+        position = row.number - 1
+        route = Route(
             profile_id=row.profile_id,
             left_tenant=TenantId(row.left_tenant_id),
             right_tenant=TenantId(row.right_tenant_id),
             side=Side(row.side),
             linked=row.link_id is not None,
-            lane=lane_of(event.issue_id) if row.lane is None else row.lane,
+            lane=lane_of(events[position].issue_id) if row.lane is None else row.lane,
             base=row.base or {},
             seen=row.seen,
         )
-        for row in rows
-        if row.profile_id is not None
-    ]
+        found.append((position, route))
+    return (rows[0] if rows else None), found
 
 
 def _droppable(event: Event, route: Route, vault: Vault) -> bool:
@@ -279,18 +312,26 @@ def _is_echo(event: Event, route: Route, vault: Vault) -> bool:
     return event.updated is not None and route.seen is not None and event.updated <= route.seen
 
 
-def _mark(session: Session, event: Event, routes: Sequence[Route]) -> None:
-    many = len(routes)
-    updated = event.updated if event.kind != DELETED else None
+def _mark(session: Session, marks: Sequence[tuple[Event, Route]]) -> None:
+    rows: dict[tuple[uuid.UUID, str, int], tuple[Route, datetime | None]] = {}
+    for event, route in marks:
+        key = (route.profile_id, route.side.value, event.issue_id)
+        told = event.updated if event.kind != DELETED else None
+        if key in rows:  # two deliveries about one issue; unknown wins over known
+            earlier = rows[key][1]
+            told = None if told is None or earlier is None else max(told, earlier)
+        rows[key] = (route, told)
+    # In one order, whoever marks: two transactions must not wait for each other.
+    ordered = sorted(rows.items(), key=lambda row: row[0])
     session.execute(
         _MARK,
         {
-            "profiles": [route.profile_id for route in routes],
-            "sides": [route.side.value for route in routes],
-            "issues": [event.issue_id] * many,
-            "lefts": [route.left_tenant for route in routes],
-            "rights": [route.right_tenant for route in routes],
-            "lanes": [route.lane for route in routes],
-            "updated": [updated] * many,
+            "profiles": [profile for (profile, _, _), _ in ordered],
+            "sides": [side for (_, side, _), _ in ordered],
+            "issues": [issue for (_, _, issue), _ in ordered],
+            "lefts": [route.left_tenant for _, (route, _) in ordered],
+            "rights": [route.right_tenant for _, (route, _) in ordered],
+            "lanes": [route.lane for _, (route, _) in ordered],
+            "updated": [told for _, (_, told) in ordered],
         },
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Collection
 
 import structlog
 from psycopg.errors import UniqueViolation
@@ -33,6 +34,22 @@ _RING = text(
     """
 )
 
+# The same for many lanes at once.
+_RING_ALL = text(
+    """
+    SELECT procrastinate_defer_jobs_v1(missing.jobs)
+    FROM (
+        SELECT array_agg(
+            (:queue, :task, 0, b.lock, b.lock, b.args, NULL::timestamptz
+            )::procrastinate_job_to_defer_v1) AS jobs
+        FROM unnest(CAST(:locks AS text[]), CAST(:args AS jsonb[])) AS b (lock, args)
+        WHERE NOT EXISTS (
+            SELECT FROM procrastinate_jobs j WHERE j.queueing_lock = b.lock AND j.status = 'todo')
+    ) missing
+    WHERE missing.jobs IS NOT NULL
+    """
+)
+
 
 def lane_lock(profile_id: uuid.UUID, lane: int) -> str:
     """The lock that keeps a lane in one hand, and its bell single."""
@@ -46,9 +63,7 @@ def ring(profile_id: uuid.UUID, lane: int, after: float = 0.0) -> None:
     that a new change of the lane need not wait for it. A bell that is lost to a crash right here
     is rung again by the sweep.
     """
-    # The types are a promise to the database, where a job stays: ids and numbers, nothing else.
-    if not isinstance(profile_id, uuid.UUID) or type(lane) is not int:
-        raise TypeError("A drain is for a profile's UUID and the number of a lane.")
+    _check(profile_id, lane)
     lock = lane_lock(profile_id, lane)
     arguments = {
         "queue": DRAIN_QUEUE,
@@ -56,7 +71,7 @@ def ring(profile_id: uuid.UUID, lane: int, after: float = 0.0) -> None:
         "lock": lock,
         "bell": f"{lock}:later" if after > 0 else lock,
         "after": after,
-        "args": json.dumps({"profile_id": str(profile_id), "lane": lane}),
+        "args": _arguments(profile_id, lane),
     }
     try:
         with unscoped_transaction() as session:
@@ -65,3 +80,38 @@ def ring(profile_id: uuid.UUID, lane: int, after: float = 0.0) -> None:
         if not isinstance(fault.orig, UniqueViolation):
             raise
         log.debug("bell was rung by another at the same moment")
+
+
+def ring_all(lanes: Collection[tuple[uuid.UUID, int]]) -> None:
+    """Ring for each of these lanes (profile, lane), in one statement."""
+    if len(lanes) == 1:
+        ring(*next(iter(lanes)))
+        return
+    for lane in lanes:
+        _check(*lane)
+    ordered = sorted(lanes)
+    arguments = {
+        "queue": DRAIN_QUEUE,
+        "task": DRAIN,
+        "locks": [lane_lock(*lane) for lane in ordered],
+        "args": [_arguments(*lane) for lane in ordered],
+    }
+    try:
+        with unscoped_transaction() as session:
+            session.execute(_RING_ALL, arguments)
+    except IntegrityError as fault:
+        if not isinstance(fault.orig, UniqueViolation):
+            raise
+        # Another rang one of them at the same moment, and none of ours was heard.
+        for lane in ordered:
+            ring(*lane)
+
+
+def _check(profile_id: object, lane: object) -> None:
+    # The types are a promise to the database, where a job stays: ids and numbers, nothing else.
+    if not isinstance(profile_id, uuid.UUID) or type(lane) is not int:
+        raise TypeError("A drain is for a profile's UUID and the number of a lane.")
+
+
+def _arguments(profile_id: uuid.UUID, lane: int) -> str:
+    return json.dumps({"profile_id": str(profile_id), "lane": lane})

@@ -14,13 +14,14 @@ from typing import Any
 import jwt
 import psycopg
 import pytest
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 
 from app import Tandem
-from app.connect.webhooks import _ROUTES
+from app.connect.webhooks import _ROUTES, Delivery, Event, _take, read_event
 from app.database import db, tenant_transaction
+from app.jobs.bell import ring_all
 from app.mapping import profiles
 from app.mapping.profile import DEFAULT_FIELDS, Scope, Side
 from app.mapping.values import handler
@@ -351,7 +352,7 @@ def test_a_delivery_reads_one_link_of_a_profile_that_has_many(
     with tenant_transaction(known.tenant) as session:
         [[plan]] = session.execute(
             text(f"EXPLAIN (ANALYZE, FORMAT JSON) {_ROUTES.text}"),
-            {"project": 10000, "type": 10003, "issue": 77},
+            {"projects": [10000], "types": [10003], "issues": [77]},
         ).all()
     scans = [node for node in nodes(plan[0]["Plan"]) if node.get("Relation Name") == "issue_link"]
     assert scans
@@ -401,3 +402,32 @@ def test_the_bodies_of_real_sites_are_taken_or_named(
     assert installed.webhook(path.read_bytes()).status_code == status
     # Only the creation matters: the other one changes the status alone, which is not mapped.
     assert len(changes(database_url)) == (1 if name == "issue_created" else 0)
+
+
+def test_deliveries_of_one_moment_share_a_commit_and_each_is_answered_for_itself(
+    app: Flask, installed: Jira, database_url: str, profile: uuid.UUID
+) -> None:
+    known = installed.installations.find(installed.client_key)
+    assert known is not None
+
+    def event(issue: int, changed: str = "summary") -> Event:
+        made = body(changed=changed)
+        made["issue"]["id"] = str(issue)
+        return read_event(made)
+
+    events = [event(20_000 + number % 8) for number in range(12)]
+    unmapped = event(30_000, "resolution")
+    deliveries = [Delivery(event, known.secret_version) for event in [*events, unmapped]]
+    deliveries.append(Delivery(events[0], known.secret_version - 1))  # of a dead secret
+    tandem: Tandem = app.extensions["tandem"]
+    with app.test_request_context(), counted_statements() as sent:
+        g.caller = Caller(known.tenant, None, Proof.SITE)
+        taken, lanes = _take(deliveries, tandem.vault)
+        ring_all(lanes)
+    assert taken == [True] * 13 + [False]
+    assert len(sent) <= 4, sent
+    marked = changes(database_url)
+    assert sorted(row[1] for row in marked) == list(range(20_000, 20_008))
+    assert jobs(database_url) == len(lanes) > 1
+    ring_all(lanes)
+    assert jobs(database_url) == len(lanes)
