@@ -92,20 +92,24 @@ def _site_opener(settings: Settings, installations: Installations) -> SiteOpener
     from app.jira.cloud import CloudSite
     from app.jira.outbound import NetworkPolicy
     from app.jira.site import JiraSite, SiteError
+    from app.sync.budget import Learning
     from app.tenants.models import InstallationState
 
     policy = NetworkPolicy.of(settings)
+    learning = Learning()
 
     def open_site(tenant: TenantId) -> JiraSite:
         """The site of a tenant. Raises SiteError where the app is not enabled there."""
         known = installations.of(tenant)
         if known.state != InstallationState.ENABLED or known.secret is None:
-            raise SiteError(
+            error = SiteError(
                 f"Tandem is {known.state} on {known.base_url}; work waits until it is enabled.",
                 site_status=403,
             )
+            error.tenant = tenant
+            raise error
         credential = ConnectCredential(settings.app_key, known.secret, known.base_url)
-        return CloudSite(known.base_url, credential, policy)
+        return CloudSite(known.base_url, credential, policy, observe=learning.of(tenant))
 
     return open_site
 
@@ -119,10 +123,12 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.connect.webhooks import webhook_blueprint
     from app.health import health_blueprint
     from app.jira.addresses import NetworkPolicy
-    from app.jobs.bell import ring_all
+    from app.jobs.bell import ring, ring_all
+    from app.screens.completeness import completeness_blueprint
     from app.screens.desk import Desk
     from app.screens.pages import screens_blueprint
     from app.screens.people import People, people_blueprint
+    from app.sync.completeness import Completeness
     from app.tenants.gate import Gate
     from app.tenants.roles import Authority
 
@@ -134,6 +140,8 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     desk = Desk(tandem.vault, open_site, installations, tandem.record, NetworkPolicy.of(settings))
     screens = screens_blueprint(desk)
     screens.register_blueprint(people_blueprint(People(open_site, tandem.record)))
+    completeness = Completeness(tandem.vault, open_site, ring)
+    screens.register_blueprint(completeness_blueprint(desk, completeness))
     app.register_blueprint(screens)
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
     # Forge's tokens ("Bearer") will have a verifier of their own here.

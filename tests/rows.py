@@ -16,6 +16,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "pairing_code": ("tenant_id",),
     "role_assignment": ("tenant_id",),
     "lifecycle_token": ("tenant_id",),
+    "site_budget": ("tenant_id",),
     "audit_event": ("chain",),
     "audit_head": ("chain",),
     "connection": ("left_tenant_id", "right_tenant_id"),
@@ -24,6 +25,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "issue_link": ("left_tenant_id", "right_tenant_id"),
     "change": ("left_tenant_id", "right_tenant_id"),
     "activity": ("left_tenant_id", "right_tenant_id"),
+    "completeness": ("left_tenant_id", "right_tenant_id"),
 }
 OWN_TABLES = tuple(table for table, columns in TENANT_COLUMNS.items() if len(columns) == 1)
 SHARED_TABLES = tuple(table for table, columns in TENANT_COLUMNS.items() if len(columns) == 2)
@@ -73,6 +75,7 @@ def _write_own(owner: psycopg.Connection, tenant: TenantId) -> None:
         "INSERT INTO lifecycle_token VALUES (%s, %s, now() + interval '1 hour')",
         (tenant, bytes(32)),
     )
+    owner.execute("INSERT INTO site_budget (tenant_id) VALUES (%s)", (tenant,))
     owner.execute("INSERT INTO audit_head VALUES (%s, 0, %s)", (tenant, bytes(32)))
     owner.execute(
         "INSERT INTO audit_event VALUES (%s, 1, now(), 'jira', 'installation.installed',"
@@ -108,4 +111,9 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         "INSERT INTO activity (id, profile_id, left_tenant_id, right_tenant_id, outcome)"
         " VALUES (%s, %s, %s, %s, 'created')",
         (uuid.uuid4(), rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO completeness (profile_id, left_tenant_id, right_tenant_id, due_at)"
+        " VALUES (%s, %s, %s, now())",
+        (rows.profile, *sides),
     )

@@ -24,11 +24,16 @@ class SiteError(Problem):
         site_status: int | None = None,
         retry_after: float | None = None,
         field_errors: Mapping[str, str] | None = None,
+        limit: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.site_status = site_status
         self.retry_after = retry_after
         self.field_errors = dict(field_errors or {})
+        self.limit = limit
+        """Which limit a 429 was for: points, burst, issue (writes on one issue), or rate."""
+        self.tenant: TenantId | None = None
+        """Whose site it was, where an observer of the site knows."""
 
     @property
     def passing(self) -> bool:
@@ -127,6 +132,9 @@ class JiraSite(Protocol):
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
         """When the fields of these issues last changed, as far as the site still tells."""
 
+    def ask(self) -> None:
+        """One cheap call, which works only where the site lets us in."""
+
     def projects(self) -> list[Named]:
         """The projects that the app may see, by name."""
 
@@ -145,6 +153,9 @@ class JiraSite(Protocol):
     def find_people(self, query: str) -> list[Person]:
         """Up to 20 people whose name or email address matches."""
 
+
+Observer = Callable[[Mapping[str, str], SiteError | None], None]
+"""Told of each call's answer: its headers (in any case), and the error that it ends in, if one."""
 
 SiteOpener = Callable[[TenantId], JiraSite]
 """Gives the site of a tenant, ready to be called."""

@@ -1,4 +1,4 @@
-"""The Procrastinate app and its tasks: drain, sweep, revive."""
+"""The Procrastinate app and its tasks: drain, sweep, thaw, revive."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from sqlalchemy import text
 
 from app.database import APP_ROLE, unscoped_transaction
 from app.jobs.bell import DRAIN, DRAIN_QUEUE, ring
+from app.sync import budget
+from app.sync.completeness import Completeness
 from app.sync.reconcile import Reconciler
 
 log = structlog.get_logger(__name__)
@@ -68,6 +70,22 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
                 ).all()
             for profile_id, lane in lanes:
                 ring(profile_id, lane)
+
+    @engine.periodic(cron="* * * * * */10", periodic_id="thaw")
+    @engine.task(name="thaw", queue=HOUSE_QUEUE, queueing_lock="thaw")
+    def thaw(timestamp: int) -> None:
+        """Ask paused sites whether they let us in again, and resume those that do."""
+        with flask_app.app_context():
+            open_site = flask_app.extensions["tandem"].open_site
+            budget.thaw(lambda tenant: open_site(tenant).ask(), ring)
+
+    @engine.periodic(cron="* * * * * */5", periodic_id="complete")
+    @engine.task(name="complete", queue=HOUSE_QUEUE, queueing_lock="complete")
+    def complete(timestamp: int) -> None:
+        """Take the steps of checks that are due, of all profiles."""
+        with flask_app.app_context():
+            tandem = flask_app.extensions["tandem"]
+            Completeness(tandem.vault, tandem.open_site, ring).tick()
 
     @engine.periodic(cron="* * * * * */15", periodic_id="revive")
     @engine.task(name="revive", queue=HOUSE_QUEUE, queueing_lock="revive", pass_context=True)

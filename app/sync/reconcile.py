@@ -14,7 +14,7 @@ from app.errors import Problem
 from app.jira.site import Issue, SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
-from app.sync import store
+from app.sync import budget, store
 from app.sync.pairs import reconcile_linked
 from app.sync.store import BATCH, Dirty, Link
 from app.sync.turn import Pair, Ring, Turn
@@ -55,12 +55,13 @@ class Reconciler:
                 [d.issue_id for d in dirty if d.side is Side.LEFT],
                 [d.issue_id for d in dirty if d.side is Side.RIGHT],
             )
+            standing = budget.standing(session, profile) if dirty else budget.Standing()
         if not dirty:
             return False
         turn = Turn(
             self._vault, self._open_site, self._ring, self._clock, profile=profile, lane=lane
         )
-        _run(turn, self._pairs(dirty, links))
+        _run(turn, self._pairs(dirty, links), standing)
         return len(dirty) == BATCH
 
     @staticmethod
@@ -81,10 +82,13 @@ class Reconciler:
         return [Pair(found[key], tuple(changes)) for key, changes in grouped.items()]
 
 
-def _run(turn: Turn, pairs: Sequence[Pair]) -> None:
+def _run(turn: Turn, pairs: Sequence[Pair], standing: budget.Standing) -> None:
     """Settle what needs no call, read the rest in bulk, and reconcile pair by pair."""
     pending = [pair for pair in pairs if not _settled_without_a_call(turn, pair)]
     if not pending:
+        return
+    if standing.hold is not None:
+        turn.hold(standing.hold)
         return
     try:
         for side in Side:
@@ -92,22 +96,61 @@ def _run(turn: Turn, pairs: Sequence[Pair]) -> None:
         for side in Side:
             turn.read[side] = _fetch(turn, side, pending)
     except Problem as problem:
-        turn.back_off([c for pair in pending for c in pair.changes], problem)
+        _site_failed(turn, pending, problem)
         return
+    failures = 0
     for position, pair in enumerate(pending):
         try:
             _reconcile(turn, pair)
+            failures = 0
         except SiteError as error:
-            if error.passing or error.locked_out:
+            failures += error.passing and error.limit != "issue"
+            if _is_of_the_site(turn, error, failures):
                 # The whole site is asked again later, not once per issue now.
-                rest = [c for other in pending[position:] for c in other.changes]
-                turn.back_off(rest, error)
+                _site_failed(turn, pending[position:], error)
                 return
-            turn.park(pair, error)
+            if error.passing:
+                turn.back_off(list(pair.changes), error)
+            else:
+                turn.park(pair, error)
         except Exception as fault:
             # A fault of ours in one issue must not stand in the way of the others.
             log.exception("reconcile failed", profile=str(turn.profile.id))
             turn.back_off(list(pair.changes), fault)
+    budget.recovered(standing.struck)
+
+
+def _is_of_the_site(turn: Turn, error: SiteError, failures: int) -> bool:
+    """Whether a refusal in one pair holds for all others: an issue must block only itself."""
+    if error.site_status == 429:
+        return error.limit != "issue"
+    if error.locked_out:
+        return error.site_status == 401 or not _lets_us_in(turn, error)
+    return error.passing and failures > 1
+
+
+def _lets_us_in(turn: Turn, error: SiteError) -> bool:
+    """Whether the site that forbade one call takes others: then it is about that issue."""
+    for side, tenant in turn.tenants.items():
+        if tenant == error.tenant:
+            try:
+                turn.sites[side].ask()
+            except SiteError:
+                return False
+            return True
+    return False
+
+
+def _site_failed(turn: Turn, pairs: Sequence[Pair], problem: Problem) -> None:
+    """A site refuses or fails as a whole: nothing of it is tried again before its time."""
+    if isinstance(problem, SiteError) and problem.tenant is not None:
+        if problem.locked_out:
+            turn.hold(budget.pause(problem.tenant, problem))
+            return
+        if problem.passing and problem.site_status != 429:  # a 429 was noted as it was answered
+            code = "unreachable" if problem.site_status is None else "failing"
+            budget.block(problem.tenant, code, problem.retry_after)
+    turn.back_off([c for pair in pairs for c in pair.changes], problem)
 
 
 def _settled_without_a_call(turn: Turn, pair: Pair) -> bool:

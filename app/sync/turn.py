@@ -14,12 +14,11 @@ from sqlalchemy.orm import Session
 
 from app.activity.log import Detail, Outcome, record
 from app.database import TenantId, tenant_transaction
-from app.errors import Problem
 from app.jira.site import Issue, JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
-from app.sync import store
+from app.sync import budget, store
 from app.sync.fingerprint import Fingerprinter
 from app.sync.plan import Snapshot
 from app.sync.store import Dirty, Link
@@ -132,12 +131,21 @@ class Turn:
         attempts = max((change.attempts for change in changes), default=0)
         seconds = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempts, 10))
         if isinstance(fault, SiteError) and fault.retry_after is not None:
-            seconds = max(fault.retry_after, 0.1)
-        reason = fault.detail if isinstance(fault, Problem) else "internal-error"
+            seconds = min(max(fault.retry_after, 0.1), budget.LONGEST_BLOCK)
         log.info("backing off", profile=str(self.profile.id), seconds=seconds, count=len(changes))
         with self.transaction() as session:
-            store.postpone(session, self.profile, changes, seconds, reason)
+            store.postpone(session, self.profile, changes, seconds, budget.why(fault))
         self.ring(self.profile.id, self.lane, seconds + 0.05)
+
+    def hold(self, hold: budget.Hold) -> None:
+        """Leave all that is due in the lane until the site may be called: no attempt was made.
+
+        Where the site is paused, the one who finds it open again rings.
+        """
+        with self.transaction() as session:
+            budget.postpone(session, self.profile, self.lane, hold)
+        if not hold.paused:
+            self.ring(self.profile.id, self.lane, hold.seconds + 0.05)
 
     def transaction(self) -> AbstractContextManager[Session]:
         return tenant_transaction(TenantId(self.profile.left_tenant))
