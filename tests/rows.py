@@ -25,6 +25,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "issue_link": ("left_tenant_id", "right_tenant_id"),
     "change": ("left_tenant_id", "right_tenant_id"),
     "activity": ("left_tenant_id", "right_tenant_id"),
+    "search_look": ("left_tenant_id", "right_tenant_id"),
     "completeness": ("left_tenant_id", "right_tenant_id"),
 }
 OWN_TABLES = tuple(table for table, columns in TENANT_COLUMNS.items() if len(columns) == 1)

@@ -15,6 +15,7 @@ from app.jobs.bell import DRAIN, DRAIN_QUEUE, ring
 from app.sync import budget
 from app.sync.completeness import Completeness
 from app.sync.reconcile import Reconciler
+from app.sync.search import Searcher
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,14 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
                 ).all()
             for profile_id, lane in lanes:
                 ring(profile_id, lane)
+
+    @engine.periodic(cron="* * * * * */10", periodic_id="search")
+    @engine.task(name="search", queue=HOUSE_QUEUE, queueing_lock="search")
+    def search(timestamp: int) -> None:
+        """Search the sides of profiles whose turn it is, for what no webhook told."""
+        with flask_app.app_context():
+            tandem = flask_app.extensions["tandem"]
+            Searcher(tandem.vault, tandem.open_site, ring).run()
 
     @engine.periodic(cron="* * * * * */10", periodic_id="thaw")
     @engine.task(name="thaw", queue=HOUSE_QUEUE, queueing_lock="thaw")

@@ -30,6 +30,7 @@ EVENTS = frozenset(
         "check failed",
         "drain failed",
         "reconcile failed",
+        "search failed",
         "site paused",
         "site resumed",
         "site not asked",

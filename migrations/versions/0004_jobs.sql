@@ -2,13 +2,14 @@
 --   search    looks by JQL for what webhooks never told (house, every few seconds, no arguments)
 --   complete  walks a scope and compares (house)
 --   thaw      asks paused sites whether they let us in again (house)
---   load      one chunk of a load, below live changes: {run_id}
 CREATE OR REPLACE FUNCTION tandem_is_known_job(
     task text, queue text, lock text, queueing_lock text, args jsonb
 ) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(
         CASE
+        -- First: what follows reads the arguments by name, and would refuse others by an error.
+        WHEN jsonb_typeof(args) <> 'object' THEN false
         WHEN task = 'drain' THEN
             queue = 'sync'
             AND args - ARRAY['profile_id', 'lane'] = '{}'
@@ -17,12 +18,6 @@ CREATE OR REPLACE FUNCTION tandem_is_known_job(
             AND args ->> 'lane' ~ '^[0-9]{1,4}$'
             AND lock = 'drain:' || (args ->> 'profile_id') || ':' || (args ->> 'lane')
             AND queueing_lock IN (lock, lock || ':later')
-        WHEN task = 'load' THEN
-            queue = 'load'
-            AND args - 'run_id' = '{}'
-            AND args ->> 'run_id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-            AND lock = 'load:' || (args ->> 'run_id')
-            AND queueing_lock = lock
         WHEN task IN ('sweep', 'revive', 'search', 'complete', 'thaw') THEN
             tandem_is_house_job(task, queue, lock, queueing_lock, args)
         END,

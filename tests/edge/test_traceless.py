@@ -387,8 +387,9 @@ def test_the_jobs_of_the_product_are_taken(app: Flask, database_url: str) -> Non
     with psycopg.connect(database_url) as owner:
         defer(owner, GOOD)
         defer(owner, HOUSE)
-        defer(owner, HOUSE | {"task_name": "revive", "queueing_lock": "revive"})
-    assert stored(database_url, "procrastinate_jobs") == 5
+        for house in ("revive", "search", "complete", "thaw"):
+            defer(owner, HOUSE | {"task_name": house, "queueing_lock": house})
+    assert stored(database_url, "procrastinate_jobs") == 8
 
 
 def test_a_deferred_job_cannot_be_given_other_arguments(app: Flask, database_url: str) -> None:
@@ -407,7 +408,7 @@ def test_the_database_knows_every_task_of_the_engine(app: Flask, database_url: s
         [(source,)] = owner.execute(
             "SELECT pg_get_functiondef('tandem_is_known_job'::regproc)"
         ).fetchall()
-    assert ours == {"drain", "sweep", "revive"}
+    assert ours == {"drain", "sweep", "revive", "search", "complete", "thaw"}
     assert all(f"'{name}'" in source for name in ours)
 
 
@@ -424,7 +425,9 @@ def test_the_bell_is_rung_with_an_id_and_a_number_only(
 def test_a_periodic_defer_names_a_known_task_only(app: Flask, database_url: str) -> None:
     add = "INSERT INTO procrastinate_periodic_defers (task_name, periodic_id) VALUES (%s, %s)"
     with psycopg.connect(database_url) as owner:
-        owner.execute(add, ("sweep", "sweep"))
+        for house in ("sweep", "revive", "search", "complete", "thaw"):
+            owner.execute(add, (house, house))
+        owner.commit()
         for names in ((MARK, "sweep"), ("sweep", MARK), (MARK, MARK)):
             with pytest.raises(psycopg.errors.CheckViolation, match="A job carries only"):
                 owner.execute(add, names)

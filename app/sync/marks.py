@@ -1,0 +1,67 @@
+"""Marks an issue dirty in a profile: the row that a drain takes up. Whoever marks, in one way."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.database import TenantId
+from app.mapping.profile import Side
+
+_MARK = text(
+    """
+    INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane,
+                        event_updated)
+    SELECT * FROM unnest(
+        CAST(:profiles AS uuid[]), CAST(:sides AS text[]), CAST(:issues AS bigint[]),
+        CAST(:lefts AS uuid[]), CAST(:rights AS uuid[]), CAST(:lanes AS smallint[]),
+        CAST(:updated AS timestamptz[]))
+    ON CONFLICT (profile_id, side, issue_id) DO UPDATE
+    SET version = change.version + 1,
+        -- Unknown wins over known: it forces a read.
+        event_updated = CASE
+            WHEN change.event_updated IS NULL OR excluded.event_updated IS NULL THEN NULL
+            ELSE greatest(change.event_updated, excluded.event_updated) END,
+        lane = excluded.lane,
+        last_at = now(),
+        not_before = CASE WHEN change.parked THEN now() ELSE change.not_before END,
+        attempts = CASE WHEN change.parked THEN 0 ELSE change.attempts END,
+        parked = false
+    """
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An issue that is dirty on one side of a profile. `updated`: as told; None forces a read."""
+
+    profile_id: uuid.UUID
+    side: Side
+    issue_id: int
+    left_tenant: TenantId
+    right_tenant: TenantId
+    lane: int
+    updated: datetime | None
+
+
+def mark(session: Session, marks: Sequence[Mark]) -> None:
+    """Mark these, each issue of a side once, in one statement."""
+    # In one order, whoever marks: two transactions must not wait for each other.
+    ordered = sorted(marks, key=lambda one: (one.profile_id, one.side.value, one.issue_id))
+    session.execute(
+        _MARK,
+        {
+            "profiles": [one.profile_id for one in ordered],
+            "sides": [one.side.value for one in ordered],
+            "issues": [one.issue_id for one in ordered],
+            "lefts": [one.left_tenant for one in ordered],
+            "rights": [one.right_tenant for one in ordered],
+            "lanes": [one.lane for one in ordered],
+            "updated": [one.updated for one in ordered],
+        },
+    )
