@@ -84,6 +84,7 @@ class CloudSite:
             cloud=True,
             advanced_mode=True,
             backoff_and_retry=False,
+            retry_with_header=False,  # it would sleep in our thread for as long as a site likes
             timeout=SILENCE_SECONDS,
         )
 

@@ -37,9 +37,9 @@ class SiteError(Problem):
 
     @property
     def passing(self) -> bool:
-        """Whether the same call may work later: no answer, 408, 429 or a 5xx."""
+        """Whether the same call may work later: no answer, 408, 409, 429 or a 5xx."""
         status = self.site_status
-        return status is None or status in {408, 425, 429} or status >= 500
+        return status is None or status in {408, 409, 425, 429} or status >= 500
 
     @property
     def surely_refused(self) -> bool:

@@ -178,6 +178,8 @@ def why(fault: Exception) -> str:
         return f"limit-{fault.limit or 'rate'}"
     if fault.locked_out:
         return "locked-out"
+    if fault.site_status == 409:
+        return "busy"
     return "no-answer" if fault.site_status is None else "site-failing"
 
 

@@ -104,7 +104,7 @@ def _run(turn: Turn, pairs: Sequence[Pair], standing: budget.Standing) -> None:
             _reconcile(turn, pair)
             failures = 0
         except SiteError as error:
-            failures += error.passing and error.limit != "issue"
+            failures += error.site_status is None or error.site_status >= 500
             if _is_of_the_site(turn, error, failures):
                 # The whole site is asked again later, not once per issue now.
                 _site_failed(turn, pending[position:], error)
@@ -126,7 +126,8 @@ def _is_of_the_site(turn: Turn, error: SiteError, failures: int) -> bool:
         return error.limit != "issue"
     if error.locked_out:
         return error.site_status == 401 or not _lets_us_in(turn, error)
-    return error.passing and failures > 1
+    failed = error.site_status is None or error.site_status >= 500
+    return failed and failures > 1
 
 
 def _lets_us_in(turn: Turn, error: SiteError) -> bool:

@@ -1,0 +1,77 @@
+"""Why work waits, in sentences: the database keeps codes, never a site's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import text
+
+from app.database import TenantId, tenant_transaction
+from app.screens.words import ago
+
+CHANGES = {
+    "limit-rate": "The site asked for patience (429). Its changes are sent when the wait is over.",
+    "limit-burst": "The site takes only so many calls a second (429). The rest follows at once.",
+    "limit-points": "The hour's points of the site are used up (429). It goes on in the next hour.",
+    "limit-issue": "One issue was written too often (429). Only that issue waits, for seconds.",
+    "no-answer": "The site did not answer, or not in Jira's form, as during maintenance. It is "
+    "tried again by itself.",
+    "site-failing": "The site failed (5xx). It is tried again by itself.",
+    "busy": "Jira was at work on the issue itself (409). Only that issue waits, for seconds.",
+    "locked-out": "The site does not let Tandem in. It is tried again by itself.",
+    "site-held": "These changes wait for their site as a whole.",
+    "waiting-for-search": "An issue was sent and its answer lost. Tandem looks whether it was "
+    "made before it sends it again.",
+    "internal-error": "Something went wrong on our side. It is tried again by itself.",
+}
+BLOCKED = {
+    "rate": "asked for patience",
+    "burst": "takes only so many calls a second",
+    "points": "has no points left in this hour",
+    "failing": "fails (5xx)",
+    "unreachable": "does not answer",
+}
+PAUSED = {
+    "unknown": "{site} does not know Tandem any more (401); it first said so {since}. An admin of "
+    "{site} should look whether the app is still installed and enabled there, and else install it "
+    "again. Tandem asks by itself and resumes when it is let in; nothing is lost.",
+    "forbidden": "{site} does not allow Tandem to work (403); it first said so {since}. An admin "
+    "of {site} should enable the app there and give it access to the projects. Tandem asks by "
+    "itself and resumes when it is let in; nothing is lost.",
+}
+_SITE = text(
+    """
+    SELECT paused_code, paused_since, code,
+           ceil(extract(epoch FROM blocked_until - now())) AS seconds
+    FROM site_budget
+    WHERE tenant_id = :tenant AND (paused_since IS NOT NULL OR blocked_until > now())
+    """
+)
+
+
+def say_change(code: str | None) -> str | None:
+    """Why a change waits."""
+    return None if code is None else CHANGES.get(code, code)
+
+
+def say_sites(names: Mapping[TenantId, str]) -> list[str]:
+    """A sentence for each of these sites that is paused or must not be called now."""
+    said = []
+    for tenant, name in names.items():
+        with tenant_transaction(tenant) as session:
+            row = session.execute(_SITE, {"tenant": tenant}).one_or_none()
+        if row is not None:
+            said.append(_say(name, row.paused_code, row.paused_since, row.code, row.seconds))
+    return said
+
+
+def _say(
+    site: str, paused: str | None, since: datetime | None, code: str | None, seconds: float | None
+) -> str:
+    if paused is not None:
+        return PAUSED[paused].format(site=site, since=ago(since))
+    return (
+        f"{site} {BLOCKED[code or 'rate']}. Tandem leaves it alone for {int(seconds or 1)} more "
+        "seconds; the changes wait and none is lost."
+    )
