@@ -18,6 +18,7 @@ from app.mapping import profiles
 from app.mapping.models import ProfileState
 from app.mapping.profile import DEFAULT_FIELDS
 from app.screens.forms import form_id, form_number, form_scope, form_text
+from app.screens.waits import say_change, say_sites
 from app.screens.words import FIELDS, OUTCOMES, STATES, ago, say
 from app.tenants import pairing
 from app.tenants.caller import Caller, Permission
@@ -148,6 +149,8 @@ class Desk:
             entries = latest(session, self._vault, ENTRIES, {one.id for one in seen})
         return {
             "profiles": shown,
+            "sites": say_sites(names),
+            "say_change": say_change,
             "partners": self.partners(tenant),
             "entries": entries,
             "site_name": names[tenant],
