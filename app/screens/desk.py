@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +21,8 @@ from app.mapping.profile import DEFAULT_FIELDS
 from app.screens.forms import form_id, form_number, form_scope, form_text
 from app.screens.waits import say_change, say_sites
 from app.screens.words import FIELDS, OUTCOMES, STATES, ago, say
+from app.sync import completeness_store
+from app.sync.completeness_words import sentence
 from app.tenants import pairing
 from app.tenants.caller import Caller, Permission
 from app.tenants.deeds import Recorder
@@ -145,12 +148,14 @@ class Desk:
             if one.partner not in names:
                 names[one.partner] = self.site_name(one.partner)
             shown.append(asdict(one) | {"partner_name": names[one.partner]})
+        said = checks(tenant, [one.id for one in seen])
         with tenant_transaction(tenant) as session:
             entries = latest(session, self._vault, ENTRIES, {one.id for one in seen})
         return {
             "profiles": shown,
             "sites": say_sites(names),
             "say_change": say_change,
+            "checked": said,
             "partners": self.partners(tenant),
             "entries": entries,
             "site_name": names[tenant],
@@ -179,3 +184,13 @@ class Desk:
             "may": {one.value: standing.may(one) for one in Permission},
             "fields": [FIELDS[one.left] for one in DEFAULT_FIELDS],
         }
+
+
+def checks(tenant: TenantId, profile_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The sentence of each profile's check, by the profile's id."""
+    with tenant_transaction(tenant) as session:
+        found = completeness_store.read(session, profile_ids)
+    return {
+        one: sentence(found.get(one), tenant, lambda name: FIELDS.get(name, (name, ""))[0])
+        for one in profile_ids
+    }

@@ -103,6 +103,9 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/profiles/<uuid:profile>/<any(pause, resume):action>"): lambda s, who: s.call(
         who, "POST", f"/pages/profiles/{NEVER}/pause"
     ),
+    ("POST", "/pages/profiles/<uuid:profile>/check"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/check"
+    ),
     ("GET", "/pages/parts/projects"): lambda s, who: s.call(
         who, "GET", f"/pages/parts/projects?connection={s.connection}"
     ),

@@ -1,0 +1,217 @@
+"""The check of a whole scope over real processes: found, named, healed, and then agreed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import psycopg
+import pytest
+
+from demo.stack import APP_KEY, ROOT, Stack, wait_until
+from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
+from tests.stack_fixture import running  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.real
+
+PAIRS = 220
+MARK = "Pack my box with five dozen jugs"
+
+
+@pytest.fixture(scope="module")
+def profile(running: Stack) -> str:  # noqa: F811
+    """A profile with a few hundred pairs; ten issues are older than it and have no twin."""
+    acme = running.sandbox.acme
+    acme.make_issues(10, *LEFT)
+    made = running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="Web tasks")
+    acme.make_issues(PAIRS, *LEFT, webhooks=True)
+    wait_until("all are paired", lambda: running.overview()[0]["linked"] == PAIRS, seconds=240)
+    settle(running)
+    with owner(running) as connection:  # at a pace of its own, the test would take minutes
+        wait_until(
+            "its row is there",
+            lambda: connection.execute("UPDATE completeness SET calls_a_minute = 6000").rowcount,
+        )
+    return made
+
+
+def owner(stack: Stack) -> psycopg.Connection:
+    """A connection of the owner of the tables."""
+    folder = stack.instance / "postgres"
+    return psycopg.connect(f"postgresql://postgres@/postgres?host={folder}", autocommit=True)
+
+
+def settle(stack: Stack) -> None:
+    """Wait until no webhook is under way and no change is pending."""
+    for site in stack.sandbox.sites:
+        site.wait_idle()
+    wait_until("nothing is pending", lambda: all(not p["pending"] for p in stack.overview()))
+
+
+def command(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
+    """`tandem profile …`."""
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", "profile", *words],
+        env=stack.environment, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def check(stack: Stack, profile: str) -> tuple[int, dict[str, Any]]:
+    """The exit code and the figures of `tandem profile check`."""
+    done = command(stack, "check", profile, "--json")
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, found
+
+
+def test_a_scope_in_step_agrees_and_older_issues_are_only_said_to_be_unlinked(
+    running: Stack,  # noqa: F811
+    profile: str,
+) -> None:
+    code, found = check(running, profile)
+    assert (code, found["pairs"], found["agreed"]) == (0, PAIRS, PAIRS)
+    older = [
+        len(site.call("POST", "search/jql", json={"jql": jql, "maxResults": 999}).json()["issues"])
+        for site, jql in (
+            (running.sandbox.acme, f"project = {LEFT[0]} AND issuetype = {LEFT[1]}"),
+            (running.sandbox.globex, f"project = {RIGHT[0]} AND issuetype = {RIGHT[1]}"),
+        )
+    ]
+    assert [found["unlinked_left"], found["unlinked_right"]] == [n - PAIRS for n in older]
+    assert found["unlinked_left"] >= 10
+    assert (found["only_left"], found["only_right"]) == (0, 0)
+    assert found["named"] == found["not_compared"] == []
+    said = command(running, "check", "Web tasks")
+    assert said.stdout.startswith(f"All {PAIRS} pairs agreed at ")
+    assert f"{sum(older) - 2 * PAIRS} older than the profile are not linked" in said.stdout
+
+
+def test_what_no_webhook_told_is_found_and_named_and_the_next_check_finds_it_agreed(
+    running: Stack,  # noqa: F811
+    profile: str,
+) -> None:
+    acme, globex = running.sandbox.acme, running.sandbox.globex
+    with owner(running) as connection:
+        pairs = connection.execute(
+            "SELECT left_key, right_key FROM issue_link ORDER BY left_issue_id LIMIT 4"
+        ).fetchall()
+    for site in (acme, globex):
+        site.webhooks(drop=1.0)
+    edit_issue(acme, pairs[0][0], summary=MARK)
+    edit_issue(globex, pairs[1][1], labels=["lost"], duedate="2027-05-01")
+    lonely = create_issue(acme, *LEFT, summary="Made while nobody listened")
+    for site in (acme, globex):
+        site.wait_idle()
+        site.webhooks(drop=0.0)
+    wait_until(
+        "search knows it",
+        lambda: "Made while nobody listened" in keys_by_summary(acme, LEFT[0]),
+    )
+    code, found = check(running, profile)
+    assert (code, found["agreed"], found["differing"]) == (1, PAIRS - 2, 2)
+    named = {one["left"]: one for one in found["named"]}
+    assert named[pairs[0][0]]["fields"] == ["summary"]
+    assert sorted(named[pairs[1][0]]["fields"]) == ["duedate", "labels"]
+    assert (found["only_left"], named[lonely]["only"]) == (1, "left")
+    with owner(running) as connection:
+        row = str(connection.execute("SELECT * FROM completeness").fetchall())
+    assert pairs[0][0] in row
+    assert MARK not in row
+    assert "2027-05-01" not in row
+
+    wait_until("healed", lambda: all(mapped(acme, a) == mapped(globex, b) for a, b in pairs))
+    settle(running)
+    wait_until("the lonely one is paired", lambda: running.overview()[0]["linked"] == PAIRS + 1)
+    settle(running)
+    code, found = check(running, profile)
+    assert (code, found["agreed"], found["named"]) == (0, PAIRS + 1, [])
+
+
+def test_a_check_that_was_killed_goes_on_from_its_last_step(
+    running: Stack,  # noqa: F811
+    profile: str,
+) -> None:
+    with owner(running) as connection:
+        connection.execute("UPDATE profile SET state = 'paused'")  # no worker takes it on
+        connection.execute("UPDATE completeness SET calls_a_minute = 20")
+        child = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "profile", "check", profile],
+            env=running.environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+        def half() -> bool:
+            row = connection.execute(
+                "SELECT pairs FROM completeness WHERE finished_at IS NULL AND lease IS NULL"
+            ).fetchone()
+            return row is not None and row[0] >= 100
+
+        wait_until("it is under way", half)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        [began] = connection.execute("SELECT started_at FROM completeness").fetchone() or [None]
+        connection.execute("UPDATE completeness SET calls_a_minute = 6000")
+        running.sandbox.acme.clear_calls()
+        code, found = check(running, profile)
+        connection.execute("UPDATE profile SET state = 'on'")
+    assert found["started_at"] == began.isoformat()
+    assert (code, found["agreed"], found["pairs"]) == (0, PAIRS + 1, PAIRS + 1)
+    reads = running.sandbox.acme.calls()["byApp"][APP_KEY]["total"]
+    assert reads <= 5  # two chunks of pairs that were left, three pages of the scope
+
+
+def test_a_deleted_twin_is_gone_and_not_called_a_difference(
+    running: Stack,  # noqa: F811
+    profile: str,
+) -> None:
+    globex = running.sandbox.globex
+    with owner(running) as connection:
+        [right] = connection.execute(
+            "SELECT right_key FROM issue_link ORDER BY left_issue_id DESC LIMIT 1"
+        ).fetchone() or [None]
+    assert globex.call("DELETE", f"issue/{right}").status_code == 204
+    globex.wait_idle()
+    settle(running)
+    code, found = check(running, profile)
+    assert (code, found["gone"], found["differing"]) == (1, 1, 0)
+    assert found["named"][0]["gone"] == "right"
+    assert found["agreed"] == found["pairs"] - 1
+
+
+def test_the_button_begins_a_check_and_a_worker_takes_it_to_its_end(
+    running: Stack,  # noqa: F811
+    profile: str,
+) -> None:
+    acme, globex = running.sandbox.acme, running.sandbox.globex
+    begun = running.page(acme, "POST", f"/pages/profiles/{profile}/check")
+    assert begun["checked"].startswith("Checking: 0 of about ")
+
+    def said(site: Any) -> str:
+        import requests
+
+        token = site.context_token(APP_KEY, accountId=site.admin["accountId"])
+        return requests.get(
+            f"{running.url}/pages/parts/overview",
+            headers={"Authorization": f"JWT {token}"},
+            timeout=30,
+        ).text
+
+    wait_until("it is done", lambda: "pairs agreed at" in said(acme), seconds=120)
+    assert "1 has lost its twin: WEB-" in said(acme)
+    assert "1 has lost its twin: PLAT-" in said(globex)  # each site by its own keys
+
+
+def test_the_list_tells_every_profile_and_an_unknown_one_is_refused_by_name(
+    running: Stack,  # noqa: F811
+    profile: str,
+) -> None:
+    [row] = json.loads(command(running, "list", "--json").stdout)
+    assert (row["id"], row["name"], row["state"]) == (profile, "Web tasks", "on")
+    assert row["partner"] == running.sandbox.globex.url
+    assert row["linked"] >= PAIRS
+    assert "Web tasks" in command(running, "list").stdout
+    unknown = command(running, "check", "No such")
+    assert unknown.returncode == 2
+    assert "PROFILE" in unknown.stderr
