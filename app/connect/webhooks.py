@@ -26,6 +26,7 @@ from app.mapping.profile import DEFAULT_FIELDS, Side
 from app.mapping.values import NOT_COMPARABLE, UnreadableValueError, handler
 from app.sync.fingerprint import Fingerprinter
 from app.sync.lanes import lane_of
+from app.sync.marks import Mark, mark
 from app.tenants.caller import Proof, accepts, current_caller
 from app.tenants.models import InstallationState
 from app.vault.vault import Vault
@@ -64,28 +65,6 @@ _ROUTES = text(
         WHERE l.id IS NOT NULL OR (p.right_project_id = a.project AND p.right_type_id = a.type)
     )
     SELECT h.secret_version, h.state, w.* FROM here h LEFT JOIN watching w ON true
-    """
-)
-
-_MARK = text(
-    """
-    INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane,
-                        event_updated)
-    SELECT * FROM unnest(
-        CAST(:profiles AS uuid[]), CAST(:sides AS text[]), CAST(:issues AS bigint[]),
-        CAST(:lefts AS uuid[]), CAST(:rights AS uuid[]), CAST(:lanes AS smallint[]),
-        CAST(:updated AS timestamptz[]))
-    ON CONFLICT (profile_id, side, issue_id) DO UPDATE
-    SET version = change.version + 1,
-        -- Unknown wins over known: it forces a read.
-        event_updated = CASE
-            WHEN change.event_updated IS NULL OR excluded.event_updated IS NULL THEN NULL
-            ELSE greatest(change.event_updated, excluded.event_updated) END,
-        lane = excluded.lane,
-        last_at = now(),
-        not_before = CASE WHEN change.parked THEN now() ELSE change.not_before END,
-        attempts = CASE WHEN change.parked THEN 0 ELSE change.attempts END,
-        parked = false
     """
 )
 
@@ -321,17 +300,12 @@ def _mark(session: Session, marks: Sequence[tuple[Event, Route]]) -> None:
             earlier = rows[key][1]
             told = None if told is None or earlier is None else max(told, earlier)
         rows[key] = (route, told)
-    # In one order, whoever marks: two transactions must not wait for each other.
-    ordered = sorted(rows.items(), key=lambda row: row[0])
-    session.execute(
-        _MARK,
-        {
-            "profiles": [profile for (profile, _, _), _ in ordered],
-            "sides": [side for (_, side, _), _ in ordered],
-            "issues": [issue for (_, _, issue), _ in ordered],
-            "lefts": [route.left_tenant for _, (route, _) in ordered],
-            "rights": [route.right_tenant for _, (route, _) in ordered],
-            "lanes": [route.lane for _, (route, _) in ordered],
-            "updated": [told for _, (_, told) in ordered],
-        },
+    mark(
+        session,
+        [
+            Mark(
+                profile, Side(side), issue, route.left_tenant, route.right_tenant, route.lane, told
+            )
+            for (profile, side, issue), (route, told) in rows.items()
+        ],
     )
