@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.jira.site import Created
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync.merge import Base
@@ -150,9 +151,34 @@ def intend(
     return _link(row)
 
 
-def mark_create(session: Session, link: Link, sent_at: datetime | None) -> None:
-    """Note that a create is about to be sent, or (None) that it surely made nothing."""
-    session.execute(update(IssueLink).where(IssueLink.id == link.id).values(create_sent_at=sent_at))
+def mark_create(session: Session, link: Link, sent_at: datetime | None, base: Base) -> None:
+    """Note that a create is about to be sent, or (None) that it surely made nothing.
+
+    `base`: what both sides hold once it is done. A twin that is found after a crash is merged
+    against it, so that what was emptied meanwhile stays empty.
+    """
+    session.execute(
+        update(IssueLink)
+        .where(IssueLink.id == link.id)
+        .values(create_sent_at=sent_at, base=_as_stored(base))
+    )
+
+
+def adopt(session: Session, link: Link, side: Side, twin: Created) -> None:
+    """Fill in the twin of `side` where there is none yet, and touch nothing else.
+
+    Whoever made the twin may be storing its base at this moment.
+    """
+    column = IssueLink.left_issue_id if side is Side.LEFT else IssueLink.right_issue_id
+    session.execute(
+        update(IssueLink)
+        .where(IssueLink.id == link.id, column.is_(None))
+        .values({f"{side.value}_issue_id": twin.id, f"{side.value}_key": twin.key})
+    )
+
+
+def _as_stored(base: Base) -> dict[str, dict[str, str]]:
+    return {side.value: dict(base.of(side)) for side in Side}
 
 
 def save(session: Session, link: Link, *, synced: bool) -> None:
@@ -162,7 +188,7 @@ def save(session: Session, link: Link, *, synced: bool) -> None:
         "right_issue_id": link.right_id,
         "left_key": link.left_key,
         "right_key": link.right_key,
-        "base": {"left": dict(link.base.left), "right": dict(link.base.right)},
+        "base": _as_stored(link.base),
         "left_seen": link.left_seen,
         "right_seen": link.right_seen,
     }

@@ -10,7 +10,7 @@ from app.jira.cloud import PROPERTY
 from app.jira.site import Created, Issue, SiteError
 from app.mapping.profile import Side
 from app.sync import store
-from app.sync.merge import Plan, blank, confirm, for_create, unmoved
+from app.sync.merge import Base, Plan, blank, confirm, for_create, unmoved
 from app.sync.pairs import reconcile_linked
 from app.sync.store import Link
 from app.sync.turn import Pair, Turn
@@ -85,8 +85,7 @@ def _adopt_source(turn: Turn, pair: Pair, twin: Issue, side: Side) -> None:
             )
         theirs = link.issue_id(side)
         if theirs is None:
-            link = link.with_issue(side, twin.id, twin.key)
-            store.save(session, link, synced=False)
+            store.adopt(session, link, side, Created(twin.id, twin.key))
         if theirs is not None and theirs != twin.id:
             # The source has another twin already: this one is left as it is.
             store.done(session, turn.profile, pair.changes)
@@ -135,20 +134,21 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     source = turn.snapshot(issue, side)
     plan = for_create(source, to, turn.profile.profile, turn.fingerprints)
     with turn.transaction() as session:
-        store.mark_create(session, link, turn.clock())
+        store.mark_create(session, link, turn.clock(), plan.base)
     try:
-        created, refused = _send_create(turn, plan, to, issue, side)
+        created, refused = _send_create(turn, plan, link, to, issue)
     except SiteError as error:
         if error.surely_refused:
             with turn.transaction() as session:
-                store.mark_create(session, link, None)
+                store.mark_create(session, link, None, Base())
         raise
+    base = unmoved(plan.base, Base(), refused)
     link = link.with_issue(to, created.id, created.key).with_seen(side, issue.updated)
+    link = replace(link, base=base)
     # From here on a crash finds the twin by the link.
     with turn.transaction() as session:
         store.save(session, link, synced=False)
     writes = tuple(w for w in plan.writes(to) if w.key not in refused)
-    base = unmoved(plan.base, link.base, refused)
     dirty: frozenset[str] = frozenset()
     stored = _read_back(turn, to, created)
     if stored is not None:
@@ -181,7 +181,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
 
 
 def _send_create(
-    turn: Turn, plan: Plan, to: Side, issue: Issue, side: Side
+    turn: Turn, plan: Plan, link: Link, to: Side, issue: Issue
 ) -> tuple[Created, dict[str, str]]:
     """Create; where the site names mapped fields that it will not take, once without them."""
     scope = turn.profile.profile.scope(to)
@@ -201,6 +201,9 @@ def _send_create(
         if not refused:
             raise
         rest = [w for w in writes if w.key not in refused]
+        with turn.transaction() as session:
+            base = unmoved(plan.base, Base(), refused)
+            store.mark_create(session, link, turn.clock(), base)
         return turn.sites[to].create(fixed | raw(rest), properties), refused
 
 

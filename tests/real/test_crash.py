@@ -319,6 +319,22 @@ def test_workers_killed_at_every_statement_lose_and_double_nothing(scene: Scene)
     scene.check_rest()
 
 
+@pytest.mark.parametrize("dirty", ["left", "right"])
+def test_what_a_person_empties_while_a_twin_is_half_made_stays_empty(
+    scene: Scene, dirty: str
+) -> None:
+    words = [scene.name(), scene.name()]
+    [(side, issue, _)] = half_made(dirty)(scene, words)
+    [(_, fields)] = scene.issues("left")[words[1]]
+    assert fields["labels"] == ["one", "two"]
+    [(source, _)] = scene.issues("left")[words[1]]
+    edit_issue(scene.site("left"), str(source), labels=[], duedate=None)
+    scene.idle()
+    scene.visit(side, issue)
+    scene.recover()
+    scene.check({words[1]: values(words[1], labels=[], duedate=None)})
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("way", WAYS)
 def test_workers_killed_anywhere_on_each_way_lose_and_double_nothing(
