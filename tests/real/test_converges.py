@@ -1,0 +1,310 @@
+"""Whatever is edited, lost, doubled, late, refused or killed: both sides agree in the end, nothing
+is doubled, and then nothing is written. Random steps over the real processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from app import create_owner_app
+from app.jobs.bell import ring
+from app.settings import load_settings
+from demo.stack import APP_KEY, Stack
+from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped, paragraph
+from sandbox.process import SiteHandle
+from tests.real.test_walk import worker_pids
+from tests.stack_fixture import running  # noqa: F401  a fixture
+
+pytestmark = [pytest.mark.real, pytest.mark.crash]
+
+SIDES = ("left", "right")
+SCOPES = {"left": LEFT, "right": RIGHT}
+MOST_ISSUES = 3  # new ones in an example; edits are to the newest, so that they meet
+SETTLE_SECONDS = 90
+FAULTS: list[dict[str, Any]] = [
+    {"kind": "429", "seconds": 1, "times": 2},
+    {"kind": "429-no-retry-after", "times": 1},
+    {"kind": "500", "times": 2},
+    {"kind": "502-html", "times": 1},
+    {"kind": "503", "times": 1},
+    {"kind": "drop-connection", "times": 2},
+    {"kind": "half-answer", "times": 2},
+    {"kind": "commit-then-500", "times": 2},
+    {"kind": "slow", "seconds": 0.3, "times": 3},
+    {"kind": "timeout", "seconds": 0.5, "times": 1},
+]
+SWITCHES: list[dict[str, Any]] = [
+    {"drop": 0.5},
+    {"duplicate": 1.0},
+    {"shuffle": True, "jitterMs": 100},
+    {"hold": True},
+    {"drop": 0.3, "duplicate": 0.5, "shuffle": True},
+]
+CALM = {"drop": 0.0, "duplicate": 0.0, "shuffle": False, "hold": False, "jitterMs": 0}
+EDITS = st.one_of(
+    st.fixed_dictionaries({"labels": st.lists(st.sampled_from("abcd"), unique=True, max_size=3)}),
+    st.fixed_dictionaries({"priority": st.sampled_from([{"name": "High"}, {"name": "Low"}])}),
+    st.fixed_dictionaries({"duedate": st.sampled_from([None, "2027-01-01", "2027-06-30"])}),
+    st.fixed_dictionaries({"description": st.sampled_from("xyz").map(paragraph)}),
+    st.fixed_dictionaries({"summary": st.sampled_from(["one", "two", "three"])}),
+)
+
+
+@dataclass
+class World:
+    """The running stack under the machine, and what happened to it so far."""
+
+    stack: Stack
+    profile: str
+    owner: psycopg.Connection[Any]
+    ring: Any
+    created: list[tuple[str, int, str]] = field(default_factory=list)
+    figures: Counter[str] = field(default_factory=Counter)
+    killed: bool = False
+
+    def site(self, side: str) -> SiteHandle:
+        """The site of a side."""
+        return self.stack.sandbox.acme if side == "left" else self.stack.sandbox.globex
+
+    def create(self, side: str) -> None:
+        """A person makes an issue, with a first word of its own."""
+        number = len(self.created)
+        key = create_issue(self.site(side), *SCOPES[side], summary=f"i{number} new", labels=["n"])
+        issue = int(self.site(side).call("GET", f"issue/{key}").json()["id"])
+        self.created.append((side, issue, key))
+
+    def key_on(self, side: str, number: int) -> str | None:
+        """The key of an issue, or of its twin once there is one."""
+        own, issue, key = self.created[number]
+        if own == side:
+            return key
+        row = self.owner.execute(
+            f"SELECT {side}_key FROM issue_link WHERE {own}_issue_id = %s", (issue,)
+        ).fetchone()
+        return str(row[0]) if row and row[0] else None
+
+    def edit(self, side: str, number: int, fields: dict[str, Any]) -> None:
+        """A person edits it there, if it is there."""
+        key = self.key_on(side, number)
+        if key is None:
+            return
+        if "summary" in fields:
+            fields = {"summary": f"i{number} {fields['summary']}"}
+        edit_issue(self.site(side), key, **fields)
+
+    def calm(self) -> None:
+        """All switches off, the profile on; what was held is sent."""
+        for site in self.stack.sandbox.sites:
+            site.faults()
+            site.webhooks(**CALM)
+            site.release()
+        self.stack.page(self.stack.sandbox.acme, "POST", f"/pages/profiles/{self.profile}/resume")
+
+    def sweep(self) -> None:
+        """Mark every issue dirty, as a look by JQL over the whole time would."""
+        ours = [issue for _, issue, _ in self.created]
+        sides = [side for side, _, _ in self.created]
+        self.owner.execute(
+            "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane)"
+            " SELECT p.id, i.side, i.issue, p.left_tenant_id, p.right_tenant_id,"
+            "   coalesce(l.lane, i.issue %% 8)"
+            " FROM profile p, unnest(%s::text[], %s::bigint[]) AS i (side, issue)"
+            " LEFT JOIN issue_link l ON (i.side, i.issue) IN"
+            "   (('left', l.left_issue_id), ('right', l.right_issue_id))"
+            " ON CONFLICT (profile_id, side, issue_id)"
+            "   DO UPDATE SET version = change.version + 1, event_updated = NULL, parked = false",
+            (sides, ours),
+        )
+
+    def hurry(self) -> None:
+        """Cut the waits short: back-offs, a site's patience, the heartbeat of the dead."""
+        self.owner.execute("UPDATE change SET not_before = now() WHERE not_before > now()")
+        self.owner.execute("DELETE FROM site_budget")
+        self.owner.execute(
+            "UPDATE issue_link SET create_sent_at = create_sent_at - interval '2 minutes'"
+            " WHERE create_sent_at < now() - interval '2 seconds'"  # search knows it by now
+        )
+        if self.killed:
+            self.owner.execute(
+                "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"
+                " WHERE last_heartbeat < now() - interval '6 seconds'"
+            )
+        for (lane,) in self.owner.execute("SELECT DISTINCT lane FROM change").fetchall():
+            self.ring(uuid.UUID(self.profile), lane)
+
+    def settle(self) -> None:
+        """Wait until nothing is pending."""
+        end = time.monotonic() + SETTLE_SECONDS
+        while True:
+            for site in self.stack.sandbox.sites:
+                site.wait_idle()
+            left = self.owner.execute("SELECT side, issue_id, reason FROM change").fetchall()
+            if not left:
+                return
+            assert time.monotonic() < end, f"never at rest: {left}"
+            self.hurry()
+            time.sleep(0.3)
+
+    def writes(self) -> int:
+        """How often Tandem has written to the sites."""
+        calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in self.stack.sandbox.sites]
+        return sum(int(one.get("writes", 0)) for one in calls)
+
+    def check(self) -> None:
+        """Both sides agree, nothing is doubled, and a second look writes nothing."""
+        self.calm()
+        self.settle()
+        self.sweep()
+        self.settle()
+        self.killed = False
+        for number in range(len(self.created)):
+            left, right = self.key_on("left", number), self.key_on("right", number)
+            assert left and right, f"issue {number} has no twin"
+            here, there = mapped(self.site("left"), left), mapped(self.site("right"), right)
+            assert here == there, f"{left} and {right} differ"
+        time.sleep(0.3)  # search lags behind
+        for side in SIDES:
+            found = Counter(
+                summary.split()[0]
+                for summary, keys in keys_by_summary(self.site(side), SCOPES[side][0]).items()
+                if re.match(r"i\d+ ", summary)  # the site has other issues too
+                for _ in keys
+            )
+            once = {f"i{number}": 1 for number in range(len(self.created))}
+            assert found == once, f"{side}: {found}"
+        before = self.writes()
+        self.sweep()
+        self.settle()
+        assert self.writes() == before, "written although both sides agreed"
+
+
+class Machine(RuleBasedStateMachine):
+    """People, networks and crashes; `world` is set by the test."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = len(self.world.created)
+
+    def number(self, choice: int) -> int:
+        """One of the newest issues: pairs of old, and what this example made."""
+        return max(0, len(self.world.created) - 1 - choice)
+
+    @rule(choice=st.integers(0, 5), side=st.sampled_from(SIDES), fields=EDITS)
+    def edit(self, choice: int, side: str, fields: dict[str, Any]) -> None:
+        self.world.edit(side, self.number(choice), fields)
+        self.world.figures["edits"] += 1
+        self.world.figures["steps"] += 1
+
+    @rule(choice=st.integers(0, 5), left=EDITS, right=EDITS)
+    def edit_both(self, choice: int, left: dict[str, Any], right: dict[str, Any]) -> None:
+        self.world.edit("left", self.number(choice), left)
+        self.world.edit("right", self.number(choice), right)
+        self.world.figures["edits"] += 2
+        self.world.figures["steps"] += 1
+
+    @precondition(lambda self: len(self.world.created) - self.first < MOST_ISSUES)
+    @rule(side=st.sampled_from(SIDES))
+    def create(self, side: str) -> None:
+        self.world.create(side)
+        self.world.figures["steps"] += 1
+
+    @rule(side=st.sampled_from(SIDES), switches=st.sampled_from([*SWITCHES, CALM]))
+    def webhooks(self, side: str, switches: dict[str, Any]) -> None:
+        self.world.site(side).webhooks(**switches)
+        if not switches.get("hold"):
+            self.world.site(side).release()
+        self.world.figures["steps"] += 1
+
+    @rule(side=st.sampled_from(SIDES), fault=st.sampled_from(FAULTS))
+    def fault(self, side: str, fault: dict[str, Any]) -> None:
+        self.world.site(side).faults({**fault, "app": APP_KEY, "path": "/rest/api/3/"})
+        self.world.figures["steps"] += 1
+        self.world.figures["faults"] += 1
+
+    @rule(chance=st.integers(0, 3))
+    def kill_a_worker(self, chance: int) -> None:
+        self.world.figures["steps"] += 1
+        if chance == 3:  # not the simplest choice, which comes most often
+            for pid in worker_pids(self.world.stack):
+                os.kill(pid, signal.SIGKILL)
+                self.world.figures["kills"] += 1
+                self.world.killed = True
+
+    @rule(action=st.sampled_from(["pause", "resume", "resume"]))
+    def switch_the_profile(self, action: str) -> None:
+        world = self.world
+        world.stack.page(
+            world.stack.sandbox.acme, "POST", f"/pages/profiles/{world.profile}/{action}"
+        )
+        world.figures["steps"] += 1
+
+    @rule(hundredths=st.integers(2, 20))
+    def wait(self, hundredths: int) -> None:
+        time.sleep(hundredths / 40)
+        self.world.figures["steps"] += 1
+
+    def teardown(self) -> None:
+        self.world.check()
+        self.world.figures["examples"] += 1
+
+
+def run(whole: Stack, *, examples: int, steps: int) -> Counter[str]:
+    """Run the machine; gives its figures. The same steps each time: no seed is needed."""
+    profile = whole.create_profile(whole.connect(), left=LEFT, right=RIGHT, name="Converges")
+    whole.sandbox.acme.limits(issueWrites={"on": False}, burst={"on": False})
+    url = f"postgresql://postgres@/postgres?host={whole.instance / 'postgres'}"
+    owner_app = create_owner_app(load_settings(whole.environment | {"DATABASE_URL": url}))
+    with psycopg.connect(url, autocommit=True) as owner, owner_app.app_context():
+        Machine.world = World(whole, profile, owner, ring)
+        for side in SIDES * 3:
+            Machine.world.create(side)
+        Machine.world.check()
+        began = time.monotonic()
+        run_state_machine_as_test(
+            Machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                derandomize=True,
+                database=None,
+                deadline=None,
+                phases=[Phase.generate],
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        figures = Machine.world.figures
+        figures["issues"] = len(Machine.world.created)
+        figures["writes"] = Machine.world.writes()
+        figures["seconds"] = round(time.monotonic() - began)
+    print(f"converges: {dict(figures)}")
+    assert whole.sandbox.broken_answers() == []
+    return figures
+
+
+def test_both_sides_agree_in_the_end_and_then_nothing_is_written(running: Stack) -> None:  # noqa: F811
+    figures = run(running, examples=6, steps=50)
+    assert figures["steps"] >= 200
+    assert figures["faults"] > 0
+    assert figures["writes"] > figures["issues"] + 20  # so that many edits crossed
+    assert figures["kills"] > 0
+
+
+@pytest.mark.nightly
+def test_both_sides_agree_after_thousands_of_steps(running: Stack) -> None:  # noqa: F811
+    figures = run(running, examples=40, steps=100)
+    assert figures["steps"] >= 3000
