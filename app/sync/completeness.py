@@ -15,7 +15,7 @@ from app.jira.site import SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profiles import StoredProfile
 from app.sync import completeness_store as rows
-from app.sync.completeness_look import Look
+from app.sync.completeness_look import Held, Look
 from app.sync.turn import Ring
 from app.vault.vault import Vault
 
@@ -79,6 +79,10 @@ class Completeness:
         look = Look(profile, check, self._vault, self._open_site)
         try:
             step = look.take()
+        except Held as held:
+            with tenant_transaction(profile.left_tenant) as session:
+                rows.put_off(session, check, held.seconds, failed=False)
+            return True
         except Problem as problem:
             # The site's words stay out of the row; the engine's own rows and pages tell them.
             delay = min(LONGEST_DELAY, 30.0 * 2 ** min(check.attempts, 7))

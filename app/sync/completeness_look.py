@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
 from app.sync import completeness_store as rows
+from app.sync.budget import Kind, claim
 from app.sync.completeness_store import CHUNK, NAMED, PAIRS, Check, Mark
 from app.sync.fingerprint import Fingerprinter
 from app.sync.lanes import lane_of
@@ -44,6 +45,14 @@ class Verdict:
     gone: Side | None = None
 
 
+class Held(Exception):
+    """A site's budget has nothing for background work now; ask again after `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"held for {seconds} seconds")
+        self.seconds = seconds
+
+
 class Look:
     """One step of one check: reads up to a hundred pairs or issues, and counts."""
 
@@ -59,7 +68,7 @@ class Look:
         self._step = Step()
 
     def take(self) -> Step:
-        """Take it. Raises Problem where a site does not answer or refuses."""
+        """Take it. Raises Held, and Problem where a site fails or refuses."""
         if self._check.phase == PAIRS:
             self._second_pairs() if self._check.suspects else self._pairs()
         else:
@@ -70,9 +79,14 @@ class Look:
     def _transaction(self) -> AbstractContextManager[Session]:
         return tenant_transaction(TenantId(self._profile.left_tenant))
 
-    def _site(self, side: Side) -> JiraSite:
-        self._step.calls += 1
-        return self._open_site(self._tenants[side])
+    def _sites(self, objects: Mapping[Side, int]) -> dict[Side, JiraSite]:
+        """The sites, each for one call that reads so many issues. Raises Held."""
+        for side, count in objects.items():
+            wait = claim(self._tenants[side], Kind.BACKGROUND, 1 + count)
+            if wait:
+                raise Held(wait)
+        self._step.calls += len(objects)
+        return {side: self._open_site(self._tenants[side]) for side in objects}
 
     # -- pairs
 
@@ -110,12 +124,15 @@ class Look:
         self._check.suspects = []
 
     def _fetch(self, links: Sequence[Link]) -> dict[Side, dict[int, Issue]]:
-        read: dict[Side, dict[int, Issue]] = {}
-        for side in Side:
-            found = [link.issue_id(side) for link in links]
-            wanted = sorted(one for one in found if one is not None)
+        wanted = {
+            side: sorted(one for link in links if (one := link.issue_id(side)) is not None)
+            for side in Side
+        }
+        sites = self._sites({side: len(ids) for side, ids in wanted.items() if ids})
+        read: dict[Side, dict[int, Issue]] = {side: {} for side in Side}
+        for side, site in sites.items():
             fields = [m.field(side) for m in self._profile.profile.fields]
-            read[side] = self._site(side).fetch(wanted, fields) if wanted else {}
+            read[side] = site.fetch(wanted[side], fields)
         return read
 
     def _judge(
@@ -189,7 +206,9 @@ class Look:
         check, scope = self._check, self._profile.profile.scope(side)
         jql = f"project = {scope.project_id} AND issuetype = {scope.issue_type_id} ORDER BY id"
         try:
-            page = self._site(side).search(jql, ["created"], page=check.page, size=CHUNK)
+            page = self._sites({side: CHUNK})[side].search(
+                jql, ["created"], page=check.page, size=CHUNK
+            )
         except SiteError as error:
             if check.page is None or error.site_status != 400:
                 raise
@@ -218,7 +237,7 @@ class Look:
         """Name the issues that still have no pair, are still in scope, and wait for none."""
         check, scope = self._check, self._profile.profile.scope(side)
         ids = [int(one) for one in check.suspects]
-        read = self._site(side).fetch(ids, [])
+        read = self._sites({side: len(ids)})[side].fetch(ids, [])
         with self._transaction() as session:
             settled = rows.linked(session, self._profile, side, ids)
             dirty = rows.dirty(session, self._profile, [(side, one) for one in ids])

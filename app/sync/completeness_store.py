@@ -154,10 +154,10 @@ def keep(session: Session, check: Check, pause: float, *, finished: bool) -> boo
     return _store(session, check, values)
 
 
-def put_off(session: Session, check: Check, seconds: float) -> None:
-    """Take this step again later: a site did not answer, or refused."""
-    values = {
-        "attempts": func.least(Check.attempts + 1, 1000),
+def put_off(session: Session, check: Check, seconds: float, *, failed: bool = True) -> None:
+    """Take this step again later: a site failed or refused, or has no budget for it now."""
+    values: dict[str, object] = {
+        "attempts": func.least(Check.attempts + 1, 1000) if failed else 0,
         "lease": None,
         "not_before": func.now() + timedelta(seconds=seconds),
     }

@@ -124,7 +124,9 @@ class Scene:
         return Completeness(self.tandem.vault, opened, ring)
 
     def step(self, work: Completeness) -> bool:
-        """The next step, whatever the pause before it."""
+        """The next step, whatever the pause before it and the live changes that go first."""
+        self.owner.execute("UPDATE change SET not_before = now() + interval '1 hour'")
+        self.owner.execute("DELETE FROM site_budget")
         self.owner.execute("UPDATE completeness SET not_before = now()")
         return work.step(self.profile)
 
@@ -375,6 +377,22 @@ def test_the_pause_after_a_step_keeps_to_the_calls_a_minute(scene: Maker) -> Non
     ).fetchone() or [0]
     assert 50 < seconds <= 60
     assert not work.step(made.profile)
+
+
+def test_live_changes_go_first_and_a_step_that_is_held_has_not_failed(scene: Maker) -> None:
+    made = scene(2)
+    work = made.work()
+    work.begin(made.profile.id)
+    made.owner.execute(
+        "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane)"
+        " VALUES (%s, 'left', 1, %s, %s, 1)",
+        (made.profile.id, made.profile.left_tenant, made.profile.right_tenant),
+    )
+    assert work.step(made.profile)
+    check = work.read(made.profile)
+    assert (check.pairs, check.attempts, made.left.asked) == (0, 0, [])
+    made.owner.execute("DELETE FROM change")
+    assert made.check().agreed == 2
 
 
 def sample(**more: Any) -> Check:
