@@ -1,0 +1,331 @@
+"""Through real processes: what no webhook told is found by a search, once, and then all rests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+
+from app import Tandem, create_app
+from app.database import TenantId, db
+from app.jira.site import JiraSite, SearchPage
+from app.jobs.bell import ring
+from app.mapping.profile import Side
+from app.settings import load_settings
+from app.sync.search import Look, Searcher
+from demo.stack import APP_KEY, Stack, wait_until
+from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
+from sandbox.process import SiteHandle
+from tests.stack_fixture import running  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def owner(running: Stack) -> Iterator[psycopg.Connection]:  # noqa: F811
+    """A connection of the owner of the tables, of a stack with one profile."""
+    running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="Web tasks")
+    folder = running.instance / "postgres"
+    address = f"postgresql://postgres@/postgres?host={folder}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def here(running: Stack, owner: psycopg.Connection) -> Iterator[Flask]:  # noqa: F811
+    """The product in this process as well, on the database of the running one."""
+    url = f"postgresql://postgres@/postgres?host={running.instance / 'postgres'}"
+    app = create_app(load_settings(running.environment | {"DATABASE_URL": url}), pool_size=4)
+    with app.app_context():
+        yield app
+        db.engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _told_again(running: Stack) -> Iterator[None]:  # noqa: F811
+    """After each test webhooks come as they should."""
+    yield
+    for site in running.sandbox.sites:
+        site.release()
+        site.webhooks(drop=0.0, hold=False)
+        site.faults()
+
+
+def look(owner: psycopg.Connection) -> None:
+    """Make both looks due, and wait until the worker has ended them."""
+    before = owner.execute("SELECT side, looked_at FROM search_look").fetchall()
+    owner.execute("UPDATE search_look SET due_at = now()")
+
+    def both_ended() -> bool:
+        after = owner.execute("SELECT side, looked_at FROM search_look").fetchall()
+        return not set(before) & set(after)
+
+    wait_until("both sides were searched", both_ended)
+
+
+def settle(stack: Stack) -> None:
+    """Wait until no webhook is under way and no change is pending."""
+    for site in stack.sandbox.sites:
+        site.wait_idle()
+    wait_until("nothing is pending", lambda: all(not p["pending"] for p in stack.overview()))
+
+
+def calls(stack: Stack, what: str) -> int:
+    """How often Tandem has called the sites since the counters began: `writes`, or `total`."""
+    told = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
+    return sum(int(one.get(what, 0)) for one in told)
+
+
+def activity(owner: psycopg.Connection) -> int:
+    """How many visits to a pair left an entry."""
+    [(count,)] = owner.execute("SELECT count(*) FROM activity").fetchall()
+    return int(count)
+
+
+def pair(stack: Stack, summary: str) -> tuple[str, str]:
+    """A pair, made from Acme's side and told by its webhook."""
+    left = create_issue(stack.sandbox.acme, *LEFT, summary=summary)
+    wait_until("its twin is there", lambda: twins(stack, summary))
+    settle(stack)
+    [right] = twins(stack, summary)
+    return left, right
+
+
+def twins(stack: Stack, summary: str) -> list[str]:
+    """The keys of Globex's issues of this summary."""
+    return keys_by_summary(stack.sandbox.globex, RIGHT[0]).get(summary, [])
+
+
+def on_globex(stack: Stack) -> int:
+    """How many issues Globex's project has."""
+    return sum(len(keys) for keys in keys_by_summary(stack.sandbox.globex, RIGHT[0]).values())
+
+
+def in_step(stack: Stack, left: str, right: str) -> bool:
+    """Whether both issues carry the same."""
+    return mapped(stack.sandbox.acme, left) == mapped(stack.sandbox.globex, right)
+
+
+def search_knows(site: SiteHandle, key: str) -> bool:
+    """Whether the site's search knows the last edit of an issue."""
+    updated = site.call("GET", f"issue/{key}").json()["fields"]["updated"]
+    body = {"jql": f"key = {key}", "fields": ["updated"], "maxResults": 1}
+    found = site.call("POST", "search/jql", json=body).json()["issues"]
+    return [one["fields"]["updated"] for one in found] == [updated]
+
+
+def silence(stack: Stack) -> None:
+    """From now on no webhook arrives."""
+    for site in stack.sandbox.sites:
+        site.webhooks(drop=1.0)
+
+
+def test_an_edit_and_a_new_issue_that_no_webhook_told_arrive_after_one_look_and_then_all_rests(
+    running: Stack,  # noqa: F811
+    owner: psycopg.Connection,
+) -> None:
+    left, right = pair(running, "Told once")
+    silence(running)
+    edit_issue(running.sandbox.acme, left, summary="Not told at Acme")
+    edit_issue(running.sandbox.globex, right, priority={"name": "Low"})
+    create_issue(running.sandbox.acme, *LEFT, summary="Nobody told of me")
+    look(owner)
+    wait_until("the new issue has a twin", lambda: twins(running, "Nobody told of me"))
+    wait_until("the edits crossed", lambda: in_step(running, left, right))
+    assert mapped(running.sandbox.acme, left)["priority"] == "Low"
+    assert mapped(running.sandbox.globex, right)["summary"] == "Not told at Acme"
+    settle(running)
+    written, entries = calls(running, "writes"), activity(owner)
+    look(owner)
+    look(owner)
+    settle(running)
+    assert (calls(running, "writes"), activity(owner)) == (written, entries)
+    assert len(twins(running, "Nobody told of me")) == 1
+
+
+def test_a_second_look_marks_nothing_and_calls_once_a_side(
+    running: Stack,  # noqa: F811
+    owner: psycopg.Connection,
+    here: Flask,
+) -> None:
+    left, _right = pair(running, "Seen twice")
+    silence(running)
+    edit_issue(running.sandbox.acme, left, summary="Seen twice, edited")
+    look(owner)
+    settle(running)
+    before = calls(running, "total")
+    assert [searcher(here).look(one) for one in looks(owner)] == [0, 0]
+    assert calls(running, "total") - before == 2
+
+
+def test_an_edit_of_a_field_that_is_not_mapped_is_found_and_marked_by_nobody(
+    running: Stack,  # noqa: F811
+    owner: psycopg.Connection,
+    here: Flask,
+) -> None:
+    left, _right = pair(running, "Unmapped")
+    silence(running)
+    acme = running.sandbox.acme
+    edit_issue(acme, left, assignee={"accountId": acme.admin["accountId"]})
+    wait_until("search has it", lambda: search_knows(acme, left))
+    assert [searcher(here).look(one) for one in looks(owner)] == [0, 0]
+
+
+def test_webhooks_that_come_half_an_hour_late_change_nothing_more(
+    running: Stack,  # noqa: F811
+    owner: psycopg.Connection,
+) -> None:
+    left, right = pair(running, "Late")
+    for site in running.sandbox.sites:
+        site.webhooks(hold=True)
+    for number in range(3):
+        edit_issue(running.sandbox.acme, left, summary=f"Late, edit {number}")
+    create_issue(running.sandbox.acme, *LEFT, summary="Late as well")
+    look(owner)
+    wait_until("the new issue has a twin", lambda: twins(running, "Late as well"))
+    wait_until("the edits crossed", lambda: in_step(running, left, right))
+    wait_until("nothing is pending", lambda: not running.overview()[0]["pending"])
+    written = calls(running, "writes")
+    assert sum(site.release() for site in running.sandbox.sites) >= 4
+    settle(running)
+    assert calls(running, "writes") == written
+    assert len(twins(running, "Late as well")) == 1
+    assert mapped(running.sandbox.globex, right)["summary"] == "Late, edit 2"
+
+
+def test_a_look_finds_the_same_for_an_admin_whose_time_zone_is_tokyo(
+    running: Stack,  # noqa: F811
+    owner: psycopg.Connection,
+) -> None:
+    acme = running.sandbox.acme
+    create_issue(acme, *LEFT, summary="Whatever the zone")
+    pair(running, "Whatever the zone, and told")
+    [left, _right] = looks(owner)
+    project = acme.call("GET", f"project/{LEFT[0]}").json()
+    [kind] = [one["id"] for one in project["issueTypes"] if one["name"] == LEFT[1]]
+    ours = left.jql(project["id"], kind)
+    minute = (datetime.now(UTC) + timedelta(hours=4)).strftime("%Y/%m/%d %H:%M")
+    quoted = f'project = {project["id"]} AND updated >= "{minute}"'
+    [tokyo] = [one for one in acme.users if one["email"].startswith("tester@")]  # lives there
+
+    def found(jql: str, user: dict[str, Any]) -> list[str]:
+        body = {"jql": jql, "fields": ["updated"], "maxResults": 1000}
+        as_user = (user["email"], user["token"])
+        answer = acme.call("POST", "search/jql", json=body, auth=as_user).json()
+        return [str(one["key"]) for one in answer["issues"]]
+
+    assert found(ours, acme.admin) == found(ours, tokyo) != []
+    # The zones are not alike: this quoted time is to come in Berlin, and past in Tokyo.
+    assert found(quoted, acme.admin) != found(quoted, tokyo)
+
+
+def test_an_issue_that_has_another_key_by_now_is_still_its_pair(
+    running: Stack,  # noqa: F811
+    owner: psycopg.Connection,
+) -> None:
+    left, right = pair(running, "Moved")
+    owner.execute(
+        "UPDATE issue_link SET left_key = 'OLD-1', right_key = 'OLD-2' WHERE left_key = %s", (left,)
+    )
+    silence(running)
+    edit_issue(running.sandbox.acme, left, summary="Moved, and edited")
+    look(owner)
+    wait_until("it crossed", lambda: in_step(running, left, right))
+    settle(running)
+    assert len(twins(running, "Moved, and edited")) == 1
+    [(keys,)] = owner.execute(
+        "SELECT count(*) FROM issue_link WHERE left_key = %s AND right_key = %s", (left, right)
+    ).fetchall()
+    assert keys == 1
+
+
+def test_a_site_that_refuses_the_search_is_asked_later_and_the_other_side_goes_on(
+    running: Stack,  # noqa: F811
+    owner: psycopg.Connection,
+) -> None:
+    silence(running)
+    running.sandbox.acme.faults({"kind": "503", "path": "search/jql"})
+    owner.execute("UPDATE search_look SET due_at = now()")
+
+    def stand() -> Any:
+        return dict(
+            owner.execute(
+                "SELECT side, (attempts, looked_at > now() - interval '30 seconds')::text"
+                " FROM search_look"
+            ).fetchall()
+        )
+
+    wait_until("one was put off", lambda: stand()["left"].startswith("(1,"))
+    wait_until("the other ended", lambda: stand()["right"] == "(0,t)")
+    running.sandbox.acme.faults()
+    create_issue(running.sandbox.acme, *LEFT, summary="After the refusal")
+    look(owner)
+    wait_until("it arrived", lambda: twins(running, "After the refusal"))
+
+
+class Dying:
+    """A site whose reader is killed when it asks for the second page."""
+
+    def __init__(self, site: JiraSite) -> None:
+        self._site = site
+
+    def search(self, jql: str, fields: Sequence[str], *, page: str | None = None) -> SearchPage:
+        """The site's own answer, once."""
+        if page is not None:
+            raise KeyboardInterrupt
+        return self._site.search(jql, fields)
+
+
+def looks(owner: psycopg.Connection) -> list[Look]:
+    """Both sides' looks from their old mark, without taking them."""
+    rows = owner.execute(
+        "SELECT profile_id, side, left_tenant_id, right_tenant_id, since, looked_at, now()"
+        " FROM search_look ORDER BY side"
+    ).fetchall()
+    return [
+        Look(one, Side(side), TenantId(left), TenantId(right), *times)
+        for one, side, left, right, *times in rows
+    ]
+
+
+def searcher(here: Flask) -> Searcher:
+    """The product's own, in this process."""
+    tandem: Tandem = here.extensions["tandem"]
+    return Searcher(tandem.vault, tandem.open_site, ring)
+
+
+def test_several_pages_arrive_once_each_though_the_worker_died_between_two(
+    running: Stack,  # noqa: F811
+    owner: psycopg.Connection,
+    here: Flask,
+) -> None:
+    tandem: Tandem = here.extensions["tandem"]
+    made, there = 250, on_globex(running)
+    keys = running.sandbox.acme.make_issues(made, *LEFT)
+    wait_until("search has them", lambda: search_knows(running.sandbox.acme, keys[-1]))
+    [(before,)] = owner.execute("SELECT count(*) FROM issue_link").fetchall()
+    [left, _right] = old = looks(owner)
+    dying = Searcher(tandem.vault, lambda tenant: Dying(tandem.open_site(tenant)), ring)  # type: ignore[arg-type,return-value]
+    with pytest.raises(KeyboardInterrupt):
+        dying.look(left)
+    assert [one.looked_at for one in looks(owner)] == [one.looked_at for one in old]
+    look(owner)
+
+    def linked() -> int:
+        [(count,)] = owner.execute(
+            "SELECT count(*) FROM issue_link"
+            " WHERE left_issue_id IS NOT NULL AND right_issue_id IS NOT NULL"
+        ).fetchall()
+        return int(count) - int(before)
+
+    wait_until("all have a twin", lambda: linked() == made, seconds=150)
+    settle(running)
+    written = calls(running, "writes")
+    look(owner)
+    settle(running)
+    assert calls(running, "writes") == written
+    assert on_globex(running) - there == made
