@@ -3,6 +3,7 @@ is doubled, and then nothing is written. Random steps over the real processes.""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -33,6 +34,7 @@ SIDES = ("left", "right")
 SCOPES = {"left": LEFT, "right": RIGHT}
 MOST_ISSUES = 3  # new ones in an example; edits are to the newest, so that they meet
 SETTLE_SECONDS = 90
+INDEX_SECONDS = 0.3  # the sandbox's search lags a tenth of a second behind
 FAULTS: list[dict[str, Any]] = [
     {"kind": "429", "seconds": 1, "times": 2},
     {"kind": "429-no-retry-after", "times": 1},
@@ -112,8 +114,24 @@ class World:
             site.release()
         self.stack.page(self.stack.sandbox.acme, "POST", f"/pages/profiles/{self.profile}/resume")
 
-    def sweep(self) -> None:
-        """Mark every issue dirty, as a look by JQL over the whole time would."""
+    def search(self) -> None:
+        """Have Tandem search both sides now rather than in some minutes; wait until it has."""
+        time.sleep(INDEX_SECONDS)
+        began = self.owner.execute("SELECT now()").fetchone()
+        end = time.monotonic() + SETTLE_SECONDS
+        self.owner.execute("UPDATE search_look SET due_at = now(), attempts = 0")
+        while self.owner.execute("SELECT FROM search_look WHERE looked_at < %s", began).fetchall():
+            assert time.monotonic() < end, "the search was never done"
+            with contextlib.suppress(psycopg.errors.UniqueViolation):  # one waits already
+                self.owner.execute(
+                    "SELECT procrastinate_defer_jobs_v1(ARRAY[('house', 'search', 0, NULL,"
+                    " 'search', '{\"timestamp\": 0}'::jsonb, NULL)::procrastinate_job_to_defer_v1])"
+                )
+            self.hurry()
+            time.sleep(0.5)
+
+    def mark_all(self) -> None:
+        """Mark every issue dirty, so that it is read and merged again."""
         ours = [issue for _, issue, _ in self.created]
         sides = [side for side, _, _ in self.created]
         self.owner.execute(
@@ -166,7 +184,7 @@ class World:
         """Both sides agree, nothing is doubled, and a second look writes nothing."""
         self.calm()
         self.settle()
-        self.sweep()
+        self.search()  # what no webhook told
         self.settle()
         self.killed = False
         for number in range(len(self.created)):
@@ -174,7 +192,7 @@ class World:
             assert left and right, f"issue {number} has no twin"
             here, there = mapped(self.site("left"), left), mapped(self.site("right"), right)
             assert here == there, f"{left} and {right} differ"
-        time.sleep(0.3)  # search lags behind
+        time.sleep(INDEX_SECONDS)
         for side in SIDES:
             found = Counter(
                 summary.split()[0]
@@ -185,7 +203,7 @@ class World:
             once = {f"i{number}": 1 for number in range(len(self.created))}
             assert found == once, f"{side}: {found}"
         before = self.writes()
-        self.sweep()
+        self.mark_all()
         self.settle()
         assert self.writes() == before, "written although both sides agreed"
 
