@@ -174,20 +174,6 @@ def test_a_paused_profile_is_not_searched_and_at_once_from_its_old_mark_when_it_
     assert all(one.looked_at == mark for one in looks)
 
 
-def test_a_profile_that_is_paused_during_a_look_stays_out_of_turn(
-    app: Flask, rows: Rows, owner: psycopg.Connection
-) -> None:
-    owner.execute("UPDATE search_look SET due_at = now()")
-    owner.execute("UPDATE profile_revision SET document = 'nothing that opens'")
-    assert len(take()) == 2
-    owner.execute("UPDATE profile SET state = 'paused'")
-    assert searcher(app).step() == 0
-    [(due,)] = owner.execute(
-        "SELECT count(*) FROM search_look WHERE due_at < 'infinity'"
-    ).fetchall()
-    assert due == 0
-
-
 def test_a_look_that_fails_is_put_off_longer_each_time_and_keeps_its_mark(
     app: Flask, rows: Rows, owner: psycopg.Connection
 ) -> None:

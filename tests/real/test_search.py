@@ -267,6 +267,33 @@ def test_a_site_that_refuses_the_search_is_asked_later_and_the_other_side_goes_o
     wait_until("it arrived", lambda: twins(running, "After the refusal"))
 
 
+def test_a_profile_that_is_paused_during_a_look_has_none_again_until_it_resumes(
+    running: Stack,  # noqa: F811
+    owner: psycopg.Connection,
+    here: Flask,
+) -> None:
+    tandem: Tandem = here.extensions["tandem"]
+    endless = "SELECT count(*) FROM search_look WHERE due_at = 'infinity'"
+
+    def pausing(tenant: TenantId) -> JiraSite:
+        owner.execute("UPDATE profile SET state = 'paused'")
+        return tandem.open_site(tenant)
+
+    [left, right] = looks(owner)
+    during = Searcher(tandem.vault, pausing, ring)
+    during.look(left)  # ends, and stays out of turn
+    silence(running)
+    create_issue(running.sandbox.globex, *RIGHT, summary="While paused")
+    assert during.look(right) == 0
+    assert owner.execute(endless).fetchone() == (2,)
+    owner.execute("UPDATE profile SET state = 'on'")
+    wait_until(
+        "what came meanwhile arrived",
+        lambda: keys_by_summary(running.sandbox.acme, LEFT[0]).get("While paused"),
+    )
+    settle(running)
+
+
 class Dying:
     """A site whose reader is killed when it asks for the second page."""
 
