@@ -126,6 +126,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.jobs.bell import ring, ring_all
     from app.screens.completeness import completeness_blueprint
     from app.screens.desk import Desk
+    from app.screens.inbox import Inbox, inbox_blueprint
     from app.screens.pages import screens_blueprint
     from app.screens.people import People, people_blueprint
     from app.sync.completeness import Completeness
@@ -142,6 +143,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     screens.register_blueprint(people_blueprint(People(open_site, tandem.record)))
     completeness = Completeness(tandem.vault, open_site, ring)
     screens.register_blueprint(completeness_blueprint(desk, completeness))
+    screens.register_blueprint(inbox_blueprint(Inbox(tandem.vault, tandem.record, ring)))
     app.register_blueprint(screens)
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
     # Forge's tokens ("Bearer") will have a verifier of their own here.

@@ -25,6 +25,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "issue_link": ("left_tenant_id", "right_tenant_id"),
     "change": ("left_tenant_id", "right_tenant_id"),
     "activity": ("left_tenant_id", "right_tenant_id"),
+    "conflict_question": ("left_tenant_id", "right_tenant_id"),
     "search_look": ("left_tenant_id", "right_tenant_id"),
     "completeness": ("left_tenant_id", "right_tenant_id"),
 }
@@ -112,6 +113,12 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         "INSERT INTO activity (id, profile_id, left_tenant_id, right_tenant_id, outcome)"
         " VALUES (%s, %s, %s, %s, 'created')",
         (uuid.uuid4(), rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO conflict_question (id, profile_id, left_tenant_id, right_tenant_id, link_id,"
+        " field_key, held, left_mark, right_mark)"
+        " SELECT %s, %s, %s, %s, id, 'a=a', 'x', 'l', 'r' FROM issue_link WHERE profile_id = %s",
+        (uuid.uuid4(), rows.profile, *sides, rows.profile),
     )
     owner.execute(
         "INSERT INTO completeness (profile_id, left_tenant_id, right_tenant_id, due_at)"

@@ -9,7 +9,17 @@ from typing import Any, TypeVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
-from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Flow, Kind, Policy, Profile, Scope, Side
+from app.mapping.profile import (
+    SYSTEM_KINDS,
+    FieldMapping,
+    Flow,
+    Kind,
+    Moment,
+    Policy,
+    Profile,
+    Scope,
+    Side,
+)
 
 VERSION = 1
 MAX_FIELDS = 200
@@ -69,6 +79,7 @@ def dump_profile(profile: Profile) -> dict[str, object]:
                 "kind": m.kind.value,
                 "flow": m.flow.value,
                 "policy": m.policy.value,
+                "moment": m.moment.value,
             }
             for m in profile.fields
         ],
@@ -128,6 +139,7 @@ class _FieldSchema(_Strict):
     kind = _choice(Kind)
     flow = _choice(Flow, Flow.BOTH)
     policy = _choice(Policy, Policy.NEWER)
+    moment = _choice(Moment, Moment.ALWAYS)
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> FieldMapping:

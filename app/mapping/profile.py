@@ -49,6 +49,14 @@ class Flow(StrEnum):
         return self is not (Flow.TO_LEFT if side is Side.RIGHT else Flow.TO_RIGHT)
 
 
+class Moment(StrEnum):
+    """When a field may be carried."""
+
+    ALWAYS = "always"
+    CREATE = "create"  # only when the twin is made
+    UPDATE = "update"  # only once both issues exist
+
+
 @dataclass(frozen=True)
 class FieldMapping:
     """A field of the left site and the field of the right site that it is kept in step with."""
@@ -58,6 +66,7 @@ class FieldMapping:
     kind: Kind
     flow: Flow = Flow.BOTH
     policy: Policy = Policy.NEWER
+    moment: Moment = Moment.ALWAYS
 
     @property
     def key(self) -> str:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound, Problem
-from app.mapping.document import dump_profile, load_profile
+from app.mapping import rest
+from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.models import ProfileRecord, ProfileRevision, ProfileState
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope
 from app.tenants.caller import Caller
@@ -63,8 +65,12 @@ def create(
     name: str,
     left: Scope,
     right: Scope,
+    fields: str | None = None,
 ) -> uuid.UUID:
-    """Store and switch on a profile whose left side is the caller's. Raises Problem, NotFound."""
+    """Store and switch on a profile whose left side is the caller's. Raises Problem, NotFound.
+
+    `fields`: the list of field mappings as JSON, as in the mapping document; None: the usual ones.
+    """
     tenant = caller.tenant
     name = " ".join(name.split())
     if not name or len(name) > NAME_LIMIT or not name.isprintable():
@@ -75,7 +81,8 @@ def create(
         )
     partner = partner_of(tenant, connection_id)
     profile_id = uuid.uuid4()
-    document = json.dumps(dump_profile(Profile(left, right, DEFAULT_FIELDS))).encode()
+    profile = _profile(left, right, fields)
+    document = json.dumps(dump_profile(profile)).encode()
     with tenant_transaction(tenant) as session:
         # Two clicks on "Switch on", or one by each admin, must not make two profiles that both
         # create twins.
@@ -93,6 +100,7 @@ def create(
                 code="profile-exists",
                 field="left_project",
             )
+        _require_rest(vault, session, (tenant, partner), name, profile)
         session.add(
             ProfileRecord(
                 id=profile_id,
@@ -123,6 +131,46 @@ def create(
         deed = Deed(caller.actor, Action.PROFILE_CREATED, f"profile:{profile_id}")
         record_for_both(record, session, tenant, partner, deed)
     return profile_id
+
+
+def _profile(left: Scope, right: Scope, fields: str | None) -> Profile:
+    """The profile with the fields that the form names. Raises Problem."""
+    profile = Profile(left, right, DEFAULT_FIELDS)
+    if fields is None:
+        return profile
+    try:
+        return load_profile(dump_profile(profile) | {"fields": json.loads(fields)})
+    except DocumentError as error:
+        sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
+        raise Problem(sentences, code="invalid-field", field="fields") from None
+    except (ValueError, RecursionError):
+        raise Problem(
+            "fields: must be a JSON list of field mappings; correct it.",
+            code="invalid-field",
+            field="fields",
+        ) from None
+
+
+def _require_rest(
+    vault: Vault, session: Session, sites: tuple[TenantId, TenantId], name: str, new: Profile
+) -> None:
+    """Refuse a profile that could, with those of the caller's site, never come to rest."""
+    rows = session.execute(
+        select(ProfileRecord, ProfileRevision.document).join(
+            ProfileRevision,
+            (ProfileRevision.profile_id == ProfileRecord.id)
+            & (ProfileRevision.number == ProfileRecord.revision),
+        )
+    ).all()
+    known = [rest.Wired(name, str(sites[0]), str(sites[1]), new)]
+    for one, document in rows:
+        left = TenantId(one.left_tenant_id)
+        opened = vault.unseal(_place(left, one.id, one.revision), document)
+        stored = load_profile(json.loads(opened))
+        known.append(rest.Wired(one.name, str(left), str(one.right_tenant_id), stored))
+    unrest = rest.find_unrest(known)
+    if unrest is not None:
+        raise Problem(f"fields: {unrest}", status=409, code="never-rests", field="fields")
 
 
 def _same_pair(

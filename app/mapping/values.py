@@ -23,6 +23,7 @@ NotComparable: TypeAlias = Literal[_Marker.NOT_COMPARABLE]
 NOT_COMPARABLE: Final = _Marker.NOT_COMPARABLE
 
 BRIEF_LENGTH = 120
+WHOLE_BYTES = 32 * 1024
 
 
 class UnreadableValueError(ValueError):
@@ -66,9 +67,13 @@ class Handler(ABC):
         """Whether `stored` is only Jira's own spelling of `written`, and not somebody's edit."""
         return written == stored
 
+    def text(self, value: Value) -> str:
+        """The whole value for people; nothing is an empty text."""
+        return "" if value is None else str(value)
+
     def brief(self, value: Value) -> str:
         """The value for people, on one line of at most 120 characters."""
-        return shorten("" if value is None else str(value))
+        return shorten(self.text(value))
 
 
 _HANDLERS: dict[Kind, Handler] = {}
@@ -97,6 +102,14 @@ def shorten(text: str, length: int = BRIEF_LENGTH) -> str:
     if not line:
         return "(empty)"
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def whole(text: str) -> str:
+    """`text` up to 32 KB, with a note where it is cut."""
+    raw = text.encode("utf-8", "replace")
+    if len(raw) <= WHOLE_BYTES:
+        return text
+    return raw[:WHOLE_BYTES].decode("utf-8", "ignore") + f"… (cut: it had {len(raw)} bytes)"
 
 
 @dataclass(frozen=True)

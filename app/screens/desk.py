@@ -116,6 +116,7 @@ class Desk:
             name=name,
             left=form_scope(self.own_site(caller.tenant), "left"),
             right=form_scope(partner, "right"),
+            fields=request.form.get("fields"),
         )
 
     def switch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from app.activity.log import Detail, Entry
+from app.mapping.values import shorten
 
 OUTCOMES = {
     "created": "Created",
@@ -46,6 +47,8 @@ def ago(when: datetime | None, now: datetime | None = None) -> str:
 def say(entry: Entry, detail: Detail) -> str:
     """A detail as a sentence: what a person finds in Jira, by field name and issue key."""
     key = entry.left_key if detail.side == "left" else entry.right_key
+    if detail.new is None and detail.old is not None:
+        return f"{detail.sentence}. The {detail.side} one was “{shorten(detail.old)}”."
     if detail.new is None or not detail.field or not key:
         return detail.sentence
     name, _ = FIELDS.get(detail.field, (detail.field, ""))

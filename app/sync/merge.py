@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.mapping.profile import FieldMapping, Flow, Policy, Profile, Side
+from app.mapping.profile import FieldMapping, Flow, Moment, Policy, Profile, Side
 from app.mapping.values import Value, handler
 from app.sync.fingerprint import Fingerprinter
 from app.sync.plan import (
     Base,
     Carry,
     Conflict,
+    Decision,
     LeftAlone,
     Plan,
     Reason,
@@ -26,6 +27,7 @@ __all__ = [
     "Base",
     "Carry",
     "Conflict",
+    "Decision",
     "LeftAlone",
     "Plan",
     "Reason",
@@ -63,16 +65,28 @@ def merge(
     fingerprints: Fingerprinter,
     *,
     carry: Carry = as_it_is,
+    decisions: Mapping[str, Decision] | None = None,
 ) -> Plan:
     """Decide field by field what has to be written so that both sides agree.
 
     A side changed a field when its fingerprint is not the base's. A change on one side crosses;
     equal values agree; different changes are a conflict, decided by the mapping's policy. Fields
     without a base (first pairing, new mapping) count as changed on both sides, but an empty one
-    never erases a filled one there. See docs/decisions/0004-base-of-the-merge.md.
+    never erases a filled one there. See docs/decisions/0004-base-of-the-merge.md. `decisions`:
+    what people chose, by mapping key; each holds for the two values that it was made for.
     """
     snaps = {Side.LEFT: left, Side.RIGHT: right}
-    outcomes = {m.key: _decide(m, snaps, base, fingerprints, carry) for m in profile.fields}
+    chosen = decisions or {}
+    outcomes = {
+        m.key: _only_at_create(m, snaps, fingerprints)
+        if m.moment is Moment.CREATE
+        else _decide(m, snaps, base, fingerprints, carry, decision=chosen.get(m.key))
+        for m in profile.fields
+    }
+    return _plan_of(outcomes, base)
+
+
+def _plan_of(outcomes: Mapping[str, _Outcome], base: Base) -> Plan:
     marks = {side: dict(base.of(side)) for side in Side}
     for key, outcome in outcomes.items():
         for side, mark in (outcome.marks or {}).items():
@@ -88,12 +102,29 @@ def merge(
     )
 
 
+def _only_at_create(
+    mapping: FieldMapping, snaps: Mapping[Side, Snapshot], fingerprints: Fingerprinter
+) -> _Outcome:
+    """A field that is carried only when the twin is made: whatever it holds now is in order.
+
+    The base moves along, so that an event of such a field counts as an echo.
+    """
+    key = mapping.key
+    if not all(key in snap.values for snap in snaps.values()):
+        return _Outcome()
+    return _Outcome(
+        marks={side: fingerprints.of(key, side, snap.values[key]) for side, snap in snaps.items()}
+    )
+
+
 def _decide(
     mapping: FieldMapping,
     snaps: Mapping[Side, Snapshot],
     base: Base,
     fingerprints: Fingerprinter,
     carry: Carry,
+    *,
+    decision: Decision | None = None,
 ) -> _Outcome:
     key, kind = mapping.key, handler(mapping.kind)
     values = {side: snap.values[key] for side, snap in snaps.items() if key in snap.values}
@@ -102,8 +133,9 @@ def _decide(
     if len(values) < 2:
         # The base stays, so that the change crosses once the field is back.
         return _absent(mapping, snaps, values) if changed or not values else _Outcome()
-    if not changed:
-        return _Outcome()
+    leave = mapping.policy is Policy.ASK and decision is not None and decision.leaves_both(now)
+    if not changed or leave:
+        return _Outcome(marks=now if leave else None)
 
     carried = {s: carry(mapping, s, values[s.other]) for s in Side if mapping.flow.feeds(s)}
     for side, value in carried.items():
@@ -118,6 +150,13 @@ def _decide(
         source, reason = changed[0], Reason.CHANGED
     else:
         conflict, needs_times = _judge(mapping, snaps)
+        if conflict.winner is None and decision and decision.winner and decision.holds(now):
+            conflict = replace(
+                conflict,
+                winner=decision.winner,
+                sentence=f"{_names(mapping)} changed on both sides: the {decision.winner.value} "
+                "side wins, as somebody chose it",
+            )
         if conflict.winner is None:
             alone = LeftAlone(key, Reason.ASK, conflict.sentence)
             return _Outcome(conflict=conflict, left_alone=alone)
@@ -193,9 +232,12 @@ def _judge(mapping: FieldMapping, snaps: Mapping[Side, Snapshot]) -> tuple[Confl
     else:
         winner = Side.LEFT if policy is Policy.LEFT else Side.RIGHT
         why = f"the {winner.value} side wins, as the mapping says"
-    names = mapping.left if mapping.left == mapping.right else f"{mapping.left}/{mapping.right}"
-    sentence = f"{names} changed on both sides: {why}"
+    sentence = f"{_names(mapping)} changed on both sides: {why}"
     return Conflict(key, left.values[key], right.values[key], winner, sentence), needs_times
+
+
+def _names(mapping: FieldMapping) -> str:
+    return mapping.left if mapping.left == mapping.right else f"{mapping.left}/{mapping.right}"
 
 
 def changed_fields(
@@ -234,11 +276,22 @@ def for_create(
     """The plan that makes a twin of `source` on side `to`: create it with the plan's writes.
 
     `blocked`: a sentence for each field that the create screen lacks. Defaults that the site adds
-    are found by `confirm` with `read=blank(...)`, or by the next merge.
+    are found by `confirm` with `read=blank(...)`, or by the next merge. Fields of moment "update"
+    are left out; their base says that the twin has not been filled yet, so that the next merge
+    carries the source's value whatever default the twin got.
     """
     twin = blank(profile, source.updated, blocked)
     left, right = (source, twin) if to is Side.RIGHT else (twin, source)
-    return merge(left, right, Base(), profile, fingerprints, carry=carry)
+    late = {m.key for m in profile.fields if m.moment is Moment.UPDATE and m.flow.feeds(to)}
+    now = Profile(
+        profile.left,
+        profile.right,
+        tuple(replace(m, moment=Moment.ALWAYS) for m in profile.fields if m.key not in late),
+    )
+    plan = merge(left, right, Base(), now, fingerprints, carry=carry)
+    unfilled = {key: fingerprints.of(key, to, twin.values[key]) for key in late}
+    marks = {side: dict(plan.base.of(side)) | (unfilled if side is to else {}) for side in Side}
+    return replace(plan, base=Base(marks[Side.LEFT], marks[Side.RIGHT]))
 
 
 def base_after(
@@ -288,6 +341,11 @@ def confirm(
         if m.key not in returned.values:
             continue
         stored = returned.values[m.key]
+        if _is_unfilled(m, base, side):
+            # Made a moment ago without this field: what the site filled in is nobody's edit.
+            marks[m.key] = fingerprints.of(m.key, side, stored)
+            dirty.add(m.key)
+            continue
         if m.key in expected and stored == expected[m.key]:
             continue
         if m.key in written and handler(m.kind).is_stored_form(expected[m.key], stored):
@@ -296,3 +354,12 @@ def confirm(
             dirty.add(m.key)
     both = {side: marks, side.other: base.of(side.other)}
     return Base(both[Side.LEFT], both[Side.RIGHT]), frozenset(dirty)
+
+
+def _is_unfilled(mapping: FieldMapping, base: Base, side: Side) -> bool:
+    """Whether `for_create` left this field to the first merge: only the twin has a base of it."""
+    return (
+        mapping.moment is Moment.UPDATE
+        and mapping.key in base.of(side)
+        and mapping.key not in base.of(side.other)
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
+from app.sync import inbox
 from app.sync.merge import Plan, confirm, merge, unmoved
 from app.sync.plan import Snapshot, Write
 from app.sync.store import Link
@@ -73,6 +74,7 @@ def reconcile_linked(turn: Turn, pair: Pair, link: Link) -> None:
         details=details_of(plan, refused),
         dirty=dirty,
         parked="; ".join(refused.values()),
+        questions=[c for c in plan.conflicts if c.winner is None or c.key in refused],
     )
 
 
@@ -80,6 +82,10 @@ def _plan(turn: Turn, link: Link, snapshots: dict[Side, Snapshot]) -> Plan:
     """The merge; with the times of the fields in conflict, where these decide."""
     profile, marks = turn.profile.profile, turn.fingerprints
     plan = merge(snapshots[Side.LEFT], snapshots[Side.RIGHT], link.base, profile, marks)
+    chosen = inbox.decisions(turn, link) if any(not c.winner for c in plan.conflicts) else {}
+    if chosen:
+        pair = snapshots[Side.LEFT], snapshots[Side.RIGHT]
+        plan = merge(*pair, link.base, profile, marks, decisions=chosen)
     if not plan.needs_times:
         return plan
     for side in Side:
@@ -87,7 +93,8 @@ def _plan(turn: Turn, link: Link, snapshots: dict[Side, Snapshot]) -> Plan:
         at = turn.sites[side].last_changes([issue_id])[issue_id].at
         changed = {m.key: at[m.field(side)] for m in profile.fields if m.field(side) in at}
         snapshots[side] = replace(snapshots[side], changed_at=changed)
-    return merge(snapshots[Side.LEFT], snapshots[Side.RIGHT], link.base, profile, marks)
+    pair = snapshots[Side.LEFT], snapshots[Side.RIGHT]
+    return merge(*pair, link.base, profile, marks, decisions=chosen)
 
 
 def _write(

@@ -82,6 +82,26 @@ class Write:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What a person chose for a field in conflict: a side, or (None) both as they are.
+
+    It holds only while each side has the value, as a fingerprint, that the person saw.
+    """
+
+    winner: Side | None
+    left: str
+    right: str
+
+    def holds(self, now: Mapping[Side, str]) -> bool:
+        """Whether both sides still have what the choice was made for."""
+        return now == {Side.LEFT: self.left, Side.RIGHT: self.right}
+
+    def leaves_both(self, now: Mapping[Side, str]) -> bool:
+        """Whether both sides are to stay as they are, and still are."""
+        return self.winner is None and self.holds(now)
+
+
+@dataclass(frozen=True)
 class Conflict:
     """Both sides changed one field to different values. `winner` None: a person must choose."""
 

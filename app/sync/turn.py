@@ -18,9 +18,9 @@ from app.jira.site import Issue, JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
-from app.sync import budget, store
+from app.sync import budget, inbox, store
 from app.sync.fingerprint import Fingerprinter
-from app.sync.plan import Snapshot
+from app.sync.plan import Conflict, Snapshot
 from app.sync.store import Dirty, Link
 from app.vault.vault import Vault
 
@@ -79,10 +79,19 @@ class Turn:
         details: Sequence[Detail] = (),
         dirty: bool = False,
         parked: str = "",
+        questions: Sequence[Conflict] = (),
     ) -> None:
         """Store the base, drop the changes that did not move, and say what happened: at once."""
         with self.transaction() as session:
             store.save(session, link, synced=True)
+            inbox.note(
+                session,
+                self.vault,
+                self.profile,
+                link,
+                open_conflicts=questions,
+                fingerprints=self.fingerprints,
+            )
             if dirty:
                 store.again(session, self.profile, pair.changes)
             elif parked:

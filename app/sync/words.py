@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from app.activity.log import Detail, Outcome
 from app.jira.site import SiteError
-from app.mapping.profile import Side
-from app.mapping.values import handler
-from app.sync.plan import Plan, Write
+from app.mapping.profile import Kind, Side
+from app.mapping.values import handler, whole
+from app.sync.plan import Conflict, Plan, Write
 
 
 def raw(writes: Sequence[Write]) -> dict[str, object]:
@@ -31,7 +31,7 @@ def outcome_of(plan: Plan, written: int, refused: dict[str, str]) -> Outcome | N
     """What came of a visit; None where there is nothing to tell."""
     if refused:
         return Outcome.PARKED
-    if plan.conflicts:
+    if any(one.winner for one in plan.conflicts):
         return Outcome.CONFLICT
     if written:
         return Outcome.UPDATED
@@ -56,6 +56,19 @@ def details_of(plan: Plan, refused: dict[str, str]) -> list[Detail]:
                     new=brief(write.value),
                 )
             )
-    details += [Detail(c.sentence, field=c.key) for c in plan.conflicts]
+    kinds = {w.key: w.kind for side in Side for w in plan.writes(side)}
+    details += [_lost(c, kinds[c.key]) for c in plan.conflicts if c.winner]
     details += [Detail(one.sentence, field=one.key) for one in plan.left_alone]
     return details
+
+
+def _lost(conflict: Conflict, kind: Kind) -> Detail:
+    """A decided conflict, with the whole value that lost."""
+    loser = Side.RIGHT if conflict.winner is Side.LEFT else Side.LEFT
+    value = conflict.left if loser is Side.LEFT else conflict.right
+    return Detail(
+        conflict.sentence,
+        field=conflict.key,
+        side=loser.value,
+        old=whole(handler(kind).text(value)),
+    )

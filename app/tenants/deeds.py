@@ -38,6 +38,7 @@ class Action(StrEnum):
     PROFILE_CREATED = "profile.created"
     PROFILE_PAUSED = "profile.paused"
     PROFILE_RESUMED = "profile.resumed"
+    CONFLICT_DECIDED = "conflict.decided"
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
     SETTING_CHANGED = "setting.changed"

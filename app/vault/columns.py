@@ -31,6 +31,7 @@ SEALED = (
     SealedColumn("installation", "shared_secret", "id", ("id",)),
     SealedColumn("profile_revision", "document", "left_tenant_id", ("profile_id", "number")),
     SealedColumn("activity", "detail", "left_tenant_id", ("id",)),
+    SealedColumn("conflict_question", "held", "left_tenant_id", ("id",)),
 )
 
 

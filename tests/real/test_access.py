@@ -119,6 +119,10 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/connections/check"): lambda s, who: s.call(
         who, "POST", "/pages/connections/check", url="nonsense"
     ),
+    ("GET", "/pages/conflicts"): lambda s, who: s.call(who, "GET", "/pages/conflicts"),
+    ("POST", "/pages/conflicts/<uuid:question>/<any(left, right, leave):choice>"): lambda s, who: (
+        s.call(who, "POST", f"/pages/conflicts/{NEVER}/left")
+    ),
     ("GET", "/pages/parts/people"): lambda s, who: s.call(who, "GET", "/pages/parts/people"),
     ("GET", "/pages/parts/people/search"): lambda s, who: s.call(
         who, "GET", "/pages/parts/people/search?query=a"

@@ -1,7 +1,7 @@
 """Labels: a set of words, in no order."""
 
 from app.mapping.profile import Kind
-from app.mapping.values import Handler, UnreadableValueError, Value, register, shorten
+from app.mapping.values import Handler, UnreadableValueError, Value, register
 
 
 @register(Kind.LABELS)
@@ -20,5 +20,5 @@ class Labels(Handler):
     def write(self, value: Value) -> object:
         return list(value) if isinstance(value, tuple) else []
 
-    def brief(self, value: Value) -> str:
-        return shorten(", ".join(map(str, value)) if isinstance(value, tuple) else "")
+    def text(self, value: Value) -> str:
+        return ", ".join(map(str, value)) if isinstance(value, tuple) else ""

@@ -14,7 +14,6 @@ from app.mapping.values import (
     UnreadableValueError,
     Value,
     register,
-    shorten,
 )
 
 # Editors give these new values at each save.
@@ -66,8 +65,8 @@ class RichText(Handler):
         # Jira adds and drops attributes, marks and empty nodes, but not words.
         return _words(written) == _words(stored)
 
-    def brief(self, value: Value) -> str:
-        return shorten(_words(value))
+    def text(self, value: Value) -> str:
+        return _words(value)
 
 
 def _canonical(raw: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""Whether profiles, taken together, can come to rest: a look at who feeds which field. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from app.mapping.profile import FieldMapping, Moment, Profile, Side
+
+# A field of one scope: tenant, project, issue type, field id.
+Place: TypeAlias = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Wired:
+    """A profile with its name and the sites that its scopes are in."""
+
+    name: str
+    left: str
+    right: str
+    profile: Profile
+
+    def place(self, side: Side, mapping: FieldMapping) -> Place:
+        """The field that a mapping has on `side`."""
+        scope = self.profile.scope(side)
+        tenant = self.left if side is Side.LEFT else self.right
+        return tenant, scope.project_id, scope.issue_type_id, mapping.field(side)
+
+
+@dataclass(frozen=True)
+class _Feed:
+    """One mapping in one direction: `source` is written to `target`."""
+
+    source: Place
+    target: Place
+    words: str
+    two_way: bool
+
+
+def find_unrest(profiles: Sequence[Wired]) -> str | None:
+    """What would never come to rest, in words; None where all does.
+
+    Values cross unchanged, so a field that comes back around a ring as itself is no harm. Refused
+    are a ring that brings one field of a scope to another one of it, and two profiles that write
+    one field from sources which may differ. What crosses at creation alone feeds nothing later.
+    """
+    feeds = [feed for one in profiles for feed in _feeds(one)]
+    return _crossed(feeds) or _rivals(feeds)
+
+
+def _feeds(one: Wired) -> Iterator[_Feed]:
+    for mapping in one.profile.fields:
+        if mapping.moment is Moment.CREATE:
+            continue
+        ends = {side: one.place(side, mapping) for side in Side}
+        words = f"'{one.name}' ({mapping.left} left, {mapping.right} right)"
+        two_way = all(mapping.flow.feeds(side) for side in Side)
+        for side in Side:
+            if mapping.flow.feeds(side):
+                yield _Feed(ends[side.other], ends[side], words, two_way)
+
+
+def _reach(feeds: Sequence[_Feed], start: Place) -> set[Place]:
+    """Every field that a value of `start` gets to, itself among them."""
+    onward: dict[Place, list[Place]] = {}
+    for feed in feeds:
+        onward.setdefault(feed.source, []).append(feed.target)
+    found, waiting = {start}, [start]
+    while waiting:
+        for place in onward.get(waiting.pop(), ()):
+            if place not in found:
+                found.add(place)
+                waiting.append(place)
+    return found
+
+
+def _crossed(feeds: Sequence[_Feed]) -> str | None:
+    """A field whose value comes back to its own scope as another field, and from there to it."""
+    reach = {place: _reach(feeds, place) for place in {feed.source for feed in feeds}}
+    for start in sorted(reach):
+        for other in sorted(reach[start]):
+            if other[:3] == start[:3] and other != start and start in reach.get(other, ()):
+                ring = {place for place in reach[start] if start in reach.get(place, ())}
+                parts = sorted({f.words for f in feeds if f.source in ring and f.target in ring})
+                return (
+                    f"{start[3]} and {other[3]} of project {start[1]} would feed each other in a "
+                    f"ring without end, through {', '.join(parts)}. Map each to the same field all "
+                    "the way round, or limit the flow of one mapping."
+                )
+    return None
+
+
+def _rivals(feeds: Sequence[_Feed]) -> str | None:
+    """A field that two mappings write from different sources, not all of them in both directions:
+    one source does not hear of the other."""
+    by_target: dict[Place, list[_Feed]] = {}
+    for feed in feeds:
+        by_target.setdefault(feed.target, []).append(feed)
+    for target, many in sorted(by_target.items()):
+        sources = {feed.source for feed in many}
+        if len(sources) > 1 and not all(feed.two_way for feed in many):
+            parts = " and by ".join(sorted({feed.words for feed in many}))
+            return (
+                f"{target[3]} of project {target[1]} would be written by {parts}, whose sources "
+                "may differ. Carry it in both directions everywhere, limit the flow of one of "
+                "them, or set its moment to create."
+            )
+    return None

@@ -1,0 +1,98 @@
+"""The inbox on the page: conflicts that wait for a person, and the three answers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template
+
+from app.screens.pages import wants_json
+from app.screens.words import FIELDS, ago
+from app.sync import inbox
+from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
+from app.tenants.deeds import Recorder
+from app.tenants.gate import current_standing
+from app.tenants.roles import Standing
+from app.vault.vault import Vault
+
+
+class Inbox:
+    """What the card does for people who may see or map."""
+
+    def __init__(
+        self, vault: Vault, record: Recorder, ring: Callable[[uuid.UUID, int], None]
+    ) -> None:
+        self._vault = vault
+        self._record = record
+        self._ring = ring
+
+    def questions(self, caller: Caller, standing: Standing) -> list[inbox.Question]:
+        """The questions of the profiles that the caller may see."""
+        return inbox.questions(
+            self._vault, caller.tenant, lambda project: standing.covers(Permission.SEE, project)
+        )
+
+    def choose(self, caller: Caller, standing: Standing, question: uuid.UUID, choice: str) -> None:
+        """Store the answer. Raises NotFound for a question out of the caller's reach."""
+        inbox.choose(
+            self._record,
+            self._ring,
+            caller,
+            question=question,
+            choice=choice,
+            covers=lambda project: standing.covers(Permission.MAP, project),
+        )
+
+
+def inbox_blueprint(card: Inbox) -> Blueprint:
+    """The views of the card, part of the pages."""
+    blueprint = Blueprint("inbox", __name__)
+
+    @blueprint.get("/conflicts")
+    @accepts(Proof.CONTEXT, Permission.SEE)
+    def conflicts() -> Response | str:
+        return _card()
+
+    @blueprint.post("/conflicts/<uuid:question>/<any(left, right, leave):choice>")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def choose(question: uuid.UUID, choice: str) -> Response | str:
+        card.choose(current_caller(), current_standing(), question, choice)
+        return _card()
+
+    def _card() -> Response | str:
+        standing = current_standing()
+        shown = card.questions(current_caller(), standing)
+        if wants_json():
+            return jsonify([_as_json(one) for one in shown])
+        return render_template(
+            "parts/inbox.html",
+            questions=shown,
+            may_decide=standing.may(Permission.MAP),
+            field_name=_field_name,
+            ago=ago,
+        )
+
+    return blueprint
+
+
+def _field_name(key: str) -> str:
+    """A mapping's key as people say it."""
+    left, _, right = key.partition("=")
+    names = [FIELDS.get(one, (one, ""))[0] for one in (left, right)]
+    return names[0] if left == right else " / ".join(names)
+
+
+def _as_json(one: inbox.Question) -> dict[str, Any]:
+    return {
+        "id": str(one.id),
+        "profile": str(one.profile_id),
+        "field": one.field,
+        "leftKey": one.left_key,
+        "rightKey": one.right_key,
+        "left": one.left,
+        "right": one.right,
+        "choice": one.choice,
+        "askedAt": one.asked_at.isoformat(),
+    }

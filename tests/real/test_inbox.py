@@ -1,0 +1,171 @@
+"""The policy "ask": both sides stay, a person decides, and a later edit asks anew."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+
+from demo.stack import APP_KEY, Stack, scope_ids, wait_until
+from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
+from tests.stack_fixture import running  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.real
+
+FIELDS = [
+    {"left": "summary", "right": "summary", "kind": "text"},
+    {"left": "duedate", "right": "duedate", "kind": "date", "policy": "ask"},
+    {"left": "labels", "right": "labels", "kind": "labels", "moment": "create"},
+    {"left": "priority", "right": "priority", "kind": "named", "moment": "update"},
+]
+
+
+@pytest.fixture(scope="module")
+def connection(running: Stack) -> str:  # noqa: F811
+    """Both sites, paired."""
+    return running.connect()
+
+
+@pytest.fixture(scope="module")
+def asking(running: Stack, connection: str) -> Stack:  # noqa: F811
+    """The stack with a profile that asks about the due date."""
+    assert create(running, connection, FIELDS).status_code == 200
+    return running
+
+
+def create(stack: Stack, connection: str, fields: Any) -> requests.Response:
+    """POST a profile of Acme with these fields."""
+    acme, globex = stack.sandbox.acme, stack.sandbox.globex
+    left, right = scope_ids(acme, *LEFT), scope_ids(globex, *RIGHT)
+    token = acme.context_token(APP_KEY, accountId=acme.admin["accountId"])
+    return requests.post(
+        f"{stack.url}/pages/profiles",
+        data={
+            "connection": connection,
+            "name": "Asking",
+            "left_project": left[0],
+            "left_type": left[1],
+            "right_project": right[0],
+            "right_type": right[1],
+            "fields": fields if isinstance(fields, str) else json.dumps(fields),
+        },
+        headers={"Authorization": f"JWT {token}", "Accept": "application/json"},
+        timeout=30,
+    )
+
+
+def pair(stack: Stack, summary: str, **fields: Any) -> tuple[str, str]:
+    """A new pair, made from Acme's side."""
+    left = create_issue(stack.sandbox.acme, *LEFT, summary=summary, **fields)
+    found: list[str] = []
+
+    def look() -> bool:
+        found[:] = keys_by_summary(stack.sandbox.globex, RIGHT[0]).get(summary, [])
+        return bool(found)
+
+    wait_until(f"'{summary}' has a twin", look)
+    settle(stack)
+    return left, found[0]
+
+
+def settle(stack: Stack) -> None:
+    """Wait until no webhook is under way and no change is pending."""
+    for site in stack.sandbox.sites:
+        site.wait_idle()
+    wait_until("nothing is pending", lambda: all(not p["pending"] for p in stack.overview()))
+
+
+def questions(stack: Stack) -> list[dict[str, Any]]:
+    """The inbox as Acme's admin sees it."""
+    found: list[dict[str, Any]] = stack.page(stack.sandbox.acme, "GET", "/pages/conflicts")
+    return found
+
+
+def conflict(stack: Stack, left: str, right: str, day: int) -> dict[str, Any]:
+    """Edit both sides while no webhook goes out; gives the one question that comes of it."""
+    acme, globex = stack.sandbox.sites
+    for site in (acme, globex):
+        site.webhooks(hold=True)
+    edit_issue(acme, left, duedate=f"2027-01-{day:02d}")
+    edit_issue(globex, right, duedate=f"2027-02-{day:02d}")
+    for site in (acme, globex):
+        site.webhooks(hold=False)
+        site.release()
+    wait_until(
+        "it is asked",
+        lambda: (
+            [q["left"] for q in questions(stack)] == [f"2027-01-{day:02d}"]
+            and [q["right"] for q in questions(stack)] == [f"2027-02-{day:02d}"]
+        ),
+    )
+    settle(stack)
+    [asked] = questions(stack)
+    return asked
+
+
+def days(stack: Stack, left: str, right: str) -> tuple[str, str]:
+    """Both due dates."""
+    acme, globex = stack.sandbox.sites
+    return mapped(acme, left)["duedate"], mapped(globex, right)["duedate"]
+
+
+def decide(stack: Stack, asked: dict[str, Any], choice: str) -> None:
+    """Press a button."""
+    stack.page(stack.sandbox.acme, "POST", f"/pages/conflicts/{asked['id']}/{choice}", x="x")
+
+
+@pytest.mark.parametrize(("choice", "month"), [("left", "01"), ("right", "02")])
+def test_both_stay_until_a_person_chooses_and_then_the_chosen_side_crosses(
+    asking: Stack, choice: str, month: str
+) -> None:
+    left, right = pair(asking, f"Ask {choice}", duedate="2026-12-01")
+    asked = conflict(asking, left, right, 5)
+    assert (asked["leftKey"], asked["rightKey"]) == (left, right)
+    assert days(asking, left, right) == ("2027-01-05", "2027-02-05")
+    decide(asking, asked, choice)
+    wait_until("it crossed", lambda: days(asking, left, right) == (f"2027-{month}-05",) * 2)
+    wait_until("the question is gone", lambda: questions(asking) == [])
+
+
+def test_left_as_they_are_both_stay_until_one_is_edited(asking: Stack) -> None:
+    left, right = pair(asking, "Leave", duedate="2026-12-01")
+    decide(asking, conflict(asking, left, right, 6), "leave")
+    wait_until("the question is gone", lambda: questions(asking) == [])
+    settle(asking)
+    assert days(asking, left, right) == ("2027-01-06", "2027-02-06")
+    edit_issue(asking.sandbox.acme, left, duedate="2027-03-01")
+    wait_until("the edit crossed", lambda: days(asking, left, right) == ("2027-03-01",) * 2)
+
+
+def test_an_edit_after_the_question_asks_anew_and_the_old_question_is_not_there(
+    asking: Stack,
+) -> None:
+    left, right = pair(asking, "Anew", duedate="2026-12-01")
+    first = conflict(asking, left, right, 7)
+    edit_issue(asking.sandbox.acme, left, duedate="2027-01-08")
+    wait_until("it is asked anew", lambda: [q["left"] for q in questions(asking)] == ["2027-01-08"])
+    with pytest.raises(Exception, match="404"):
+        decide(asking, first, "left")
+    edit_issue(asking.sandbox.acme, left, duedate="2027-02-07")  # both the same: no conflict
+    wait_until("the question is gone", lambda: questions(asking) == [])
+
+
+def test_moments_hold_over_the_whole_way(asking: Stack) -> None:
+    left, right = pair(asking, "Moments", labels=["first"], priority={"name": "High"})
+    acme, globex = asking.sandbox.sites
+    wait_until("the late field came", lambda: mapped(globex, right)["priority"] == "High")
+    assert mapped(globex, right)["labels"] == ["first"]
+    edit_issue(acme, left, labels=["second"], summary="Moments, renamed")
+    wait_until("it crossed", lambda: mapped(globex, right)["summary"] == "Moments, renamed")
+    settle(asking)
+    assert mapped(globex, right)["labels"] == ["first"]
+
+
+@pytest.mark.parametrize("bad", ["{", "5", '[{"left": "summary"}]'])
+def test_fields_that_make_no_sense_are_refused_by_name(
+    asking: Stack, connection: str, bad: str
+) -> None:
+    answer = create(asking, connection, bad)
+    assert (answer.status_code, answer.json()["field"]) == (400, "fields")
