@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_DELAY = 2.0  # seconds
 LONGEST_DELAY = 300.0  # seconds
+# A bell that waits holds up every later one of its lane; the sweep rings for longer waits.
+LONGEST_BELL = 10.0  # seconds
 
 
 class Ring(Protocol):
@@ -144,7 +146,7 @@ class Turn:
         log.info("backing off", profile=str(self.profile.id), seconds=seconds, count=len(changes))
         with self.transaction() as session:
             store.postpone(session, self.profile, changes, seconds, budget.why(fault))
-        self.ring(self.profile.id, self.lane, seconds + 0.05)
+        self._ring_after(seconds)
 
     def hold(self, hold: budget.Hold) -> None:
         """Leave all that is due in the lane until the site may be called: no attempt was made.
@@ -154,7 +156,11 @@ class Turn:
         with self.transaction() as session:
             budget.postpone(session, self.profile, self.lane, hold)
         if not hold.paused:
-            self.ring(self.profile.id, self.lane, hold.seconds + 0.05)
+            self._ring_after(hold.seconds)
+
+    def _ring_after(self, seconds: float) -> None:
+        if seconds <= LONGEST_BELL:
+            self.ring(self.profile.id, self.lane, seconds + 0.05)
 
     def transaction(self) -> AbstractContextManager[Session]:
         return tenant_transaction(TenantId(self.profile.left_tenant))
