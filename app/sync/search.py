@@ -24,6 +24,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
 from app.sync import store
+from app.sync.budget import Kind, claim
 from app.sync.fingerprint import Fingerprinter
 from app.sync.lanes import lane_of
 from app.sync.marks import Mark, mark
@@ -128,7 +129,14 @@ class Searcher:
         return len(looks)
 
     def look(self, look: Look) -> int:
-        """Search one side, page by page. Returns how many issues were marked. Raises SiteError."""
+        """Search one side, page by page. Returns how many issues were marked. Raises SiteError.
+
+        Nothing is asked of a site that is blocked or paused: the look waits, and no try is counted.
+        """
+        wait = claim(look.site, Kind.LIVE)
+        if wait > 0:
+            _execute(look, _HOLD, seconds=max(wait, FIRST_DELAY))
+            return 0
         try:
             profile = profiles.load(self._vault, look.profile_id)
         except NotFound:

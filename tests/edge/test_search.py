@@ -192,6 +192,24 @@ def test_a_look_that_fails_is_put_off_longer_each_time_and_keeps_its_mark(
     assert 2 * waits[0] - 30 < waits[1] < waits[2]
 
 
+def test_a_blocked_site_is_not_searched_and_no_try_is_counted(
+    app: Flask, rows: Rows, owner: psycopg.Connection
+) -> None:
+    owner.execute(
+        "INSERT INTO site_budget (tenant_id, blocked_until, code)"
+        " VALUES (%s, now() + interval '20 minutes', 'points')"
+        " ON CONFLICT (tenant_id) DO UPDATE SET blocked_until = excluded.blocked_until",
+        (rows.left,),
+    )
+    owner.execute("UPDATE search_look SET due_at = now() WHERE side = 'left'")
+    assert searcher(app).step() == 1
+    [(attempts, waits)] = owner.execute(
+        "SELECT attempts, due_at > now() + interval '15 minutes'"
+        " FROM search_look WHERE side = 'left'"
+    ).fetchall()
+    assert (attempts, waits) == (0, True)
+
+
 def test_the_interval_is_five_minutes_and_can_be_a_minute_to_a_day(
     rows: Rows, owner: psycopg.Connection
 ) -> None:
