@@ -1,0 +1,225 @@
+"""Limits and faults over real processes: what the page says, and that both sides agree after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from demo.stack import APP_KEY, Stack, wait_until
+from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
+from tests.real.test_walk import in_step, page_text, pair, settle, writes
+from tests.stack_fixture import running  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.real
+
+WRITES = {"method": "PUT", "path": "/rest/api/3/issue/", "app": APP_KEY}
+
+
+@pytest.fixture(scope="module")
+def paired(running: Stack) -> Stack:  # noqa: F811
+    """The stack with one profile that is on."""
+    running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="Web tasks")
+    return running
+
+
+def owner(stack: Stack) -> psycopg.Connection:
+    """A connection past row security."""
+    folder = stack.instance / "postgres"
+    return psycopg.connect(f"postgresql://postgres@/postgres?host={folder}", autocommit=True)
+
+
+def said(stack: Stack, words: str) -> None:
+    """Wait until the page says so."""
+    wait_until(f"the page says '{words}'", lambda: words in page_text(stack))
+
+
+def rests(stack: Stack, *summaries: str) -> None:
+    """Nothing is doubled, and nothing is written any more."""
+    settle(stack)
+    before = writes(stack)
+    settle(stack)
+    assert writes(stack) == before
+    for site, project in ((stack.sandbox.acme, LEFT[0]), (stack.sandbox.globex, RIGHT[0])):
+        wait_until(  # search lags behind
+            f"{project} has {summaries}",
+            lambda site=site, project=project: (  # type: ignore[misc]
+                set(summaries) <= set(keys_by_summary(site, project))
+            ),
+        )
+        found = keys_by_summary(site, project)
+        assert [len(found[summary]) for summary in summaries] == [1] * len(summaries)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"kind": "429", "seconds": 5, "times": 1}, "takes only so many calls a second"),
+        ({"kind": "429-no-retry-after", "times": 3}, "takes only so many calls a second"),
+        ({"kind": "503", "times": 1}, "The site failed (5xx)"),
+        ({"kind": "502-html", "times": 2}, "The site failed (5xx)"),
+        ({"kind": "timeout", "seconds": 1, "times": 1}, "The site did not answer"),
+        ({"kind": "half-answer", "times": 1}, "The site did not answer"),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)
+def test_a_fault_is_said_on_the_page_and_passes(
+    paired: Stack, fault: dict[str, Any], words: str
+) -> None:
+    summary = f"Said {fault['kind']}"
+    left, right = pair(paired, summary)
+    settle(paired)
+    paired.sandbox.globex.faults({**WRITES, **fault})
+    edit_issue(paired.sandbox.acme, left, summary=f"{summary}, over")
+    said(paired, words)
+    wait_until("it arrived in the end", lambda: in_step(paired, left, right))
+    paired.sandbox.globex.faults()
+    rests(paired, f"{summary}, over")
+
+
+def test_while_a_site_asks_for_patience_no_lane_calls_it(paired: Stack) -> None:
+    pairs = [pair(paired, f"Patience {number}") for number in range(6)]
+    settle(paired)
+    globex = paired.sandbox.globex
+    globex.faults({**WRITES, "kind": "429", "seconds": 6, "times": 1})
+    edit_issue(paired.sandbox.acme, pairs[0][0], labels=["first"])
+    said(paired, "takes only so many calls a second")
+    globex.clear_calls()
+    for left, _ in pairs[1:]:
+        edit_issue(paired.sandbox.acme, left, labels=["held"])
+    paired.sandbox.acme.wait_idle()
+    held = (
+        "SELECT count(*), (SELECT count(*) FROM site_budget WHERE blocked_until > now())"
+        " FROM change WHERE reason = 'site-held'"
+    )
+
+    def all_held_and_no_call() -> bool:
+        with owner(paired) as database:
+            waiting, blocked = database.execute(held).fetchone() or (0, 0)
+        calls = globex.calls()["byApp"].get(APP_KEY, {}).get("total", 0)
+        return bool(waiting == 5 and blocked and calls == 0)
+
+    wait_until("the others wait, without a call", all_held_and_no_call, seconds=6)
+    for left, right in pairs:
+        wait_until("all arrived", lambda left=left, right=right: in_step(paired, left, right))  # type: ignore[misc]
+    globex.faults()
+    rests(paired, *(f"Patience {number}" for number in range(6)))
+
+
+def test_an_issue_that_always_fails_blocks_only_itself(paired: Stack) -> None:
+    bad, bad_twin = pair(paired, "Bad one")
+    good = [pair(paired, f"Good {number}") for number in range(5)]
+    settle(paired)
+    globex = paired.sandbox.globex
+    bad_id = globex.call("GET", f"issue/{bad_twin}").json()["id"]
+    globex.faults({**WRITES, "path": f"/rest/api/3/issue/{bad_id}$", "kind": "500"})
+    for left in (bad, *(left for left, _ in good)):
+        edit_issue(paired.sandbox.acme, left, labels=["moved"])
+    for left, right in good:
+        wait_until(
+            "a good one crosses", lambda left=left, right=right: in_step(paired, left, right)
+        )  # type: ignore[misc]
+    assert mapped(globex, bad_twin)["labels"] == []
+    globex.faults()
+    wait_until("the bad one follows", lambda: in_step(paired, bad, bad_twin))
+    rests(paired, "Bad one")
+
+
+def test_an_hours_points_that_are_used_up_are_waited_for(paired: Stack) -> None:
+    left, right = pair(paired, "Points")
+    settle(paired)
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    globex.limits(points={"perHour": 0})
+    edit_issue(acme, left, summary="Points, over")
+    said(paired, "points")
+    with owner(paired) as database:
+        codes = "SELECT DISTINCT code FROM site_budget WHERE blocked_until > now()"
+        assert database.execute(codes).fetchall() == [("points",)]
+        globex.limits(points={"perHour": 65_000})
+        # The next hour begins.
+        database.execute("UPDATE site_budget SET blocked_until = now()")
+        database.execute("UPDATE change SET not_before = now()")
+    wait_until("it arrived in the next hour", lambda: in_step(paired, left, right))
+    rests(paired, "Points, over")
+
+
+def test_bursts_beyond_the_limit_arrive_whole(paired: Stack) -> None:
+    pairs = [pair(paired, f"Burst {number}") for number in range(6)]
+    settle(paired)
+    paired.sandbox.acme.webhooks(hold=True)
+    for left, _ in pairs:
+        edit_issue(paired.sandbox.acme, left, labels=["burst"])
+    paired.sandbox.globex.limits(burst={"write": 1})  # it counts our own edits, too
+    paired.sandbox.acme.webhooks(hold=False)
+    paired.sandbox.acme.release()
+    for left, right in pairs:
+        wait_until("all arrived", lambda left=left, right=right: in_step(paired, left, right))  # type: ignore[misc]
+    paired.sandbox.globex.limits(burst={"write": 50})
+    rests(paired, *(f"Burst {number}" for number in range(6)))
+
+
+def test_an_issue_that_was_written_too_often_waits_alone(paired: Stack) -> None:
+    busy, busy_twin = pair(paired, "Busy")
+    calm, calm_twin = pair(paired, "Calm")
+    settle(paired)
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    acme.webhooks(hold=True)
+    edit_issue(acme, busy, labels=["one"])
+    globex.limits(issueWrites={"short": [1, 8.0]})  # it counts our own edits, too
+    acme.webhooks(hold=False)
+    acme.release()
+    wait_until("the first write arrived", lambda: in_step(paired, busy, busy_twin))
+    edit_issue(acme, busy, labels=["two"])
+    said(paired, "One issue was written too often")
+    edit_issue(acme, calm, labels=["calm"])
+    wait_until("the calm one crosses", lambda: in_step(paired, calm, calm_twin))
+    with owner(paired) as database:
+        blocked = "SELECT count(*) FROM site_budget WHERE blocked_until > now()"
+        assert database.execute(blocked).fetchone() == (0,)
+    wait_until("the busy one follows", lambda: in_step(paired, busy, busy_twin))
+    globex.limits(issueWrites={"short": [20, 2.0]})
+    rests(paired, "Busy", "Calm")
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "does not know"), (403, "does not allow")])
+def test_a_site_that_locks_us_out_is_paused_said_and_resumed(
+    paired: Stack, status: int, words: str
+) -> None:
+    left, right = pair(paired, f"Locked {status}")
+    settle(paired)
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    globex.control("POST", f"apps/{APP_KEY}/disable")
+    if status == 401:  # the site's word that it disabled us was lost
+        with owner(paired) as database:
+            database.execute("UPDATE installation SET state = 'enabled'")
+    edit_issue(acme, left, summary=f"Locked {status}, over")
+    said(paired, words)
+    globex.clear_calls()
+    edit_issue(acme, left, labels=["while-locked"])
+    acme.wait_idle()
+    globex.control("POST", f"apps/{APP_KEY}/enable")
+    wait_until("it resumed by itself", lambda: in_step(paired, left, right))
+    assert words not in page_text(paired)
+    rests(paired, f"Locked {status}, over")
+
+
+def test_an_issue_that_is_gone_leaves_its_twin_alone(paired: Stack) -> None:
+    left, right = pair(paired, "Gone")
+    settle(paired)
+    assert paired.sandbox.globex.call("DELETE", f"issue/{right}").status_code == 204
+    edit_issue(paired.sandbox.acme, left, summary="Gone, still here")
+    said(paired, "is gone or hidden from Tandem")
+    settle(paired)
+    assert mapped(paired.sandbox.acme, left)["summary"] == "Gone, still here"
+    there = keys_by_summary(paired.sandbox.globex, RIGHT[0])
+    assert "Gone, still here" not in there
+
+
+def test_nothing_new_is_made_by_all_that(paired: Stack) -> None:
+    assert paired.sandbox.broken_answers() == []
+    assert create_issue(paired.sandbox.acme, *LEFT, summary="After all")
+    wait_until(
+        "it still works", lambda: "After all" in keys_by_summary(paired.sandbox.globex, RIGHT[0])
+    )
+    rests(paired, "After all")
