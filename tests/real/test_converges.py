@@ -249,7 +249,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(side=st.sampled_from(SIDES), fault=st.sampled_from(FAULTS))
     def fault(self, side: str, fault: dict[str, Any]) -> None:
-        self.world.site(side).faults({**fault, "app": APP_KEY, "path": "/rest/api/3/"})
+        self.world.site(side).faults(
+            {**fault, "app": APP_KEY, "path": "/rest/api/3/(issue|search)"}
+        )
         self.world.figures["steps"] += 1
         self.world.figures["faults"] += 1
 
