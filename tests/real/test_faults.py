@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import psycopg
 import pytest
+import requests
 
 from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
@@ -214,6 +219,83 @@ def test_an_issue_that_is_gone_leaves_its_twin_alone(paired: Stack) -> None:
     assert mapped(paired.sandbox.acme, left)["summary"] == "Gone, still here"
     there = keys_by_summary(paired.sandbox.globex, RIGHT[0])
     assert "Gone, still here" not in there
+
+
+def children(stack: Stack, role: str) -> list[int]:
+    """The processes of `tandem serve` of this role: web or worker."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(stack.tandem.pid)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [int(x.split()[0]) for x in listed.splitlines() if x.endswith(f" {role}")]
+
+
+def grandchildren(pid: int) -> list[int]:
+    """The processes that this one started."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    ).stdout
+    return [int(line) for line in listed.split()]
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return bool(state) and not state.startswith("Z")
+
+
+def ready(stack: Stack) -> bool:
+    """Whether Tandem serves."""
+    try:
+        return requests.get(f"{stack.url}/readyz", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+@pytest.mark.crash
+def test_a_killed_web_process_loses_no_change(paired: Stack) -> None:
+    left, right = pair(paired, "Web killed")
+    settle(paired)
+    [pid] = children(paired, "web")
+    orphans = grandchildren(pid)
+    os.kill(pid, signal.SIGKILL)
+    wait_until("what it started is gone", lambda: not any(alive(one) for one in orphans))
+    edit_issue(paired.sandbox.acme, left, summary="Web killed, over")
+    wait_until("it serves again", lambda: children(paired, "web") != [pid] and ready(paired))
+    wait_until("it arrived", lambda: in_step(paired, left, right))
+    rests(paired, "Web killed, over")
+
+
+@pytest.mark.crash
+def test_a_restart_of_the_database_under_a_running_tandem_loses_nothing(paired: Stack) -> None:
+    left, right = pair(paired, "Restart")
+    settle(paired)
+    folder = paired.instance / "postgres"
+    pid = int((folder / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGINT)  # PostgreSQL's fast shutdown: it cuts every connection
+    wait_until("the database is down", lambda: not (folder / "postmaster.pid").exists())
+    edit_issue(paired.sandbox.acme, left, summary="Restart, over")
+    subprocess.run(
+        [sys.executable, "-c", START, str(paired.instance)],
+        check=True,
+        timeout=60,
+    )
+    wait_until("it serves again", lambda: ready(paired))
+    wait_until("it arrived", lambda: in_step(paired, left, right), seconds=120)
+    rests(paired, "Restart, over")
+
+
+START = """
+import os, sys
+from pathlib import Path
+from app.database import start_embedded
+start_embedded(Path(sys.argv[1]))
+os._exit(0)  # without the tidying that would stop it again
+"""
 
 
 def test_nothing_new_is_made_by_all_that(paired: Stack) -> None:
