@@ -22,7 +22,8 @@ from app.connect.verifier import verified_again
 from app.database import TenantId, tenant_transaction
 from app.errors import Forbidden, NotAuthorised, Problem
 from app.jira.times import parse_time
-from app.mapping.profile import DEFAULT_FIELDS, Side
+from app.mapping import profiles
+from app.mapping.profile import FieldMapping, Side
 from app.mapping.values import NOT_COMPARABLE, UnreadableValueError, handler
 from app.sync.fingerprint import Fingerprinter
 from app.sync.lanes import lane_of
@@ -33,6 +34,7 @@ from app.vault.vault import Vault
 
 Ring = Callable[[Collection[tuple[uuid.UUID, int]]], None]
 
+MOST_KEPT = 10_000  # mappings in memory
 CREATED, UPDATED, DELETED = "jira:issue_created", "jira:issue_updated", "jira:issue_deleted"
 # A change of these moves the issue in or out of a profile's scope, though no field is mapped.
 SCOPE_FIELDS = frozenset({"project", "issuetype", "Key"})
@@ -50,14 +52,15 @@ _ROUTES = text(
         ) WITH ORDINALITY AS a (issue, project, type, number)
     ),
     watching AS (
-        SELECT a.number, p.id AS profile_id, p.left_tenant_id, p.right_tenant_id, 'left' AS side,
+        SELECT a.number, p.id AS profile_id, p.revision, p.left_tenant_id, p.right_tenant_id,
+               'left' AS side,
                l.id AS link_id, l.lane, l.base -> 'left' AS base, l.left_seen AS seen
         FROM asked a
         JOIN profile p ON p.left_tenant_id = tandem_tenant()
         LEFT JOIN issue_link l ON l.profile_id = p.id AND l.left_issue_id = a.issue
         WHERE l.id IS NOT NULL OR (p.left_project_id = a.project AND p.left_type_id = a.type)
         UNION ALL
-        SELECT a.number, p.id, p.left_tenant_id, p.right_tenant_id, 'right',
+        SELECT a.number, p.id, p.revision, p.left_tenant_id, p.right_tenant_id, 'right',
                l.id, l.lane, l.base -> 'right', l.right_seen
         FROM asked a
         JOIN profile p ON p.right_tenant_id = tandem_tenant()
@@ -87,6 +90,7 @@ class Route:
     """A profile that the event matters to, and the pair where there is one."""
 
     profile_id: uuid.UUID
+    revision: int
     left_tenant: TenantId
     right_tenant: TenantId
     side: Side
@@ -104,12 +108,33 @@ class Delivery:
     secret_version: int
 
 
+class Mappings:
+    """The fields that profiles carry, kept by revision: a revision never changes."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._kept: dict[tuple[uuid.UUID, int], tuple[FieldMapping, ...]] = {}
+
+    def of(self, route: Route) -> tuple[FieldMapping, ...]:
+        """The field mappings of a route's profile."""
+        key = (route.profile_id, route.revision)
+        fields = self._kept.get(key)
+        if fields is None:
+            fields = profiles.load(self._vault, route.profile_id).profile.fields
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[key] = fields
+        return fields
+
+
 def webhook_blueprint(vault: Vault, ring: Ring) -> Blueprint:
     """POST /webhooks/jira. `ring` is called after the commit, with every lane that was marked."""
     blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
+    mappings = Mappings(vault)
+
     def take(deliveries: Sequence[Delivery]) -> Sequence[bool]:
-        taken, lanes = _take(deliveries, vault)
+        taken, lanes = _take(deliveries, vault, mappings)
         if lanes:
             ring(lanes)
         return taken
@@ -131,7 +156,7 @@ def webhook_blueprint(vault: Vault, ring: Ring) -> Blueprint:
 
 
 def _take(
-    deliveries: Sequence[Delivery], vault: Vault
+    deliveries: Sequence[Delivery], vault: Vault, mappings: Mappings
 ) -> tuple[list[bool], set[tuple[uuid.UUID, int]]]:
     """Mark the issues where their events matter, in one transaction of the caller's tenant.
 
@@ -148,7 +173,8 @@ def _take(
         marks = [
             (deliveries[number].event, route)
             for number, route in routes
-            if taken[number] and not _droppable(deliveries[number].event, route, vault)
+            if taken[number]
+            and not _droppable(deliveries[number].event, route, vault, mappings.of(route))
         ]
         if marks:
             _mark(session, marks)
@@ -237,6 +263,7 @@ def _routes(session: Session, events: Sequence[Event]) -> tuple[Any, list[tuple[
         position = row.number - 1
         route = Route(
             profile_id=row.profile_id,
+            revision=row.revision,
             left_tenant=TenantId(row.left_tenant_id),
             right_tenant=TenantId(row.right_tenant_id),
             side=Side(row.side),
@@ -249,20 +276,20 @@ def _routes(session: Session, events: Sequence[Event]) -> tuple[Any, list[tuple[
     return (rows[0] if rows else None), found
 
 
-def _droppable(event: Event, route: Route, vault: Vault) -> bool:
+def _droppable(event: Event, route: Route, vault: Vault, fields: Sequence[FieldMapping]) -> bool:
     """Whether this event cannot matter to this profile. Never decided by author or by time."""
     if event.kind == DELETED:
         return not route.linked
     if event.kind == UPDATED and event.changed is not None:
-        mapped = {m.field(route.side) for m in DEFAULT_FIELDS} | SCOPE_FIELDS
+        mapped = {m.field(route.side) for m in fields} | SCOPE_FIELDS
         if not event.changed & mapped:
             return True
         if event.changed & SCOPE_FIELDS:
             return False
-    return route.linked and _is_echo(event, route, vault)
+    return route.linked and _is_echo(event, route, vault, fields)
 
 
-def _is_echo(event: Event, route: Route, vault: Vault) -> bool:
+def _is_echo(event: Event, route: Route, vault: Vault, fields: Sequence[FieldMapping]) -> bool:
     """Whether the body says nothing that the base does not hold already.
 
     Every mapped field that a body can be compared by has the base's fingerprint; and where the
@@ -272,7 +299,7 @@ def _is_echo(event: Event, route: Route, vault: Vault) -> bool:
     """
     fingerprints = Fingerprinter(vault.derive(route.left_tenant, f"fingerprint:{route.profile_id}"))
     opaque = False
-    for mapping in DEFAULT_FIELDS:
+    for mapping in fields:
         name = mapping.field(route.side)
         try:
             value = (

@@ -1,4 +1,4 @@
-"""What the engine remembers: sweeps, budgets, questions, checks, runs; and the jobs that do them."""
+"""What the engine remembers: searches, budgets, questions and checks; and the jobs that do them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-PARTS = ("jobs", "sweep", "budget", "inbox", "completeness", "runs")
+PARTS = ("jobs", "sweep", "budget", "inbox", "completeness")
 
 
 def upgrade() -> None:

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,17 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 
 from app import Tandem
-from app.connect.webhooks import _ROUTES, Delivery, Event, _take, read_event
+from app.connect.webhooks import _ROUTES, Delivery, Event, Mappings, _take, read_event
 from app.database import db, tenant_transaction
 from app.jobs.bell import ring_all
 from app.mapping import profiles
-from app.mapping.profile import DEFAULT_FIELDS, Scope, Side
+from app.mapping.document import dump_profile
+from app.mapping.profile import DEFAULT_FIELDS, FieldMapping, Kind, Scope, Side
 from app.mapping.values import handler
 from app.sync.fingerprint import Fingerprinter
 from app.tenants import pairing
 from app.tenants.caller import Caller, Proof
+from app.vault.vault import Place
 from tests.edge.jira import Jira
 
 CAPTURES = Path(__file__).resolve().parents[3] / "shared" / "data" / "webhooks"
@@ -420,9 +423,13 @@ def test_deliveries_of_one_moment_share_a_commit_and_each_is_answered_for_itself
     deliveries = [Delivery(event, known.secret_version) for event in [*events, unmapped]]
     deliveries.append(Delivery(events[0], known.secret_version - 1))  # of a dead secret
     tandem: Tandem = app.extensions["tandem"]
+    mappings = Mappings(tandem.vault)
+    with app.test_request_context():
+        g.caller = Caller(known.tenant, None, Proof.SITE)
+        _take(deliveries[:1], tandem.vault, mappings)  # the first one reads what is mapped
     with app.test_request_context(), counted_statements() as sent:
         g.caller = Caller(known.tenant, None, Proof.SITE)
-        taken, lanes = _take(deliveries, tandem.vault)
+        taken, lanes = _take(deliveries, tandem.vault, mappings)
         ring_all(lanes)
     assert taken == [True] * 13 + [False]
     assert len(sent) <= 4, sent
@@ -431,3 +438,26 @@ def test_deliveries_of_one_moment_share_a_commit_and_each_is_answered_for_itself
     assert jobs(database_url) == len(lanes) > 1
     ring_all(lanes)
     assert jobs(database_url) == len(lanes)
+
+
+def test_what_matters_is_what_the_profile_itself_maps(
+    app: Flask, installed: Jira, database_url: str, profile: uuid.UUID
+) -> None:
+    tandem: Tandem = app.extensions["tandem"]
+    stored = profiles.load(tandem.vault, profile)
+    custom = FieldMapping("customfield_10071", "customfield_10071", Kind.TEXT)
+    document = dump_profile(replace(stored.profile, fields=(custom,)))
+    place = Place(stored.left_tenant, "profile_revision", "document", f"{profile}:2")
+    sealed = tandem.vault.seal(place, json.dumps(document).encode())
+    assert installed.webhook(body(changed="assignee")).status_code == 204  # revision 1 is read
+    with psycopg.connect(database_url) as owner:
+        owner.execute(
+            "INSERT INTO profile_revision SELECT profile_id, 2, left_tenant_id, right_tenant_id,"
+            " %s, created_by FROM profile_revision",
+            (sealed,),
+        )
+        owner.execute("UPDATE profile SET revision = 2")
+    assert installed.webhook(body(changed="summary")).status_code == 204
+    assert changes(database_url) == []
+    assert installed.webhook(body(changed="customfield_10071")).status_code == 204
+    assert len(changes(database_url)) == 1

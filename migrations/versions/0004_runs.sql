@@ -1,1 +1,0 @@
--- Plans, loads and undos: what was written by which run.
