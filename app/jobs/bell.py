@@ -24,7 +24,9 @@ DRAIN_QUEUE = "sync"
 _RING = text(
     """
     SELECT procrastinate_defer_jobs_v1(ARRAY[
-        (:queue, :task, 0, :lock, :bell, CAST(:args AS jsonb),
+        -- A bell that waits gives way: both share the lane's lock, and the lower one would block.
+        (:queue, :task, CASE WHEN :after > 0 THEN -1 ELSE 0 END, :lock, :bell,
+         CAST(:args AS jsonb),
          CASE WHEN :after > 0 THEN now() + make_interval(secs => :after) END
         )::procrastinate_job_to_defer_v1
     ])
