@@ -81,10 +81,10 @@ def test_a_site_is_checked_by_its_address(paired: Stack, open_page: OpenPage) ->
     _, frame = open_page(paired.sandbox.acme)
     field = frame.get_by_label("Address of the other Jira")
     field.fill(paired.sandbox.globex.url)
-    frame.get_by_role("button", name="Check").click()
+    frame.get_by_role("button", name="Check", exact=True).click()
     expect(frame.locator("#checked")).to_contain_text("is Jira Cloud, so it can be paired")
     field.fill("https://169.254.169.254/")
-    frame.get_by_role("button", name="Check").click()
+    frame.get_by_role("button", name="Check", exact=True).click()
     expect(frame.locator("#check-problem")).to_be_visible()
     expect(field).to_be_focused()
 

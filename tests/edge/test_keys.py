@@ -98,9 +98,10 @@ class World:
         return {detail.sentence for entry in entries for detail in entry.details}
 
     def versions(self) -> dict[str, set[int]]:
-        """The key versions in each sealed column of the left tenant, read past row security."""
+        """The key versions in each sealed column of the left tenant, read past row security; a
+        column without a value is left out."""
         with psycopg.connect(self.database_url) as owner:
-            return {
+            found = {
                 one.table: {
                     version_of(sealed)
                     for (sealed,) in owner.execute(
@@ -111,6 +112,7 @@ class World:
                 }
                 for one in SEALED
             }
+        return {table: versions for table, versions in found.items() if versions}
 
     def files(self) -> dict[str, bytes]:
         """Every file under keys/, with its bytes."""
