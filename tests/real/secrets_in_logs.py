@@ -97,9 +97,19 @@ class Plants:
         """Whether what the content holds of a secret was in the request that it answers."""
         if name in self.planted:
             return any(form in sent for form in forms(self.planted[name]))
-        marks = "|".join((self.mark, self.letters, self.digits)).encode()
-        parts = re.findall(rb"(?:" + marks + rb")[0-9a-z]*", content)
+        parts = self._parts(content)
         return bool(parts) and all(part in sent for part in parts)
+
+    def are_of(self, inputs: str, content: bytes) -> bool:
+        """Whether all that the content holds of secrets is of inputs with these words in their
+        name, whole or cut off."""
+        theirs = [secret.encode() for name, secret in self.planted.items() if inputs in name]
+        parts = self._parts(content)
+        return bool(parts) and all(any(part in secret for secret in theirs) for part in parts)
+
+    def _parts(self, content: bytes) -> list[bytes]:
+        marks = "|".join((self.mark, self.letters, self.digits)).encode()
+        return re.findall(rb"(?:" + marks + rb")[0-9a-z]*", content)
 
 
 def _letters(count: int) -> str:
