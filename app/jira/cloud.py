@@ -73,6 +73,7 @@ class CloudSite:
             cloud=True,
             advanced_mode=True,
             backoff_and_retry=False,
+            retry_with_header=False,  # it would sleep out a Retry-After in our own thread
             timeout=SILENCE_SECONDS,
         )
 
