@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from demo.stack import Stack, stack
+from demo.stack import ROOT, Stack, stack
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +22,16 @@ def running() -> Iterator[Stack]:
         with stack(instance, delivery_delay=50) as whole:
             yield whole
             assert whole.sandbox.broken_answers() == []
+
+
+def tandem(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the `tandem` command as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *words],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

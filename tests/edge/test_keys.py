@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from app import Tandem, create_app, database
 from app.activity.log import Detail, Outcome, latest, record
@@ -81,15 +82,19 @@ class World:
     def note(self, sentence: str) -> None:
         """One activity entry with a sealed detail."""
         with self.app.app_context(), tenant_transaction(self.left) as session:
-            record(
-                session,
-                self.tandem.vault,
-                profile_id=self.profile,
-                tenants=(self.left, self.right),
-                keys=("A-1", "B-1"),
-                outcome=Outcome.UPDATED,
-                details=[Detail(sentence)],
-            )
+            self.note_in(session, sentence)
+
+    def note_in(self, session: Session, sentence: str) -> None:
+        """The same in a transaction of the left tenant that goes on."""
+        record(
+            session,
+            self.tandem.vault,
+            profile_id=self.profile,
+            tenants=(self.left, self.right),
+            keys=("A-1", "B-1"),
+            outcome=Outcome.UPDATED,
+            details=[Detail(sentence)],
+        )
 
     def notes(self) -> set[str]:
         """Every sentence in the activity, opened."""
@@ -254,15 +259,7 @@ def test_a_transaction_that_sealed_with_the_old_key_commits_before_the_key_goes(
     world: World,
 ) -> None:
     with tenant_transaction(world.left) as session:
-        record(
-            session,
-            world.tandem.vault,
-            profile_id=world.profile,
-            tenants=(world.left, world.right),
-            keys=("A-1", "B-1"),
-            outcome=Outcome.UPDATED,
-            details=[Detail("in flight")],
-        )
+        world.note_in(session, "in flight")
         session.flush()
         retired: list[int] = []
 

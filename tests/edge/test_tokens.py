@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.connect.install_keys import InstallKeys
+from app.connect.install_keys import PLACE_FETCHES, InstallKeys
 from app.database import db
 from app.errors import NotAuthorised
 from app.settings import Settings
@@ -325,18 +326,39 @@ def drip_header(handler: BaseHTTPRequestHandler) -> None:
 @pytest.mark.parametrize("dripping", [drip_body, drip_header])
 def test_a_place_that_drips_is_left_for_the_next(keys: Any, dripping: Answer) -> None:
     with place(dripping) as (url, asked):
-        assert InstallKeys((url, keys.url), place_seconds=0.3).get("0a1b-test-key") == keys.public
+        assert InstallKeys((url, keys.url), place_seconds=1.0).get("0a1b-test-key") == keys.public
         assert asked == ["/0a1b-test-key"]
 
 
-def test_a_place_is_asked_by_few_at_one_time(keys: Any) -> None:
-    with place(drip_header) as (url, asked), ThreadPoolExecutor(12) as pool:
-        known = InstallKeys((url, keys.url), place_seconds=0.3)
+def test_a_place_that_is_busy_is_left_for_the_next(keys: Any) -> None:
+    with place(drip_header) as (url, _), ThreadPoolExecutor(12) as pool:
+        known = InstallKeys((url, keys.url), place_seconds=1.0)
         found = [pool.submit(known.get, f"made-up-{number}") for number in range(11)]
         found.append(pool.submit(known.get, "0a1b-test-key"))
         assert found[-1].result() == keys.public
         assert all(isinstance(one.exception(), NotAuthorised) for one in found[:-1])
-        assert len(asked) <= 4
+
+
+def test_a_place_is_asked_by_few_at_one_time(keys: Any) -> None:
+    few, go = threading.Event(), threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if len(asked) >= PLACE_FETCHES:
+            few.set()
+        go.wait()
+        handler.send_response(404)
+        handler.end_headers()
+
+    with place(answer) as (url, asked), ThreadPoolExecutor(3 * PLACE_FETCHES) as pool:
+        known = InstallKeys((url,), place_seconds=60)
+        found = [pool.submit(known.get, f"made-up-{n}") for n in range(3 * PLACE_FETCHES)]
+        few.wait()
+        time.sleep(0.3)  # for more to come, where nothing holds them
+        at_once = len(asked)
+        go.set()
+        assert all(isinstance(one.exception(), NotAuthorised) for one in found)
+        assert at_once == PLACE_FETCHES
+        assert len(asked) == 3 * PLACE_FETCHES
 
 
 @pytest.mark.parametrize(

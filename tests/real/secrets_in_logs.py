@@ -47,10 +47,11 @@ class Plants:
     """The secrets that were planted, each with the name of its input.
 
     Those of a run share a mark for each shape: one look for the marks finds any of them, whole or
-    cut off.
+    cut off. Servers of the test plant too, each answer in its own thread, while others search.
     """
 
     planted: dict[str, str] = field(default_factory=dict, repr=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     kept: list[str] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
     mark: str = field(default_factory=lambda: f"s3c{secrets.token_hex(5)}")
@@ -68,13 +69,15 @@ class Plants:
             "digits": f"{self.digits}{secrets.randbelow(10**6):06d}",
             "uuid": f"{self.mark[3:11]}-{str(uuid.uuid4())[9:]}",
         }[shape]
-        self.planted[f"{name} #{number}"] = made
+        with self.lock:
+            self.planted[f"{name} #{number}"] = made
         return made
 
     def keep(self, name: str, secret: str) -> str:
         """A secret that another has made."""
-        self.planted[f"{name} #{next(self.numbers)}"] = secret
-        self.kept.append(secret)
+        with self.lock:
+            self.planted[f"{name} #{next(self.numbers)}"] = secret
+            self.kept.append(secret)
         return secret
 
     def marked(self, content: bytes) -> bool:
@@ -86,11 +89,7 @@ class Plants:
         """The inputs whose secrets are in there."""
         if not self.marked(content):
             return []
-        found = [
-            n
-            for n, secret in list(self.planted.items())
-            if any(f in content for f in forms(secret))
-        ]
+        found = [n for n, secret in self._planted() if any(f in content for f in forms(secret))]
         return found or ["a part of a secret"]
 
     def brought(self, name: str, content: bytes, sent: bytes) -> bool:
@@ -103,9 +102,14 @@ class Plants:
     def are_of(self, inputs: str, content: bytes) -> bool:
         """Whether all that the content holds of secrets is of inputs with these words in their
         name, whole or cut off."""
-        theirs = [secret.encode() for name, secret in self.planted.items() if inputs in name]
+        theirs = [secret.encode() for name, secret in self._planted() if inputs in name]
         parts = self._parts(content)
         return bool(parts) and all(any(part in secret for secret in theirs) for part in parts)
+
+    def _planted(self) -> list[tuple[str, str]]:
+        """What was planted up to now."""
+        with self.lock:
+            return list(self.planted.items())
 
     def _parts(self, content: bytes) -> list[bytes]:
         marks = "|".join((self.mark, self.letters, self.digits)).encode()

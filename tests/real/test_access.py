@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from demo.stack import APP_KEY, ROOT, Stack, scope_ids
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from demo.stack import APP_KEY, Stack, scope_ids
+from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -84,10 +82,8 @@ def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
         assert answer.status_code == 200, answer.text
     answer = made.call("admin", "POST", "/pages/settings/project-admins", allowed="yes")
     assert answer.json()["projectAdminsMap"] is True
-    listed = subprocess.run(
-        [sys.executable, "-m", "app.cli", "routes", "--json"],
-        env=running.environment, cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    listed = tandem(running.environment, "routes", "--json")
+    assert listed.returncode == 0, listed.stderr
     made.matrix = json.loads(listed.stdout)
     yield made
 

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from demo.stack import Stack
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def tandem(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", *words],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_the_doctor_finds_all_well_and_disturbs_nothing(running: Stack) -> None:  # noqa: F811
@@ -72,16 +57,12 @@ def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path, command: 
 
 @pytest.mark.parametrize("words", [("db", "upgrade"), ("keys", "status"), ("audit", "verify")])
 def test_a_database_that_does_not_answer_is_told_in_a_sentence(words: tuple[str, ...]) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "app.cli", *words],
-        env=os.environ
-        | {
-            "TANDEM_BASE_URL": "https://tandem.example.test",
-            "TANDEM_MASTER_KEYS": "k1:" + "A" * 43 + "=",
-            "DATABASE_URL": "postgresql://root:hunter2@127.0.0.1:9/tandem",
-        },
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    environment = os.environ | {
+        "TANDEM_BASE_URL": "https://tandem.example.test",
+        "TANDEM_MASTER_KEYS": "k1:" + "A" * 43 + "=",
+        "DATABASE_URL": "postgresql://root:hunter2@127.0.0.1:9/tandem",
+    }
+    ended = tandem(environment, *words)
     assert ended.returncode in {1, 2}  # `keys status` goes on to what it can tell
     assert "Check DATABASE_URL" in ended.stdout + ended.stderr
     assert "hunter2" not in ended.stdout + ended.stderr

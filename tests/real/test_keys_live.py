@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 
 import pytest
 
-from demo.stack import ROOT, Stack, wait_until
+from demo.stack import Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, keys_by_summary
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
-
-
-def tandem(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command beside the running server."""
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", *words],
-        env=stack.environment, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 def test_nothing_that_crosses_meanwhile_is_lost_or_shut(running: Stack) -> None:  # noqa: F811
@@ -42,7 +32,7 @@ def test_nothing_that_crosses_meanwhile_is_lost_or_shut(running: Stack) -> None:
             ("rotate-master", "--new", "k2", "--retire"),
             ("rotate-data", "--grace", "0"),
         ):
-            done = tandem(running, "keys", *words)
+            done = tandem(running.environment, "keys", *words)
             assert done.returncode == 0, done.stdout + done.stderr
     finally:
         ended.set()
@@ -56,7 +46,7 @@ def test_nothing_that_crosses_meanwhile_is_lost_or_shut(running: Stack) -> None:
     wait_until("each has one twin", arrived)
     wait_until("nothing is pending", lambda: running.overview()[0]["pending"] == 0)
     assert running.overview()[0]["parked"] == 0
-    status = json.loads(tandem(running, "keys", "status", "--json").stdout)
+    status = json.loads(tandem(running.environment, "keys", "status", "--json").stdout)
     assert (status["wrong"], status["needed"]) == ([], [])
     assert [one["name"] for one in status["master_keys"]] == ["k2"]
     versions = {one["version"] for tenant in status["tenants"] for one in tenant["versions"]

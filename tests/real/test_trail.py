@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-from demo.stack import APP_KEY, ROOT, Stack
+from demo.stack import APP_KEY, Stack
 from demo.walk import LEFT, RIGHT
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
 
-def tandem(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command beside the running server."""
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", *words],
-        env=stack.environment, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
 def trail(stack: Stack) -> list[dict[str, Any]]:
     """The whole trail."""
-    listed = tandem(stack, "audit", "list", "--json")
+    listed = tandem(stack.environment, "audit", "list", "--json")
     assert listed.returncode == 0, listed.stderr
     found: list[dict[str, Any]] = json.loads(listed.stdout)
     return found
@@ -83,5 +73,5 @@ def test_every_deed_is_on_the_trail_of_whom_it_concerns(running: Stack) -> None:
     assert [e["action"] for e in chains["server"]] == ["audit.exported"]
     assert "p" not in {str(value) for e in ours for value in e["detail"].values()}
 
-    verified = tandem(running, "audit", "verify", "--json")
+    verified = tandem(running.environment, "audit", "verify", "--json")
     assert verified.returncode == 0, verified.stdout
