@@ -19,7 +19,16 @@ from app.jira.outbound import (
     Stopped,
     guarded_session,
 )
-from app.jira.site import Created, FieldChanges, Issue, Named, Person, SiteError
+from app.jira.site import (
+    Created,
+    FieldChanges,
+    Issue,
+    Named,
+    Observer,
+    Person,
+    SearchPage,
+    SiteError,
+)
 from app.jira.times import parse_time
 
 # The client logs whole answers at debug level; issue content never reaches a log.
@@ -62,9 +71,11 @@ class CloudSite:
         policy: NetworkPolicy,
         *,
         seconds: float = CALL_SECONDS,
+        observe: Observer = lambda headers, error: None,
     ) -> None:
         """`seconds` is what one call may take, from the look-up of the name to the last byte."""
         self.base_url = base_url
+        self._observe = observe
         session = guarded_session(policy, auth=credential.auth(), seconds=seconds)
         # Its own retries (1,000, for up to half an hour) stay off: backing off is the worker's.
         self._client = Jira(
@@ -73,7 +84,7 @@ class CloudSite:
             cloud=True,
             advanced_mode=True,
             backoff_and_retry=False,
-            retry_with_header=False,  # it would sleep out a Retry-After in our own thread
+            retry_with_header=False,  # it would sleep in our thread for as long as a site likes
             timeout=SILENCE_SECONDS,
         )
 
@@ -131,6 +142,33 @@ class CloudSite:
         return None
 
     @_understood
+    def search(
+        self, jql: str, fields: Sequence[str], *, page: str | None = None, size: int = 100
+    ) -> SearchPage:
+        """See JiraSite.search."""
+        # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
+        body: dict[str, Any] = {
+            "jql": jql,
+            "fields": [*fields, "updated", "project", "issuetype"],
+            "properties": [PROPERTY],
+            "maxResults": size,
+        }
+        if page is not None:
+            body["nextPageToken"] = page
+        answer = self._call("POST", "rest/api/3/search/jql", body=body)
+        following = answer.get("nextPageToken")
+        return SearchPage(
+            tuple(_issue(raw) for raw in answer.get("issues", [])),
+            None if following is None else _text(following),
+        )
+
+    @_understood
+    def count(self, jql: str) -> int:
+        """See JiraSite.count."""
+        answer = self._call("POST", "rest/api/3/search/approximate-count", body={"jql": jql})
+        return int(answer["count"])
+
+    @_understood
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
         """See JiraSite.last_changes. Knows each issue's 40 newest changes, which is what the bulk
         read gives; the bulk read of whole changelogs is closed to Connect apps."""
@@ -149,6 +187,10 @@ class CloudSite:
         return {one: last.get(one, FieldChanges()) for one in issue_ids}
 
     # -- metadata
+
+    def ask(self) -> None:
+        """See JiraSite.ask."""
+        self._call("GET", "rest/api/3/myself")
 
     @_understood
     def projects(self) -> list[Named]:
@@ -252,7 +294,24 @@ class CloudSite:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Any:
-        """One call. Raises SiteError for everything but a 2xx with JSON (or nothing)."""
+        """One call, of which the observer is told. Raises SiteError for all but a 2xx with JSON
+        (or nothing)."""
+        try:
+            headers, parsed = self._ask(method, path, params=params, body=body)
+        except SiteError as error:
+            self._observe({}, error)
+            raise
+        self._observe(headers, None)
+        return parsed
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+    ) -> tuple[Mapping[str, str], Any]:
         try:
             answer = self._client.request(
                 method=method,
@@ -273,9 +332,9 @@ class CloudSite:
         if not 200 <= answer.status_code < 300:
             raise _refusal(self.base_url, method, path, answer)
         if answer.status_code == 204 or not answer.content:
-            return {}
+            return answer.headers, {}
         try:
-            return answer.json()
+            return answer.headers, answer.json()
         except (ValueError, RecursionError) as fault:
             raise SiteError(
                 f"{self.base_url} answered {method} {path} with something that is not JSON, as "
@@ -328,7 +387,17 @@ def _refusal(site: str, method: str, path: str, answer: requests.Response) -> Si
         site_status=answer.status_code,
         retry_after=_seconds(answer.headers.get("Retry-After")),
         field_errors=by_field,
+        limit=_limit(answer),
     )
+
+
+def _limit(answer: requests.Response) -> str | None:
+    """Which limit a 429 was for. The site's word is not kept: only which of ours it means."""
+    if answer.status_code != 429:
+        return None
+    reason = answer.headers.get("RateLimit-Reason", "")
+    known = (("issue-on-write", "issue"), ("burst", "burst"), ("quota", "points"))
+    return next((limit for mark, limit in known if mark in reason), "rate")
 
 
 def _seconds(text: str | None) -> float | None:
