@@ -28,6 +28,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "conflict_question": ("left_tenant_id", "right_tenant_id"),
     "search_look": ("left_tenant_id", "right_tenant_id"),
     "completeness": ("left_tenant_id", "right_tenant_id"),
+    "run": ("left_tenant_id", "right_tenant_id"),
 }
 OWN_TABLES = tuple(table for table, columns in TENANT_COLUMNS.items() if len(columns) == 1)
 SHARED_TABLES = tuple(table for table, columns in TENANT_COLUMNS.items() if len(columns) == 2)
@@ -124,4 +125,9 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         "INSERT INTO completeness (profile_id, left_tenant_id, right_tenant_id, due_at)"
         " VALUES (%s, %s, %s, now())",
         (rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO run (id, profile_id, left_tenant_id, right_tenant_id, kind, begun_by)"
+        " VALUES (%s, %s, %s, %s, 'load', 'someone')",
+        (uuid.uuid4(), rows.profile, *sides),
     )

@@ -16,11 +16,11 @@ from app.mapping.profile import Side
 _MARK = text(
     """
     INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane,
-                        event_updated)
+                        event_updated, run_id)
     SELECT * FROM unnest(
         CAST(:profiles AS uuid[]), CAST(:sides AS text[]), CAST(:issues AS bigint[]),
         CAST(:lefts AS uuid[]), CAST(:rights AS uuid[]), CAST(:lanes AS smallint[]),
-        CAST(:updated AS timestamptz[]))
+        CAST(:updated AS timestamptz[]), CAST(:runs AS uuid[]))
     ON CONFLICT (profile_id, side, issue_id) DO UPDATE
     SET version = change.version + 1,
         -- Unknown wins over known: it forces a read.
@@ -28,6 +28,9 @@ _MARK = text(
             WHEN change.event_updated IS NULL OR excluded.event_updated IS NULL THEN NULL
             ELSE greatest(change.event_updated, excluded.event_updated) END,
         lane = excluded.lane,
+        -- A live change takes the place of a run's; a run never slows a live one down.
+        run_id = CASE
+            WHEN change.run_id IS NULL AND NOT change.parked THEN NULL ELSE excluded.run_id END,
         last_at = now(),
         not_before = CASE WHEN change.parked THEN now() ELSE change.not_before END,
         attempts = CASE WHEN change.parked THEN 0 ELSE change.attempts END,
@@ -38,7 +41,8 @@ _MARK = text(
 
 @dataclass(frozen=True)
 class Mark:
-    """An issue that is dirty on one side of a profile. `updated`: as told; None forces a read."""
+    """An issue that is dirty on one side of a profile. `updated`: as told; None forces a read.
+    `run_id`: the run that asks for it, if no live change does."""
 
     profile_id: uuid.UUID
     side: Side
@@ -47,6 +51,7 @@ class Mark:
     right_tenant: TenantId
     lane: int
     updated: datetime | None
+    run_id: uuid.UUID | None = None
 
 
 def mark(session: Session, marks: Sequence[Mark]) -> None:
@@ -63,5 +68,6 @@ def mark(session: Session, marks: Sequence[Mark]) -> None:
             "rights": [one.right_tenant for one in ordered],
             "lanes": [one.lane for one in ordered],
             "updated": [one.updated for one in ordered],
+            "runs": [one.run_id for one in ordered],
         },
     )

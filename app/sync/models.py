@@ -50,3 +50,18 @@ class Change(Model):
     attempts: Mapped[int] = mapped_column(SmallInteger, default=0)
     reason: Mapped[str | None]
     parked: Mapped[bool] = mapped_column(default=False)
+    run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("run.id"))
+
+
+class Run(Model):
+    """A load, an apply or an undo that somebody began."""
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    profile_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("profile.id"))
+    left_tenant_id: Mapped[uuid.UUID]
+    right_tenant_id: Mapped[uuid.UUID]
+    kind: Mapped[str]
+    state: Mapped[str] = mapped_column(default="running")
+    begun_by: Mapped[str]
+    begun_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]

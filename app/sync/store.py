@@ -30,6 +30,7 @@ class Dirty:
     version: int
     event_updated: datetime | None
     attempts: int
+    run_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Link:
 
 
 def due(session: Session, profile: StoredProfile, lane: int) -> list[Dirty]:
-    """Up to BATCH due changes of a lane, the longest waiting first."""
+    """Up to BATCH due changes of a lane: live ones before those of a run, then the longest
+    waiting first."""
     rows = session.scalars(
         select(Change)
         .where(
@@ -78,11 +80,11 @@ def due(session: Session, profile: StoredProfile, lane: int) -> list[Dirty]:
             ~Change.parked,
             Change.not_before <= func.now(),
         )
-        .order_by(Change.not_before, Change.first_at)
+        .order_by(Change.run_id.is_not(None), Change.not_before, Change.first_at)
         .limit(BATCH)
     )
     return [
-        Dirty(Side(r.side), r.issue_id, r.lane, r.version, r.event_updated, r.attempts)
+        Dirty(Side(r.side), r.issue_id, r.lane, r.version, r.event_updated, r.attempts, r.run_id)
         for r in rows
     ]
 
