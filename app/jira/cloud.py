@@ -91,7 +91,7 @@ class CloudSite:
     # -- issues
 
     @_understood
-    def fetch(self, issue_ids: Sequence[int], fields: Sequence[str]) -> dict[int, Issue]:
+    def fetch(self, issue_ids: Sequence[int | str], fields: Sequence[str]) -> dict[int, Issue]:
         """See JiraSite.fetch."""
         # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
         if not issue_ids:

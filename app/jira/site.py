@@ -106,8 +106,9 @@ class SearchPage:
 class JiraSite(Protocol):
     """One site. Every call raises SiteError where the site refuses, fails or does not answer."""
 
-    def fetch(self, issue_ids: Sequence[int], fields: Sequence[str]) -> dict[int, Issue]:
-        """The issues as they are now, by id (at most 100); one that is gone is left out."""
+    def fetch(self, issue_ids: Sequence[int | str], fields: Sequence[str]) -> dict[int, Issue]:
+        """The issues of these ids or keys as they are now, by id (at most 100); one that is gone is
+        left out."""
 
     def create(self, fields: Mapping[str, Any], properties: Mapping[str, Any]) -> Created:
         """Create an issue together with its entity properties, in one call."""

@@ -36,6 +36,7 @@ class StoredProfile:
     state: str
     reason: str | None
     profile: Profile
+    revision: int = 1
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,7 @@ def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
         state=record.state,
         reason=record.reason,
         profile=load_profile(json.loads(opened)),
+        revision=record.revision,
     )
 
 

@@ -140,17 +140,24 @@ def _ask(
 def decisions(turn: Turn, link: Link) -> dict[str, Decision]:
     """What people chose for a pair, by mapping key."""
     with turn.transaction() as session:
-        rows = session.scalars(
-            select(ConflictQuestion).where(
-                ConflictQuestion.link_id == link.id, ConflictQuestion.choice.is_not(None)
-            )
-        ).all()
-    return {
-        row.field_key: Decision(
+        return decisions_of(session, [link.id]).get(link.id, {})
+
+
+def decisions_of(
+    session: Session, links: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, dict[str, Decision]]:
+    """What people chose for these pairs, by link and mapping key; those without are left out."""
+    rows = session.scalars(
+        select(ConflictQuestion).where(
+            ConflictQuestion.link_id.in_(links), ConflictQuestion.choice.is_not(None)
+        )
+    ).all()
+    found: dict[uuid.UUID, dict[str, Decision]] = {}
+    for row in rows:
+        found.setdefault(row.link_id, {})[row.field_key] = Decision(
             None if row.choice == LEAVE else Side(str(row.choice)), row.left_mark, row.right_mark
         )
-        for row in rows
-    }
+    return found
 
 
 def questions(vault: Vault, tenant: TenantId, covers: Callable[[int], bool]) -> list[Question]:
