@@ -51,26 +51,34 @@ class Stack:
         return answer.json()
 
     def install(self) -> None:
-        """Install Tandem in both sites."""
-        for site in (self.sandbox.acme, self.sandbox.globex):
+        """Install Tandem in all sites."""
+        for site in self.sandbox.sites:
             site.install(f"{self.url}/atlassian-connect.json")
 
-    def connect(self) -> str:
-        """Pair the two sites by a code; returns the connection's id, as Acme sees it."""
-        code = self.page(self.sandbox.globex, "POST", "/pages/pairing-codes")["code"]
-        return str(
-            self.page(self.sandbox.acme, "POST", "/pages/connections", code=code)["connection"]
-        )
+    def connect(self, a: SiteHandle | None = None, b: SiteHandle | None = None) -> str:
+        """Pair two sites (Acme and Globex) by a code of `b`; returns the connection's id."""
+        code = self.page(b or self.sandbox.globex, "POST", "/pages/pairing-codes")["code"]
+        made = self.page(a or self.sandbox.acme, "POST", "/pages/connections", code=code)
+        return str(made["connection"])
 
     def create_profile(
-        self, connection: str, *, left: tuple[str, str], right: tuple[str, str], name: str
+        self,
+        connection: str,
+        *,
+        left: tuple[str, str],
+        right: tuple[str, str],
+        name: str,
+        sites: tuple[SiteHandle, SiteHandle] | None = None,
     ) -> str:
-        """Create and switch on a profile; sides are (project key, issue type name)."""
-        acme, globex = self.sandbox.acme, self.sandbox.globex
-        left_project, left_type = scope_ids(acme, *left)
-        right_project, right_type = scope_ids(globex, *right)
+        """Create and switch on a profile; sides are (project key, issue type name).
+
+        `sites`: the left one and the right one, Acme and Globex where none are given.
+        """
+        left_site, right_site = sites or (self.sandbox.acme, self.sandbox.globex)
+        left_project, left_type = scope_ids(left_site, *left)
+        right_project, right_type = scope_ids(right_site, *right)
         made = self.page(
-            acme,
+            left_site,
             "POST",
             "/pages/profiles",
             connection=connection,
@@ -179,7 +187,7 @@ def _wait_ready(child: subprocess.Popen[bytes], url: str, log: str) -> None:
 def stack(
     instance: Path, *, port: int = 0, workers: int = 1, install: bool = True, **sandbox: Any
 ) -> Iterator[Stack]:
-    """The sandbox and Tandem, running and (by default) installed in both sites."""
+    """The sandbox and Tandem, running and (by default) installed in all sites."""
     instance.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     with running(**sandbox) as jira, (instance / "tandem.log").open("ab") as log:

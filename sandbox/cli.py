@@ -21,13 +21,20 @@ THREADS = 16
 
 @click.group()
 def main() -> None:
-    """A stand-in for two Jira Cloud sites, for the demo and the tests of Tandem."""
+    """A stand-in for Jira Cloud sites, for the demo and the tests of Tandem."""
 
 
 @main.command()
 @click.option("--hub-port", default=8700, show_default=True, help="0 picks a free port.")
 @click.option("--acme-port", default=8701, show_default=True, help="0 picks a free port.")
 @click.option("--globex-port", default=8702, show_default=True, help="0 picks a free port.")
+@click.option("--sites", default=2, show_default=True, type=click.IntRange(2, 5), help="How many.")
+@click.option(
+    "--further-port",
+    default=8703,
+    show_default=True,
+    help="Port of the third site, the fourth has the next; 0 picks free ones.",
+)
 @click.option("--issues", default=0, show_default=True, help="Extra issues per site.")
 @click.option("--seed", default=1, show_default=True, help="Seed of faults, jitter and shuffles.")
 @click.option("--announce", type=click.Path(path_type=Path), help="Write addresses here as JSON.")
@@ -39,6 +46,8 @@ def serve(
     hub_port: int,
     acme_port: int,
     globex_port: int,
+    sites: int,
+    further_port: int,
     issues: int,
     seed: int,
     announce: Path | None,
@@ -46,12 +55,13 @@ def serve(
     delivery_delay: int,
     index_delay: int,
 ) -> None:
-    """Serve the hub and both sites on 127.0.0.1 until SIGTERM or Ctrl-C."""
+    """Serve the hub and the sites on 127.0.0.1 until SIGTERM or Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("waitress").setLevel(logging.WARNING)
     # Queue depth says nothing here but that a test is busy.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     ports = {"hub": hub_port, "acme": acme_port, "globex": globex_port}
+    ports |= _further_ports(sites - len(ports) + 1, further_port)
     sockets = {name: _bind(name, port) for name, port in ports.items()}
     origins = {name: f"http://127.0.0.1:{s.getsockname()[1]}" for name, s in sockets.items()}
     document = _document(openapi)
@@ -72,10 +82,7 @@ def serve(
     if announce:
         _announce(announce, world)
     check = "checked against Atlassian's document" if document else "UNCHECKED: no OpenAPI document"
-    click.echo(
-        f"sandbox: hub {origins['hub']}  acme {origins['acme']}  "
-        f"globex {origins['globex']}  ({check})"
-    )
+    click.echo("sandbox: " + "  ".join(f"{n} {url}" for n, url in origins.items()) + f"  ({check})")
     stop.wait()
     from sandbox import richtext
 
@@ -84,14 +91,22 @@ def serve(
     os._exit(0)
 
 
+def _further_ports(count: int, first: int) -> dict[str, int]:
+    from sandbox.more_seeds import add_further
+
+    names = add_further(count)
+    return {name: first and first + number for number, name in enumerate(names)}
+
+
 def _bind(name: str, port: int) -> socket.socket:
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind(("127.0.0.1", port))
     except OSError as error:
+        option = f"{name}-port" if name in ("hub", "acme", "globex") else "further-port"
         raise click.ClickException(
-            f"--{name}-port {port}: cannot listen there ({error.strerror}); "
+            f"--{option} {port}: cannot listen there ({error.strerror}); "
             "stop what uses it or choose another port, 0 for any free one"
         ) from None
     return found

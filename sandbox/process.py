@@ -133,11 +133,13 @@ class Running:
     acme: SiteHandle
     globex: SiteHandle
     process: subprocess.Popen[bytes] = field(repr=False)
+    further: tuple[SiteHandle, ...] = ()
+    """The sites after these two, where more were asked for."""
 
     @property
-    def sites(self) -> tuple[SiteHandle, SiteHandle]:
-        """Both sites."""
-        return self.acme, self.globex
+    def sites(self) -> tuple[SiteHandle, ...]:
+        """All sites, Acme and Globex first."""
+        return self.acme, self.globex, *self.further
 
     @property
     def install_keys(self) -> str:
@@ -156,6 +158,7 @@ def running(
     hub_port: int = 0,
     acme_port: int = 0,
     globex_port: int = 0,
+    sites: int = 2,
     issues: int = 0,
     seed: int = 1,
     delivery_delay: int = 20,
@@ -169,8 +172,8 @@ def running(
         command = [sys.executable, "-m", "sandbox.cli", "serve", "--announce", str(announce)]
         for name, value in {
             "hub-port": hub_port, "acme-port": acme_port, "globex-port": globex_port,
-            "issues": issues, "seed": seed, "delivery-delay": delivery_delay,
-            "index-delay": index_delay,
+            "further-port": 0, "sites": sites, "issues": issues, "seed": seed,
+            "delivery-delay": delivery_delay, "index-delay": index_delay,
         }.items():  # fmt: skip
             command += [f"--{name}", str(value)]
         with log.open("ab") as sink:
@@ -201,4 +204,5 @@ def _handles(told: JsonDict, process: subprocess.Popen[bytes]) -> Running:
         name: SiteHandle(name, url, told["admins"][name], told["users"][name])
         for name, url in told["sites"].items()
     }
-    return Running(told["hub"], sites["acme"], sites["globex"], process)
+    further = tuple(site for name, site in sites.items() if name not in ("acme", "globex"))
+    return Running(told["hub"], sites["acme"], sites["globex"], process, further)
