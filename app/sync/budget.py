@@ -118,7 +118,7 @@ _CLAIM = text(
       AND NOT EXISTS (
         SELECT FROM profile p JOIN change c ON c.profile_id = p.id
         WHERE p.state = 'on' AND :tenant IN (p.left_tenant_id, p.right_tenant_id)
-          AND NOT c.parked AND c.not_before <= now())
+          AND NOT c.parked AND c.run_id IS NULL AND c.not_before <= now())
     RETURNING true
     """
 )

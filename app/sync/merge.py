@@ -16,6 +16,7 @@ from app.sync.plan import (
     Decision,
     LeftAlone,
     Plan,
+    PlannedMark,
     Reason,
     Refused,
     Snapshot,
@@ -30,6 +31,7 @@ __all__ = [
     "Decision",
     "LeftAlone",
     "Plan",
+    "PlannedMark",
     "Reason",
     "Refused",
     "Snapshot",
@@ -40,7 +42,9 @@ __all__ = [
     "changed_fields",
     "confirm",
     "for_create",
+    "landed",
     "merge",
+    "planned_marks",
     "unmoved",
 ]
 
@@ -314,6 +318,34 @@ def unmoved(base: Base, old: Base, keys: Iterable[str]) -> Base:
         for side in Side
     ]
     return Base(*marks)
+
+
+def planned_marks(plan: Plan) -> dict[str, PlannedMark]:
+    """What both sides hold of each field to write, once it is written."""
+    return {
+        write.key: PlannedMark(side, plan.base.left[write.key], plan.base.right[write.key])
+        for side in Side
+        for write in plan.writes(side)
+        if write.key in plan.base.left and write.key in plan.base.right
+    }
+
+
+def landed(
+    base: Base,
+    planned: Mapping[str, PlannedMark],
+    now: Mapping[Side, Snapshot],
+    fingerprints: Fingerprinter,
+) -> Base:
+    """The base, with the planned writes in it that the side written to now holds.
+
+    They were sent, and whoever sent them died before he could store the base.
+    """
+    marks = {side: dict(base.of(side)) for side in Side}
+    for key, mark in planned.items():
+        values = now[mark.to].values
+        if key in values and fingerprints.of(key, mark.to, values[key]) == mark.of(mark.to):
+            marks[Side.LEFT][key], marks[Side.RIGHT][key] = mark.left, mark.right
+    return Base(marks[Side.LEFT], marks[Side.RIGHT])
 
 
 def confirm(

@@ -26,6 +26,7 @@ class IssueLink(Model):
     right_key: Mapped[str | None]
     lane: Mapped[int] = mapped_column(SmallInteger)
     base: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    planned: Mapped[dict[str, list[str]] | None] = mapped_column(JSONB)
     left_seen: Mapped[datetime | None]
     right_seen: Mapped[datetime | None]
     create_sent_at: Mapped[datetime | None]

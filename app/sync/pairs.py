@@ -1,43 +1,78 @@
-"""A pair whose both issues are there: merge them, write the difference, store the new base."""
+"""A pair whose both issues are there: merge them, note the plan, write it, say what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import inbox
-from app.sync.merge import Plan, confirm, merge, unmoved
+from app.sync import inbox, store
+from app.sync.merge import Plan, confirm, landed, merge, planned_marks, unmoved
 from app.sync.plan import Snapshot, Write
 from app.sync.store import Link
-from app.sync.turn import Pair, Turn
+from app.sync.turn import Pair, Turn, Visit
 from app.sync.words import details_of, outcome_of, raw, refused_fields
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A pair as it was read, and what is to be written for it."""
+
+    pair: Pair
+    link: Link
+    plan: Plan
+    snapshots: Mapping[Side, Snapshot]
+
+
 def reconcile_linked(turn: Turn, pair: Pair, link: Link) -> None:
-    """Bring both issues of a pair in step. Raises SiteError where a site refuses or fails."""
+    """Bring both issues of one pair in step. Raises SiteError where a site refuses or fails."""
+    found = plan_linked(turn, replace(pair, link=link))
+    if isinstance(found, Planned):
+        note_plans(turn, [found])
+        found = carry_out(turn, found)
+    turn.finish([found])
+
+
+def plan_linked(turn: Turn, pair: Pair) -> Planned | Visit:
+    """What has to be written for a pair that is linked; a Visit where nothing can be. Raises
+    SiteError."""
+    link = pair.link
+    if link is None:
+        raise ValueError("The pair has no link.")
     issues = {side: turn.read[side].get(link.issue_id(side) or 0) for side in Side}
     left, right = issues[Side.LEFT], issues[Side.RIGHT]
     if left is None or right is None:
         gone = Side.LEFT if left is None else Side.RIGHT
-        turn.finish(
-            pair,
-            link,
-            Outcome.LEFT_ALONE,
-            details=[
-                Detail(
-                    f"The issue on the {gone.value} side is gone or hidden from Tandem; its "
-                    "twin was left as it is."
-                )
-            ],
+        sentence = (
+            f"The issue on the {gone.value} side is gone or hidden from Tandem; its twin was left "
+            "as it is."
         )
-        return
+        return Visit(pair, link, Outcome.LEFT_ALONE, details=(Detail(sentence),))
     link = replace(link, left_key=left.key, right_key=right.key)
     snapshots = {Side.LEFT: turn.snapshot(left, Side.LEFT)}
     snapshots[Side.RIGHT] = turn.snapshot(right, Side.RIGHT)
-    plan = _plan(turn, link, snapshots)
+    if link.planned:
+        link = replace(link, base=landed(link.base, link.planned, snapshots, turn.fingerprints))
+    return Planned(pair, link, _plan(turn, link, snapshots), snapshots)
+
+
+def note_plans(turn: Turn, plans: Sequence[Planned]) -> None:
+    """Store what both sides hold once these are written, before the first of them is.
+
+    A worker that dies after a write leaves an old base behind. What it wrote is then known as
+    ours, and no person's edit that could win over another.
+    """
+    due = [(one.link, planned_marks(one.plan)) for one in plans if not one.plan.is_empty]
+    if due:
+        with turn.transaction() as session:
+            store.note_plans(session, due)
+
+
+def carry_out(turn: Turn, planned: Planned) -> Visit:
+    """Write what is planned. Raises SiteError where a site refuses or fails."""
+    pair, link, plan, snapshots = planned.pair, planned.link, planned.plan, planned.snapshots
     base, dirty, written = plan.base, False, 0
     refused: dict[str, str] = {}
     for side in Side:
@@ -64,17 +99,16 @@ def reconcile_linked(turn: Turn, pair: Pair, link: Link) -> None:
         )
         dirty = dirty or bool(moved - set(said_no))
         link = link.with_seen(side, None if moved else returned.updated)
-    outcome = outcome_of(plan, written, refused)
-    turn.finish(
+    return Visit(
         pair,
         replace(link, base=base),
-        outcome,
+        outcome_of(plan, written, refused),
         written=written,
         conflicts=len(plan.conflicts),
-        details=details_of(plan, refused),
+        details=tuple(details_of(plan, refused)),
         dirty=dirty,
         parked="; ".join(refused.values()),
-        questions=[c for c in plan.conflicts if c.winner is None or c.key in refused],
+        questions=tuple(c for c in plan.conflicts if c.winner is None or c.key in refused),
     )
 
 

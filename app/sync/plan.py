@@ -53,6 +53,19 @@ class Base:
 
 
 @dataclass(frozen=True)
+class PlannedMark:
+    """What both sides hold of a field, as fingerprints, once a planned write to `to` is done."""
+
+    to: Side
+    left: str
+    right: str
+
+    def of(self, side: Side) -> str:
+        """The fingerprint of `side`."""
+        return self.left if side is Side.LEFT else self.right
+
+
+@dataclass(frozen=True)
 class Refused:
     """Instead of a carried value: it has no counterpart on the other side, and why."""
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -15,9 +16,10 @@ from app.jira.site import Issue, SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.sync import budget, store
-from app.sync.pairs import reconcile_linked
+from app.sync.flight import Flight
+from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
 from app.sync.store import BATCH, Dirty, Link
-from app.sync.turn import Pair, Ring, Turn
+from app.sync.turn import Pair, Ring, Turn, Visit
 from app.sync.twins import finish_create, reconcile_unlinked
 from app.vault.vault import Vault
 
@@ -84,7 +86,7 @@ class Reconciler:
 
 def _run(turn: Turn, pairs: Sequence[Pair], standing: budget.Standing) -> None:
     """Settle what needs no call, read the rest in bulk, and reconcile pair by pair."""
-    pending = [pair for pair in pairs if not _settled_without_a_call(turn, pair)]
+    pending = _settle_without_a_call(turn, pairs)
     if not pending:
         return
     if standing.hold is not None:
@@ -98,48 +100,42 @@ def _run(turn: Turn, pairs: Sequence[Pair], standing: budget.Standing) -> None:
     except Problem as problem:
         _site_failed(turn, pending, problem)
         return
-    failures = 0
-    for position, pair in enumerate(pending):
-        try:
-            _reconcile(turn, pair)
-            failures = 0
-        except SiteError as error:
-            failures += error.site_status is None or error.site_status >= 500
-            if _is_of_the_site(turn, error, failures):
-                # The whole site is asked again later, not once per issue now.
-                _site_failed(turn, pending[position:], error)
-                return
-            if error.passing:
-                turn.back_off(list(pair.changes), error)
-            else:
-                turn.park(pair, error)
-        except Exception as fault:
-            # A fault of ours in one issue must not stand in the way of the others.
-            log.exception("reconcile failed", profile=str(turn.profile.id))
-            turn.back_off(list(pair.changes), fault)
-    budget.recovered(standing.struck)
+    unlinked = [pair for pair in pending if not _is_linked(pair)]
+    linked = [pair for pair in pending if _is_linked(pair)]
+    flight = Flight(turn)
+    flight.run_side_by_side([(pair, partial(_make, turn, pair)) for pair in unlinked])
+    _keep_in_step(turn, linked, flight)
+    if flight.ground is not None:
+        # The whole site is asked again later, not once per issue now.
+        _site_failed(turn, flight.grounded, flight.ground)
+    else:
+        budget.recovered(standing.struck)
 
 
-def _is_of_the_site(turn: Turn, error: SiteError, failures: int) -> bool:
-    """Whether a refusal in one pair holds for all others: an issue must block only itself."""
-    if error.site_status == 429:
-        return error.limit != "issue"
-    if error.locked_out:
-        return error.site_status == 401 or not _lets_us_in(turn, error)
-    failed = error.site_status is None or error.site_status >= 500
-    return failed and failures > 1
+def _is_linked(pair: Pair) -> bool:
+    return pair.link is not None and None not in (pair.link.left_id, pair.link.right_id)
 
 
-def _lets_us_in(turn: Turn, error: SiteError) -> bool:
-    """Whether the site that forbade one call takes others: then it is about that issue."""
-    for side, tenant in turn.tenants.items():
-        if tenant == error.tenant:
-            try:
-                turn.sites[side].ask()
-            except SiteError:
-                return False
-            return True
-    return False
+def _make(turn: Turn, pair: Pair) -> None:
+    if pair.link is None:
+        reconcile_unlinked(turn, pair)
+    else:
+        finish_create(turn, pair, pair.link)
+
+
+def _keep_in_step(turn: Turn, pairs: Sequence[Pair], flight: Flight) -> None:
+    """Plan all, note all plans in one commit, write a few at a time, finish all in one commit."""
+    visits: list[Visit] = []
+    plans: list[Planned] = []
+    for pair in pairs:
+        found = flight.run(pair, partial(plan_linked, turn, pair))
+        if isinstance(found, Planned):
+            plans.append(found)
+        elif found is not None:
+            visits.append(found)
+    note_plans(turn, plans)
+    works = [(one.pair, partial(carry_out, turn, one)) for one in plans]
+    turn.finish([*visits, *flight.run_side_by_side(works)])
 
 
 def _site_failed(turn: Turn, pairs: Sequence[Pair], problem: Problem) -> None:
@@ -154,22 +150,28 @@ def _site_failed(turn: Turn, pairs: Sequence[Pair], problem: Problem) -> None:
     turn.back_off([c for pair in pairs for c in pair.changes], problem)
 
 
-def _settled_without_a_call(turn: Turn, pair: Pair) -> bool:
-    """The echo of our own write, or a change that belongs to another lane."""
-    link = pair.link
-    if link is None:
-        return False
-    if link.lane != turn.lane:
+def _settle_without_a_call(turn: Turn, pairs: Sequence[Pair]) -> list[Pair]:
+    """Drop the echoes of our own writes and hand on what belongs to another lane. Returns the
+    rest."""
+    pending: list[Pair] = []
+    echoes: list[Dirty] = []
+    moved: list[tuple[Dirty, int]] = []
+    for pair in pairs:
+        link = pair.link
+        if link is not None and link.lane != turn.lane:
+            moved += [(change, link.lane) for change in pair.changes]
+        elif link is not None and all(_already_seen(change, link) for change in pair.changes):
+            echoes += pair.changes
+        else:
+            pending.append(pair)
+    if echoes or moved:
         with turn.transaction() as session:
-            for change in pair.changes:
-                store.move_lane(session, turn.profile, change, link.lane)
-        turn.ring(turn.profile.id, link.lane)
-        return True
-    if all(_already_seen(change, link) for change in pair.changes):
-        with turn.transaction() as session:
-            store.done(session, turn.profile, pair.changes)
-        return True
-    return False
+            store.done(session, turn.profile, echoes)
+            for change, lane in moved:
+                store.move_lane(session, turn.profile, change, lane)
+    for lane in sorted({lane for _, lane in moved}):
+        turn.ring(turn.profile.id, lane)
+    return pending
 
 
 def _fetch(turn: Turn, side: Side, pairs: Sequence[Pair]) -> dict[int, Issue]:
@@ -181,16 +183,6 @@ def _fetch(turn: Turn, side: Side, pairs: Sequence[Pair]) -> dict[int, Issue]:
             wanted.add(linked)
     fields = [m.field(side) for m in turn.profile.profile.fields]
     return turn.sites[side].fetch(sorted(wanted), fields) if wanted else {}
-
-
-def _reconcile(turn: Turn, pair: Pair) -> None:
-    link = pair.link
-    if link is None:
-        reconcile_unlinked(turn, pair)
-    elif link.left_id is None or link.right_id is None:
-        finish_create(turn, pair, link)
-    else:
-        reconcile_linked(turn, pair, link)
 
 
 def _already_seen(change: Dirty, link: Link) -> bool:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.jira.site import Created
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.sync.merge import Base
+from app.sync.merge import Base, PlannedMark
 from app.sync.models import Change, IssueLink
 
 BATCH = 50
@@ -47,6 +48,7 @@ class Link:
     left_seen: datetime | None
     right_seen: datetime | None
     create_sent_at: datetime | None
+    planned: Mapping[str, PlannedMark] = field(default_factory=dict)
 
     def issue_id(self, side: Side) -> int | None:
         """The id of the issue on `side`, None where it is still to be made."""
@@ -114,6 +116,10 @@ def _link(row: IssueLink) -> Link:
         left_seen=row.left_seen,
         right_seen=row.right_seen,
         create_sent_at=row.create_sent_at,
+        planned={
+            key: PlannedMark(Side(to), left, right)
+            for key, (to, left, right) in (row.planned or {}).items()
+        },
     )
 
 
@@ -183,26 +189,107 @@ def _as_stored(base: Base) -> dict[str, dict[str, str]]:
     return {side.value: dict(base.of(side)) for side in Side}
 
 
-def save(session: Session, link: Link, *, synced: bool) -> None:
-    """Store a link's ids, keys, base and seen times."""
-    values: dict[str, object] = {
-        "left_issue_id": link.left_id,
-        "right_issue_id": link.right_id,
-        "left_key": link.left_key,
-        "right_key": link.right_key,
-        "base": _as_stored(link.base),
-        "left_seen": link.left_seen,
-        "right_seen": link.right_seen,
-    }
-    if synced:
-        values |= {"create_sent_at": None, "synced_at": func.now()}
-    session.execute(update(IssueLink).where(IssueLink.id == link.id).values(**values))
+def save(session: Session, link: Link) -> None:
+    """Store a link's ids, keys, base and seen times, before its visit has ended."""
+    session.execute(
+        update(IssueLink)
+        .where(IssueLink.id == link.id)
+        .values(
+            left_issue_id=link.left_id,
+            right_issue_id=link.right_id,
+            left_key=link.left_key,
+            right_key=link.right_key,
+            base=_as_stored(link.base),
+            left_seen=link.left_seen,
+            right_seen=link.right_seen,
+        )
+    )
+
+
+_SAVE_SYNCED = text(
+    """
+    UPDATE issue_link k
+    SET left_issue_id = n.left_id, right_issue_id = n.right_id,
+        left_key = n.left_key, right_key = n.right_key, base = n.base,
+        left_seen = n.left_seen, right_seen = n.right_seen,
+        planned = NULL, create_sent_at = NULL, synced_at = now()
+    FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:left_ids AS bigint[]), CAST(:right_ids AS bigint[]),
+        CAST(:left_keys AS text[]), CAST(:right_keys AS text[]), CAST(:bases AS jsonb[]),
+        CAST(:left_seens AS timestamptz[]), CAST(:right_seens AS timestamptz[]))
+        AS n (id, left_id, right_id, left_key, right_key, base, left_seen, right_seen)
+    WHERE k.id = n.id
+    """
+)
+
+
+def save_synced(session: Session, links: Sequence[Link]) -> None:
+    """Store the ids, keys, bases and seen times of pairs that were visited, in one statement."""
+    ordered = sorted(links, key=lambda link: link.id)
+    session.execute(
+        _SAVE_SYNCED,
+        {
+            "ids": [link.id for link in ordered],
+            "left_ids": [link.left_id for link in ordered],
+            "right_ids": [link.right_id for link in ordered],
+            "left_keys": [link.left_key for link in ordered],
+            "right_keys": [link.right_key for link in ordered],
+            "bases": [json.dumps(_as_stored(link.base)) for link in ordered],
+            "left_seens": [link.left_seen for link in ordered],
+            "right_seens": [link.right_seen for link in ordered],
+        },
+    )
+
+
+_NOTE_PLANS = text(
+    """
+    UPDATE issue_link k SET planned = n.planned
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:plans AS jsonb[])) AS n (id, planned)
+    WHERE k.id = n.id
+    """
+)
+
+
+def note_plans(session: Session, plans: Sequence[tuple[Link, Mapping[str, PlannedMark]]]) -> None:
+    """Store what each pair holds once its writes are done, in one statement."""
+    ordered = sorted(plans, key=lambda one: one[0].id)
+    session.execute(
+        _NOTE_PLANS,
+        {
+            "ids": [link.id for link, _ in ordered],
+            "plans": [
+                json.dumps({key: [m.to.value, m.left, m.right] for key, m in marks.items()})
+                for _, marks in ordered
+            ],
+        },
+    )
+
+
+_DONE = text(
+    """
+    DELETE FROM change c
+    USING unnest(CAST(:sides AS text[]), CAST(:issues AS bigint[]), CAST(:versions AS bigint[]))
+        AS d (side, issue_id, version)
+    WHERE c.profile_id = :profile AND c.side = d.side AND c.issue_id = d.issue_id
+      AND c.version = d.version
+    """
+)
 
 
 def done(session: Session, profile: StoredProfile, changes: Sequence[Dirty]) -> None:
     """Delete the changes whose version did not move since they were read."""
-    for change in changes:
-        session.execute(delete(Change).where(*_same(profile, change)))
+    if not changes:
+        return
+    ordered = sorted(changes, key=lambda one: (one.side.value, one.issue_id))
+    session.execute(
+        _DONE,
+        {
+            "profile": profile.id,
+            "sides": [one.side.value for one in ordered],
+            "issues": [one.issue_id for one in ordered],
+            "versions": [one.version for one in ordered],
+        },
+    )
 
 
 def postpone(

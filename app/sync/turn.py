@@ -47,6 +47,21 @@ class Pair:
     changes: tuple[Dirty, ...]
 
 
+@dataclass(frozen=True)
+class Visit:
+    """What came of a visit to a pair that is there: its new base, and what is told of it."""
+
+    pair: Pair
+    link: Link
+    outcome: Outcome | None
+    written: int = 0
+    conflicts: int = 0
+    details: tuple[Detail, ...] = ()
+    dirty: bool = False
+    parked: str = ""
+    questions: tuple[Conflict, ...] = ()
+
+
 class Turn:
     """One batch of one profile's lane."""
 
@@ -70,50 +85,48 @@ class Turn:
         )
         self.read: dict[Side, dict[int, Issue]] = {}
 
-    def finish(
-        self,
-        pair: Pair,
-        link: Link,
-        outcome: Outcome | None,
-        *,
-        written: int = 0,
-        conflicts: int = 0,
-        details: Sequence[Detail] = (),
-        dirty: bool = False,
-        parked: str = "",
-        questions: Sequence[Conflict] = (),
-    ) -> None:
-        """Store the base, drop the changes that did not move, and say what happened: at once."""
+    def finish(self, visits: Sequence[Visit]) -> None:
+        """Store the bases, drop the changes that did not move, and say what happened: all of
+        these visits in one transaction."""
+        if not visits:
+            return
         with self.transaction() as session:
-            store.save(session, link, synced=True)
-            inbox.note(
+            store.save_synced(session, [visit.link for visit in visits])
+            store.done(
+                session,
+                self.profile,
+                [c for v in visits if not v.dirty and not v.parked for c in v.pair.changes],
+            )
+            for visit in visits:
+                self._finish(session, visit)
+        if any(visit.dirty for visit in visits):
+            self.ring(self.profile.id, self.lane)
+
+    def _finish(self, session: Session, visit: Visit) -> None:
+        inbox.note(
+            session,
+            self.vault,
+            self.profile,
+            visit.link,
+            open_conflicts=visit.questions,
+            fingerprints=self.fingerprints,
+        )
+        if visit.dirty:
+            store.again(session, self.profile, visit.pair.changes)
+        elif visit.parked:
+            store.park(session, self.profile, visit.pair.changes, visit.parked)
+        if visit.outcome is not None:
+            record(
                 session,
                 self.vault,
-                self.profile,
-                link,
-                open_conflicts=questions,
-                fingerprints=self.fingerprints,
+                profile_id=self.profile.id,
+                tenants=(self.profile.left_tenant, self.profile.right_tenant),
+                keys=(visit.link.left_key, visit.link.right_key),
+                outcome=visit.outcome,
+                written=visit.written,
+                conflicts=visit.conflicts,
+                details=visit.details,
             )
-            if dirty:
-                store.again(session, self.profile, pair.changes)
-            elif parked:
-                store.park(session, self.profile, pair.changes, parked)
-            else:
-                store.done(session, self.profile, pair.changes)
-            if outcome is not None:
-                record(
-                    session,
-                    self.vault,
-                    profile_id=self.profile.id,
-                    tenants=(self.profile.left_tenant, self.profile.right_tenant),
-                    keys=(link.left_key, link.right_key),
-                    outcome=outcome,
-                    written=written,
-                    conflicts=conflicts,
-                    details=details,
-                )
-        if dirty:
-            self.ring(self.profile.id, self.lane)
 
     def park(self, pair: Pair, error: SiteError) -> None:
         """The site said no for good: set the issue aside with the site's own words."""

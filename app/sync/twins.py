@@ -13,7 +13,7 @@ from app.sync import store
 from app.sync.merge import Base, Plan, blank, confirm, for_create, unmoved
 from app.sync.pairs import reconcile_linked
 from app.sync.store import Link
-from app.sync.turn import Pair, Turn
+from app.sync.turn import Pair, Turn, Visit
 from app.sync.words import raw, refused_fields
 
 # How long a create that was sent without an answer is searched for before it is sent again:
@@ -122,7 +122,7 @@ def finish_create(turn: Turn, pair: Pair, link: Link) -> None:
 def _adopted(turn: Turn, pair: Pair, link: Link, side: Side, twin: Created) -> None:
     link = link.with_issue(side.other, twin.id, twin.key)
     with turn.transaction() as session:
-        store.save(session, link, synced=False)
+        store.save(session, link)
     fields = [m.field(side.other) for m in turn.profile.profile.fields]
     turn.read[side.other] |= turn.sites[side.other].fetch([twin.id], fields)
     reconcile_linked(turn, replace(pair, link=link), link)
@@ -147,7 +147,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     link = replace(link, base=base)
     # From here on a crash finds the twin by the link.
     with turn.transaction() as session:
-        store.save(session, link, synced=False)
+        store.save(session, link)
     writes = tuple(w for w in plan.writes(to) if w.key not in refused)
     dirty: frozenset[str] = frozenset()
     stored = _read_back(turn, to, created)
@@ -165,19 +165,20 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
         if not dirty:
             link = link.with_seen(to, stored.updated)
     link = replace(link, base=base)
-    turn.finish(
+    told = [
+        Detail(f"{created.key} was created for {issue.key}."),
+        *(Detail(sentence, field=key) for key, sentence in refused.items()),
+    ]
+    visit = Visit(
         pair,
         link,
         Outcome.CREATED,
         written=1,
-        conflicts=0,
-        details=[
-            Detail(f"{created.key} was created for {issue.key}."),
-            *(Detail(sentence, field=key) for key, sentence in refused.items()),
-        ],
+        details=tuple(told),
         dirty=bool(dirty),
         parked="; ".join(refused.values()),
     )
+    turn.finish([visit])
 
 
 def _send_create(

@@ -22,3 +22,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON run TO tandem_app;
 -- undone as one. A live change of the same issue takes it over.
 ALTER TABLE change ADD COLUMN run_id uuid REFERENCES run ON DELETE SET NULL;
 CREATE INDEX ix_change_run ON change (run_id) WHERE run_id IS NOT NULL;
+
+-- Fingerprints of what both sides hold once the writes under way are done; none are, where null.
+ALTER TABLE issue_link ADD COLUMN planned jsonb;
