@@ -5,13 +5,14 @@ Reference: https://support.atlassian.com/jira-software-cloud/docs/jql-fields/
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.model import FieldDef, Issue
+from sandbox.model import FieldDef, Issue, JsonDict
 from sandbox.render import zone
 from sandbox.richtext import plain_text
 from sandbox.site import Site
@@ -29,6 +30,8 @@ TOKEN = re.compile(
 WORDS = frozenset({"and", "or", "not", "in", "is", "empty", "null", "order", "by", "asc", "desc"})
 UNITS = {"m": 1, "h": 60, "d": 1440, "w": 10_080}
 TIME_FORMATS = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
+OPERATORS = "'=', '!=', '<', '>', '<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'"
+BARE = re.compile(r"[\w.@:/-]+")
 
 
 class JqlError(Exception):
@@ -37,10 +40,11 @@ class JqlError(Exception):
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of the query; quoted pieces are never keywords."""
+    """A piece of the query; quoted pieces are never keywords. `place`: as Jira's errors say it."""
 
     text: str
     kind: str
+    place: str = dataclasses.field(default="", compare=False)
 
     def is_word(self, *words: str) -> bool:
         """Whether it is one of the given keywords."""
@@ -48,12 +52,21 @@ class Token:
 
 
 @dataclass(frozen=True)
+class Clause:
+    """A part of a query: what matches, and how Jira's own parser describes it."""
+
+    test: Predicate
+    tree: JsonDict
+
+
+@dataclass(frozen=True)
 class Query:
-    """A compiled query: what matches, how to sort, and whether it restricts anything."""
+    """A compiled query: what matches, how to sort, whether it restricts anything, its tree."""
 
     matches: Predicate
     order: tuple[tuple[str, bool], ...]
     bounded: bool
+    structure: JsonDict
 
 
 def tokenize(text: str) -> list[Token]:
@@ -63,15 +76,27 @@ def tokenize(text: str) -> list[Token]:
     while at < len(text):
         match = TOKEN.match(text, at)
         if match is None or match.end() == at:
-            raise JqlError(f"Error in the JQL Query: The character at position {at + 1} is "
-                           "not expected here.")  # fmt: skip
+            rest = text[at:].lstrip()
+            wrong, place = rest[0], _place(text, len(text) - len(rest))
+            if wrong in "\"'":
+                raise JqlError(f"Error in the JQL Query: The quoted string '{rest[1:]}' has not "
+                               f"been completed. {place}")  # fmt: skip
+            raise JqlError(f"Error in the JQL Query: The character '{wrong}' is a reserved JQL "
+                           "character. You must enclose it in a string or use the escape "
+                           f"'\\u{ord(wrong):04x}' instead. {place}")  # fmt: skip
         kind = match.lastgroup or "word"
         piece = match.group(kind)
         if kind == "quoted":
             piece = re.sub(r"\\(.)", r"\1", piece[1:-1])
-        tokens.append(Token(piece, kind))
+        tokens.append(Token(piece, kind, _place(text, match.start(kind))))
         at = match.end()
     return tokens
+
+
+def _place(text: str, at: int) -> str:
+    """Line and character of a position, as Jira's errors end with it."""
+    before = text[:at]
+    return f"(line {before.count(chr(10)) + 1}, character {at - (before.rfind(chr(10)) + 1) + 1})"
 
 
 class Compiler:
@@ -88,13 +113,23 @@ class Compiler:
     def compile(self) -> Query:
         """Compile the whole query. Raises JqlError."""
         bounded = bool(self.tokens) and not self._peek("order")
-        matches: Predicate = (lambda issue: True) if not bounded else self._or()
+        structure: JsonDict = {}
+        matches: Predicate = lambda issue: True  # noqa: E731
+        if bounded:
+            where = self._or()
+            matches, structure["where"] = where.test, where.tree
         order = self._order()
+        if order:
+            keys = [
+                {"field": _named(name), "direction": "desc" if down else "asc"}
+                for name, down in order
+            ]
+            structure["orderBy"] = {"fields": keys}
         if self.at < len(self.tokens):
-            wrong = self.tokens[self.at].text
+            wrong = self.tokens[self.at]
             raise JqlError(f"Error in the JQL Query: Expecting either 'OR' or 'AND' but got "
-                           f"'{wrong}'.")  # fmt: skip
-        return Query(matches, order, bounded)
+                           f"'{wrong.text}'. {wrong.place}")  # fmt: skip
+        return Query(matches, order, bounded, structure)
 
     # --- grammar -------------------------------------------------------------------------
 
@@ -104,111 +139,148 @@ class Compiler:
     def _peek_op(self, text: str) -> bool:
         return self.at < len(self.tokens) and self.tokens[self.at] == Token(text, "op")
 
-    def _next(self) -> Token:
+    def _next(self, wanted: str) -> Token:
         if self.at >= len(self.tokens):
-            raise JqlError("Error in the JQL Query: Expecting more at the end of the query.")
+            raise JqlError(f"Error in the JQL Query: Expecting {wanted} before the end of the "
+                           "query.")  # fmt: skip
         self.at += 1
         return self.tokens[self.at - 1]
 
-    def _or(self) -> Predicate:
+    def _or(self) -> Clause:
         parts = [self._and()]
         while self._peek("or"):
             self.at += 1
             parts.append(self._and())
-        return parts[0] if len(parts) == 1 else lambda issue: any(p(issue) for p in parts)
+        if len(parts) == 1:
+            return parts[0]
+        return Clause(lambda issue: any(p.test(issue) for p in parts), _compound("or", parts))
 
-    def _and(self) -> Predicate:
+    def _and(self) -> Clause:
         parts = [self._not()]
         while self._peek("and"):
             self.at += 1
             parts.append(self._not())
-        return parts[0] if len(parts) == 1 else lambda issue: all(p(issue) for p in parts)
+        if len(parts) == 1:
+            return parts[0]
+        return Clause(lambda issue: all(p.test(issue) for p in parts), _compound("and", parts))
 
-    def _not(self) -> Predicate:
+    def _not(self) -> Clause:
         if self._peek("not"):
             self.at += 1
             inner = self._not()
-            return lambda issue: not inner(issue)
+            return Clause(lambda issue: not inner.test(issue), _compound("not", [inner]))
         if self._peek_op("("):
             self.at += 1
             inner = self._or()
             if not self._peek_op(")"):
-                raise JqlError("Error in the JQL Query: Expecting ')' before the end of the query.")
+                got = self._next("')'")
+                raise JqlError(f"Error in the JQL Query: Expecting ')' but got '{got.text}'. "
+                               f"{got.place}")  # fmt: skip
             self.at += 1
             return inner
         return self._clause()
 
-    def _clause(self) -> Predicate:
-        name = self._next()
-        if name.kind == "op" or name.is_word(*WORDS):
-            raise JqlError(f"Error in the JQL Query: '{name.text}' is a reserved JQL word or "
-                           "operator here.")  # fmt: skip
-        operator = self._next()
+    def _clause(self) -> Clause:
+        name = self._next("a field name")
+        if name.kind == "op":
+            raise JqlError(f"Error in the JQL Query: Expecting a field name but got '{name.text}'. "
+                           f"{name.place}")  # fmt: skip
+        if name.is_word(*WORDS):
+            raise JqlError(f"Error in the JQL Query: '{name.text}' is a reserved JQL word. You "
+                           f"must enclose it in a string. {name.place}")  # fmt: skip
+        operator = self._next("operator")
         negated = False
         if operator.is_word("not"):
-            negated, operator = True, self._next()
-        if operator.is_word("is"):
-            if self._peek("not"):
-                self.at += 1
-                negated = True
-            if not self._peek("empty", "null"):
-                raise JqlError("Error in the JQL Query: 'is' takes only EMPTY or NULL.")
-            self.at += 1
-            reader = self._reader(name.text)
-            return lambda issue: (not reader(issue)) != negated
+            negated, operator = True, self._next("'in'")
+        if operator.is_word("is") and not negated:
+            return self._is_empty(name)
         if operator.is_word("in"):
-            values = self._values()
-            inside = self._compare(name.text, "=", values)
-            return (lambda issue: not inside(issue)) if negated else inside
+            if not self._peek_op("("):
+                wrong = self._next("a list of values")
+                raise JqlError(f"Operator 'in' does not support the non-list value '\"{wrong.text}"
+                               f"\"' for field '{name.text}'.")  # fmt: skip
+            values, operand = self._values()
+            test = self._compare(name.text, "not in" if negated else "in", values)
+            return Clause(test, _asserts(name, "not in" if negated else "in", operand))
         if operator.kind != "op" or operator.text in "(),":
-            raise JqlError(f"Error in the JQL Query: '{operator.text}' is not an operator.")
+            raise JqlError(f"Error in the JQL Query: Expecting operator but got '{operator.text}'. "
+                           f"The valid operators are {OPERATORS}. {operator.place}")  # fmt: skip
         if self._peek("empty", "null"):
             self.at += 1
-            reader = self._reader(name.text)
-            return lambda issue: (not reader(issue)) == (operator.text == "=")
-        return self._compare(name.text, operator.text, [self._value()])
+            reader, wanted = self._reader(name.text), operator.text == "="
+            return Clause(
+                lambda issue: (not reader(issue)) == wanted,
+                _asserts(name, operator.text, {"keyword": "empty"}),
+            )
+        value, operand = self._value()
+        test = self._compare(name.text, operator.text, [value])
+        return Clause(test, _asserts(name, operator.text, operand))
 
-    def _value(self) -> str:
-        token = self._next()
+    def _is_empty(self, name: Token) -> Clause:
+        negated = self._peek("not")
+        self.at += negated
+        if not self._peek("empty", "null"):
+            got = self._next("'EMPTY' or 'NULL'")
+            raise JqlError(f"Error in the JQL Query: Expecting 'EMPTY' or 'NULL' but got "
+                           f"'{got.text}'. {got.place}")  # fmt: skip
+        self.at += 1
+        reader = self._reader(name.text)
+        tree = _asserts(name, "is not" if negated else "is", {"keyword": "empty"})
+        return Clause(lambda issue: (not reader(issue)) != negated, tree)
+
+    def _value(self) -> tuple[str, JsonDict]:
+        token = self._next("a value")
         if token.kind == "op":
-            raise JqlError(f"Error in the JQL Query: Expecting a value but got '{token.text}'.")
+            raise JqlError("Error in the JQL Query: Expecting either a value, list or function but "
+                           f"got '{token.text}'. You must surround '{token.text}' in quotation "
+                           f"marks to use it as a value. {token.place}")  # fmt: skip
         if self._peek_op("(") and token.kind == "word":
             self.at += 1
             if not self._peek_op(")"):
                 raise JqlError(f"Function '{token.text}' with arguments is not supported here.")
             self.at += 1
-            return self._function(token.text)
-        return token.text
+            tree = {"function": token.text, "arguments": [], "encodedOperand": f"{token.text}()"}
+            return self._function(token.text), tree
+        if token.is_word(*WORDS):
+            raise JqlError(f"Error in the JQL Query: '{token.text}' is a reserved JQL word. You "
+                           f"must enclose it in a string. {token.place}")  # fmt: skip
+        return token.text, {"value": token.text, "encodedValue": _encoded(token.text)}
 
     def _function(self, name: str) -> str:
         if name.lower() == "currentuser":
             return self.account_id
         if name.lower() == "now":
             return str(self.site.now_ms())
+        if name.lower() == "startofday":
+            here = datetime.fromtimestamp(self.site.now_ms() / 1000, zone(self.time_zone))
+            start = here.replace(hour=0, minute=0, second=0, microsecond=0)
+            return str(int(start.timestamp() * 1000))
         raise JqlError(f"Unable to find JQL function '{name}()'.")
 
-    def _values(self) -> list[str]:
-        if not self._peek_op("("):
-            raise JqlError("Error in the JQL Query: Expecting '(' after 'in'.")
-        self.at += 1
-        values = [self._value()]
+    def _values(self) -> tuple[list[str], JsonDict]:
+        self.at += 1  # the parenthesis
+        found = [self._value()]
         while self._peek_op(","):
             self.at += 1
-            values.append(self._value())
+            found.append(self._value())
         if not self._peek_op(")"):
-            raise JqlError("Error in the JQL Query: Expecting ')' at the end of the list.")
+            got = self._next("')'")
+            raise JqlError(f"Error in the JQL Query: Expecting ')' but got '{got.text}'. "
+                           f"{got.place}")  # fmt: skip
         self.at += 1
-        return values
+        return [value for value, _ in found], {"values": [tree for _, tree in found]}
 
     def _order(self) -> tuple[tuple[str, bool], ...]:
         if not self._peek("order"):
             return ()
         self.at += 1
-        if not self._next().is_word("by"):
-            raise JqlError("Error in the JQL Query: Expecting 'by' after 'order'.")
+        by = self._next("'by'")
+        if not by.is_word("by"):
+            raise JqlError(f"Error in the JQL Query: Expecting 'by' but got '{by.text}'. "
+                           f"{by.place}")  # fmt: skip
         keys = []
         while True:
-            name = self._next().text
+            name = self._next("a field name").text
             self._reader(name)
             down = self._peek("desc")
             if self._peek("asc", "desc"):
@@ -228,13 +300,24 @@ class Compiler:
             return self._contains(name, operator, values)
         if operator in ("<", "<=", ">", ">="):
             return self._ordered(name, operator, values[0])
-        if self._is_time(lower):
-            moments = [self._moment(name, v) for v in values]
-            clock = self._reader(name)
-            return _signed(operator, lambda issue: clock(issue) in moments)
-        reader = self._reader(name)
-        wanted = self._ids(lower, values)
-        return _signed(operator, lambda issue: not wanted.isdisjoint(_many(reader(issue))))
+        reader, wanted = self._reader(name), self._wanted(name, values)
+        if operator in ("!=", "not in"):
+            # As in Jira, what is empty is not different from anything.
+            return lambda issue: bool(found := _many(reader(issue))) and wanted.isdisjoint(found)
+        return lambda issue: not wanted.isdisjoint(_many(reader(issue)))
+
+    def _wanted(self, name: str, values: list[str]) -> set[Any]:
+        if self._is_time(name.lower()):
+            return {self._moment(name, v) for v in values}
+        if name.lower() in ("duedate", "due") or self._kind(name) == "date":
+            return {self._day(name, v) for v in values}
+        return self._ids(name.lower(), values)
+
+    def _kind(self, name: str) -> str:
+        try:
+            return self._field(name).kind
+        except JqlError:
+            return ""  # one of the few that no field stands for
 
     def _field(self, name: str) -> FieldDef:
         lower = name.lower()
@@ -264,7 +347,7 @@ class Compiler:
         field = self._field(name)
         return lambda issue: issue.fields.get(field.id)
 
-    def _ids(self, name: str, values: list[str]) -> set[Any]:
+    def _ids(self, name: str, values: list[str]) -> set[Any]:  # noqa: PLR0911 (one a kind)
         site = self.site
         if name in ("key", "id", "issue", "issuekey", "parent"):
             return self._issue_ids(values, keep_keys=name != "parent")
@@ -287,7 +370,16 @@ class Compiler:
             return {self._option(field, value) for value in values}
         if field.kind == "number":
             return {_number(name, value) for value in values}
+        if field.kind == "user":
+            return {self._person(name, value) for value in values}
         return set(values)
+
+    def _person(self, name: str, value: str) -> str:
+        wanted = value.casefold()
+        for user in self.site.users.values():
+            if value == user.account_id or wanted in (user.display_name.casefold(), user.email):
+                return user.account_id
+        raise JqlError(f"The value '{value}' does not exist for the field '{name}'.")
 
     def _issue_ids(self, values: list[str], *, keep_keys: bool) -> set[Any]:
         found: set[Any] = set()
@@ -318,10 +410,7 @@ class Compiler:
     def _is_time(self, name: str) -> bool:
         if name in ("created", "createddate", "updated", "updateddate"):
             return True
-        try:
-            return self._field(name).kind == "datetime"
-        except JqlError:
-            return False
+        return self._kind(name) == "datetime"
 
     def _ordered(self, name: str, operator: str, value: str) -> Predicate:
         reader = self._reader(name)
@@ -350,7 +439,7 @@ class Compiler:
         if relative:
             pairs = re.findall(r"(\d+)([mhdw])", relative[2])
             minutes = sum(int(number) * UNITS[unit] for number, unit in pairs)
-            return now + (minutes if relative[1] == "+" else -minutes) * 60_000
+            return now + (-minutes if relative[1] == "-" else minutes) * 60_000
         for form in TIME_FORMATS:
             try:
                 parsed = datetime.strptime(value, form).replace(tzinfo=zone(self.time_zone))
@@ -441,7 +530,31 @@ def _many(value: Any) -> Iterable[Any]:
 
 
 def _signed(operator: str, test: Predicate) -> Predicate:
-    return (lambda issue: not test(issue)) if operator.startswith("!") else test
+    return (lambda issue: not test(issue)) if operator in ("!=", "!~", "not in") else test
+
+
+def _named(name: str) -> JsonDict:
+    """A field as Jira's parser tells of it; one that reads an entity property says which."""
+    tree: JsonDict = {"name": name, "encodedName": _encoded(name)}
+    match = re.fullmatch(r"issue\.property\[([^\]]+)\]\.(.+)", name, re.IGNORECASE)
+    if match is not None:
+        key = match[1].strip("'\"")
+        tree["property"] = [{"entity": "issue", "key": key, "path": match[2]}]
+    return tree
+
+
+def _encoded(text: str) -> str:
+    """A name or a value as it can stand in a query."""
+    plain = BARE.fullmatch(text) is not None and text.lower() not in WORDS
+    return text if plain else '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+
+
+def _compound(operator: str, parts: list[Clause]) -> JsonDict:
+    return {"clauses": [part.tree for part in parts], "operator": operator}
+
+
+def _asserts(name: Token, operator: str, operand: JsonDict) -> JsonDict:
+    return {"field": _named(name.text), "operator": operator, "operand": operand}
 
 
 def _order_test(operator: str, reader: Callable[[Issue], Any], bound: Any) -> Predicate:

@@ -128,6 +128,9 @@ def _convert(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     plain = {k: _convert(v) for k, v in node.items() if k not in ("example", "xml", "nullable")}
+    if "anyOf" in plain and "properties" not in plain and not plain.get("additionalProperties"):
+        # A clause of JQL: nothing would pass, for whatever its choices have is "additional".
+        plain.pop("additionalProperties", None)
     if node.get("nullable") is True:
         return {"anyOf": [plain, {"type": "null"}]}
     return plain

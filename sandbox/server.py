@@ -32,7 +32,17 @@ def create_site_app(world: World, site: Site) -> Flask:
     app.config["SANDBOX_WORLD"] = world
     app.config["SANDBOX_SITE"] = site
     app.url_map.strict_slashes = False
-    for name in ("meta", "people", "issues", "workflow", "search", "history", "comments", "props"):
+    for name in (
+        "meta",
+        "people",
+        "issues",
+        "workflow",
+        "search",
+        "jql",
+        "history",
+        "comments",
+        "props",
+    ):
         importlib.import_module(f"sandbox.rest.{name}")
     for entry in ROUTES:
         _add_route(app, world, site, entry)
