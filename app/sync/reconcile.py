@@ -4,8 +4,7 @@ the new base. A worker killed at any line of it loses nothing and doubles nothin
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -34,12 +33,10 @@ class Reconciler:
         vault: Vault,
         open_site: SiteOpener,
         ring: Ring,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._vault = vault
         self._open_site = open_site
         self._ring = ring
-        self._clock = clock
 
     def drain(self, profile_id: uuid.UUID, lane: int) -> bool:
         """Take up to 50 due changes of a lane across. Returns whether more may be due."""
@@ -60,9 +57,7 @@ class Reconciler:
             standing = budget.standing(session, profile) if dirty else budget.Standing()
         if not dirty:
             return False
-        turn = Turn(
-            self._vault, self._open_site, self._ring, self._clock, profile=profile, lane=lane
-        )
+        turn = Turn(self._vault, self._open_site, self._ring, profile=profile, lane=lane)
         _run(turn, self._pairs(dirty, links), standing)
         return len(dirty) == BATCH
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Interval, func, or_, select, text, type_coerce, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -48,6 +48,7 @@ class Link:
     left_seen: datetime | None
     right_seen: datetime | None
     create_sent_at: datetime | None
+    sent_ago: timedelta | None = None  # by the database's clock: a worker's own may be stepped
     planned: Mapping[str, PlannedMark] = field(default_factory=dict)
 
     def issue_id(self, side: Side) -> int | None:
@@ -95,16 +96,19 @@ def links_of(
     session: Session, profile: StoredProfile, left: Sequence[int], right: Sequence[int]
 ) -> list[Link]:
     """The links that have one of these issues."""
-    rows = session.scalars(
-        select(IssueLink).where(
+    rows = session.execute(
+        _LINK.where(
             IssueLink.profile_id == profile.id,
             or_(IssueLink.left_issue_id.in_(left), IssueLink.right_issue_id.in_(right)),
         )
     )
-    return [_link(row) for row in rows]
+    return [_link(row, ago) for row, ago in rows]
 
 
-def _link(row: IssueLink) -> Link:
+_LINK = select(IssueLink, type_coerce(func.now() - IssueLink.create_sent_at, Interval()))
+
+
+def _link(row: IssueLink, sent_ago: timedelta | None) -> Link:
     return Link(
         id=row.id,
         left_id=row.left_issue_id,
@@ -116,6 +120,7 @@ def _link(row: IssueLink) -> Link:
         left_seen=row.left_seen,
         right_seen=row.right_seen,
         create_sent_at=row.create_sent_at,
+        sent_ago=sent_ago,
         planned={
             key: PlannedMark(Side(to), left, right)
             for key, (to, left, right) in (row.planned or {}).items()
@@ -131,7 +136,7 @@ def intend(
     issue_id: int,
     key: str,
     lane: int,
-    sent_at: datetime | None,
+    sent: bool,
 ) -> Link:
     """The intent to create the twin of an issue; the existing link where there is one already."""
     ids: dict[str, int | str] = {
@@ -147,20 +152,20 @@ def intend(
             right_tenant_id=profile.right_tenant,
             lane=lane,
             base={},
-            create_sent_at=sent_at,
+            create_sent_at=func.now() if sent else None,
             **ids,
         )
         .on_conflict_do_nothing()
     )
     column = IssueLink.left_issue_id if source is Side.LEFT else IssueLink.right_issue_id
-    row = session.scalars(
-        select(IssueLink).where(IssueLink.profile_id == profile.id, column == issue_id)
+    row, ago = session.execute(
+        _LINK.where(IssueLink.profile_id == profile.id, column == issue_id)
     ).one()
-    return _link(row)
+    return _link(row, ago)
 
 
-def mark_create(session: Session, link: Link, sent_at: datetime | None, base: Base) -> None:
-    """Note that a create is about to be sent, or (None) that it surely made nothing.
+def mark_create(session: Session, link: Link, base: Base, *, sent: bool) -> None:
+    """Note that a create is about to be sent, or that it surely made nothing.
 
     `base`: what both sides hold once it is done. A twin that is found after a crash is merged
     against it, so that what was emptied meanwhile stays empty.
@@ -168,7 +173,7 @@ def mark_create(session: Session, link: Link, sent_at: datetime | None, base: Ba
     session.execute(
         update(IssueLink)
         .where(IssueLink.id == link.id)
-        .values(create_sent_at=sent_at, base=_as_stored(base))
+        .values(create_sent_at=func.now() if sent else None, base=_as_stored(base))
     )
 
 

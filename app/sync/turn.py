@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -70,12 +69,11 @@ class Turn:
         vault: Vault,
         open_site: SiteOpener,
         ring: Ring,
-        clock: Callable[[], datetime],
         *,
         profile: StoredProfile,
         lane: int,
     ) -> None:
-        self.vault, self.ring, self.clock = vault, ring, clock
+        self.vault, self.ring = vault, ring
         self.profile, self.lane = profile, lane
         self.tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
         self.open_site = open_site

@@ -41,7 +41,7 @@ def reconcile_unlinked(turn: Turn, pair: Pair) -> None:
             issue_id=issue.id,
             key=issue.key,
             lane=turn.lane,
-            sent_at=None,
+            sent=False,
         )
     if link.left_id is not None and link.right_id is not None:
         with turn.transaction() as session:  # another lane linked it meanwhile
@@ -81,7 +81,7 @@ def _adopt_source(turn: Turn, pair: Pair, twin: Issue, side: Side) -> None:
                 issue_id=source,
                 key="",
                 lane=turn.lane,
-                sent_at=turn.clock(),
+                sent=True,
             )
         theirs = link.issue_id(side)
         if theirs is None:
@@ -104,12 +104,12 @@ def finish_create(turn: Turn, pair: Pair, link: Link) -> None:
         with turn.transaction() as session:
             store.done(session, turn.profile, pair.changes)
         return
-    if link.create_sent_at is not None:
+    if link.sent_ago is not None:
         twin = turn.sites[side.other].find_twin(str(turn.profile.id), issue.id)
         if twin is not None:
             _adopted(turn, pair, link, side, twin)
             return
-        if turn.clock() - link.create_sent_at < ADOPT_WITHIN:
+        if link.sent_ago < ADOPT_WITHIN:
             with turn.transaction() as session:
                 store.postpone(
                     session, turn.profile, pair.changes, ADOPT_EVERY, "waiting-for-search"
@@ -134,13 +134,13 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     source = turn.snapshot(issue, side)
     plan = for_create(source, to, turn.profile.profile, turn.fingerprints)
     with turn.transaction() as session:
-        store.mark_create(session, link, turn.clock(), plan.base)
+        store.mark_create(session, link, plan.base, sent=True)
     try:
         created, refused = _send_create(turn, plan, link, to, issue)
     except SiteError as error:
         if error.surely_refused:
             with turn.transaction() as session:
-                store.mark_create(session, link, None, Base())
+                store.mark_create(session, link, Base(), sent=False)
         raise
     base = unmoved(plan.base, Base(), refused)
     link = link.with_issue(to, created.id, created.key).with_seen(side, issue.updated)
@@ -204,7 +204,7 @@ def _send_create(
         rest = [w for w in writes if w.key not in refused]
         with turn.transaction() as session:
             base = unmoved(plan.base, Base(), refused)
-            store.mark_create(session, link, turn.clock(), base)
+            store.mark_create(session, link, base, sent=True)
         return turn.sites[to].create(fixed | raw(rest), properties), refused
 
 
