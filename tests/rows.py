@@ -29,6 +29,8 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "search_look": ("left_tenant_id", "right_tenant_id"),
     "completeness": ("left_tenant_id", "right_tenant_id"),
     "run": ("left_tenant_id", "right_tenant_id"),
+    "load": ("left_tenant_id", "right_tenant_id"),
+    "load_issue": ("left_tenant_id", "right_tenant_id"),
 }
 OWN_TABLES = tuple(table for table, columns in TENANT_COLUMNS.items() if len(columns) == 1)
 SHARED_TABLES = tuple(table for table, columns in TENANT_COLUMNS.items() if len(columns) == 2)
@@ -130,4 +132,16 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         "INSERT INTO run (id, profile_id, left_tenant_id, right_tenant_id, kind, begun_by)"
         " VALUES (%s, %s, %s, %s, 'load', 'someone')",
         (uuid.uuid4(), rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO load (run_id, profile_id, left_tenant_id, right_tenant_id, sources)"
+        " SELECT id, profile_id, left_tenant_id, right_tenant_id, 'left' FROM run"
+        " WHERE profile_id = %s",
+        (rows.profile,),
+    )
+    owner.execute(
+        "INSERT INTO load_issue (run_id, side, issue_id, left_tenant_id, right_tenant_id, key,"
+        " updated, source) SELECT run_id, 'left', 1, left_tenant_id, right_tenant_id, 'A-1', now(),"
+        " true FROM load WHERE profile_id = %s",
+        (rows.profile,),
     )

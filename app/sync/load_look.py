@@ -1,0 +1,147 @@
+"""What a load would do, before it is begun: how many issues, and (dry) what becomes of each."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.database import tenant_transaction
+from app.errors import Problem
+from app.jira.site import JiraSite, SiteError, SiteOpener
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.sync.budget import Kind, claim
+from app.sync.load import Ask, Loads
+from app.sync.load_decide import bonds_of, judge
+from app.sync.load_issues import Read
+from app.sync.load_match import MatchField, Outcome
+from app.sync.load_store import NAMED, READ, Load
+from app.sync.load_walk import Held, Walk, scope_jql, tenant_of, walks
+
+MOST_ISSUES = 200_000
+
+
+@dataclass(frozen=True)
+class Look:
+    """About how many issues a load has to read, and how many of them it loads."""
+
+    reads: int
+    sources: int
+
+
+def look(profile: StoredProfile, open_site: SiteOpener, ask: Ask, *, all_: bool = False) -> Look:
+    """Ask both sites, before anything is stored. Raises Problem where the load could not be done:
+    a JQL or a field that a site does not know, or more than MOST_ISSUES (unless `all_`)."""
+    if profile.state != "on":
+        raise Problem(
+            "PROFILE: it is paused, so nothing would be carried. Resume it on Tandem's page first."
+        )
+    reads = sources = 0
+    sides = tuple(Side) if ask.sources == "both" else (Side(ask.sources),)
+    for walk in walks(sides, matching=ask.match is not None, filtered=ask.jql is not None):
+        count = _count(profile, open_site, ask, walk)
+        if count > MOST_ISSUES and not all_:
+            raise Problem(_too_many(walk, count), code="too-many", field="jql")
+        reads += count
+        sources += count if walk.source else 0
+    return Look(reads, sources)
+
+
+def _count(profile: StoredProfile, open_site: SiteOpener, ask: Ask, walk: Walk) -> int:
+    tenant = tenant_of(profile, walk.side)
+    wait = claim(tenant, Kind.LIVE)
+    if wait:
+        raise Problem(
+            f"The site on the {walk.side.value} may not be called for {wait:.0f} seconds: it asked "
+            "for patience, or shut Tandem out. Try again then."
+        )
+    site = open_site(tenant)
+    try:
+        count = site.count(scope_jql(profile, walk.side, ask.jql if walk.filtered else None))
+    except SiteError as error:
+        if error.site_status != 400:
+            raise
+        raise Problem(
+            f"jql: the site on the {walk.side.value} does not take it: {error.detail} Correct the "
+            "JQL; nothing was begun.",
+            code="invalid-field",
+            field="jql",
+        ) from None
+    if ask.match is not None and count:
+        _check_field(profile, site, ask.match, walk.side)
+    return count
+
+
+def _check_field(profile: StoredProfile, site: JiraSite, match: MatchField, side: Side) -> None:
+    """Jira names no field that it does not know: it only leaves it out. So one issue is asked."""
+    name = match.field(side)
+    found = site.search(scope_jql(profile, side), [name], size=1)
+    if found.issues and name not in found.issues[0].fields:
+        raise Problem(
+            f"match: the issues on the {side.value} have no field '{name}', or it is hidden from "
+            "Tandem. Give the id of a field that both sides have, or LEFT=RIGHT.",
+            code="invalid-field",
+            field="match",
+        )
+
+
+def _too_many(walk: Walk, count: int) -> str:
+    head = f"jql: it leaves about {count:,} issues on the {walk.side.value}"
+    if not walk.filtered:
+        head = f"jql: there are about {count:,} issues to read on the {walk.side.value}"
+    return (
+        f"{head}, and a load takes at most {MOST_ISSUES:,}. Narrow it with --jql or the profile's "
+        "scope, or say --yes-all if you mean them all."
+    )
+
+
+def rehearse(
+    loads: Loads,
+    profile: StoredProfile,
+    ask: Ask,
+    on_page: Callable[[int], None],
+    wait: Callable[[float], None] = time.sleep,
+) -> Load:
+    """Read all and decide for all, in memory: a load that was never stored, with its counts.
+
+    `created`: how many would be. Raises SiteError.
+    """
+    load = Load(
+        run_id=uuid.uuid4(),
+        profile_id=profile.id,
+        sources=ask.sources,
+        match_key=ask.match.key if ask.match else None,
+        phase=READ,
+        walk=0,
+        begun_at=datetime.now(UTC),
+        **dict.fromkeys(("read", "marked", "paired", "created", "linked", "ambiguous"), 0),
+        parked=0,
+        unsettled=0,
+        named=[],
+    )
+    reader = loads.reader(profile, load.run_id, ask)
+    found: dict[tuple[Side, int], Read] = {}
+    while load.phase == READ:
+        try:
+            page = reader.page(load)
+        except Held as held:
+            wait(held.seconds)
+            continue
+        for one in page:
+            before = found.get((one.side, one.issue_id))
+            if before is None or one.source:
+                found[one.side, one.issue_id] = one
+        on_page(load.read)
+    issues = list(found.values())
+    with tenant_transaction(profile.left_tenant) as session:
+        bonds = bonds_of(session, profile, issues, load.begun_at)
+    sources = [one for one in issues if one.source]
+    chunk = judge(profile, load, sources, [one for one in issues if one.mark], bonds)
+    outcomes = [chunk.outcomes[one.side, one.issue_id] for one in sources]
+    load.paired, load.linked = outcomes.count(Outcome.PAIRED), outcomes.count(Outcome.LINKED)
+    load.created = outcomes.count(Outcome.CREATE)
+    load.ambiguous, load.named = outcomes.count(Outcome.AMBIGUOUS), chunk.named[:NAMED]
+    return load
