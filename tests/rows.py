@@ -29,6 +29,8 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "search_look": ("left_tenant_id", "right_tenant_id"),
     "completeness": ("left_tenant_id", "right_tenant_id"),
     "run": ("left_tenant_id", "right_tenant_id"),
+    "written": ("left_tenant_id", "right_tenant_id"),
+    "undo_hold": ("left_tenant_id", "right_tenant_id"),
     "load": ("left_tenant_id", "right_tenant_id"),
     "load_issue": ("left_tenant_id", "right_tenant_id"),
 }
@@ -132,6 +134,16 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         "INSERT INTO run (id, profile_id, left_tenant_id, right_tenant_id, kind, begun_by)"
         " VALUES (%s, %s, %s, %s, 'load', 'someone')",
         (uuid.uuid4(), rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO written (profile_id, left_tenant_id, right_tenant_id, link_id, side, issue_id,"
+        " field_key, mark_after, created)"
+        " VALUES (%s, %s, %s, %s, 'left', 1, 'a=a', repeat('0', 32), true)",
+        (rows.profile, *sides, uuid.uuid4()),
+    )
+    owner.execute(
+        "INSERT INTO undo_hold VALUES (%s, %s, %s, %s, NULL, now())",
+        (rows.profile, *sides, uuid.uuid4()),
     )
     owner.execute(
         "INSERT INTO load (run_id, profile_id, left_tenant_id, right_tenant_id, sources)"

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.database import APP_ROLE, unscoped_transaction
 from app.jobs.bell import DRAIN, DRAIN_QUEUE, ring
-from app.sync import budget
+from app.sync import budget, written
 from app.sync.completeness import Completeness
 from app.sync.reconcile import Reconciler
 from app.sync.search import Searcher
@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 HOUSE_QUEUE = "house"
 LANES_A_SWEEP = 1000
+SWEEP_EVERY = 10  # seconds, as its cron line says
 STALLED_AFTER = 30.0  # seconds without a heartbeat of the worker
 
 
@@ -64,6 +65,9 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
     def sweep(timestamp: int) -> None:
         """Ring the bell of every lane that has due work: lost bells and ended back-offs."""
         with flask_app.app_context():
+            if timestamp % written.FORGET_EVERY < SWEEP_EVERY:
+                with unscoped_transaction() as session:
+                    written.forget(session)
             with unscoped_transaction() as session:
                 lanes = session.execute(
                     text("SELECT profile_id, lane FROM tandem_due_lanes(:most)"),

@@ -9,6 +9,7 @@ from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.sync import inbox, store
+from app.sync import written as notes
 from app.sync.merge import Plan, confirm, landed, merge, planned_marks, unmoved
 from app.sync.plan import Snapshot, Write
 from app.sync.store import Link
@@ -68,6 +69,13 @@ def note_plans(turn: Turn, plans: Sequence[Planned]) -> None:
     if due:
         with turn.transaction() as session:
             store.note_plans(session, due)
+            marks = turn.fingerprints
+            rows = [
+                row
+                for one in plans
+                for row in notes.of_plan(one.link, one.plan, notes.run_of(one.pair.changes), marks)
+            ]
+            notes.note(session, turn.profile, rows)
 
 
 def carry_out(turn: Turn, planned: Planned) -> Visit:
@@ -75,6 +83,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
     pair, link, plan, snapshots = planned.pair, planned.link, planned.plan, planned.snapshots
     base, dirty, written = plan.base, False, 0
     refused: dict[str, str] = {}
+    amended: list[notes.Amended] = []
     for side in Side:
         link = link.with_seen(side, snapshots[side].updated)
         writes = plan.writes(side)
@@ -85,6 +94,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         done = tuple(w for w in writes if w.key not in said_no)
         written += len(done)
         base = unmoved(base, link.base, said_no)
+        amended += [notes.Amended(link.id, side, key, None) for key in said_no]
         if returned is None:
             link = link.with_seen(side, None) if done else link
             continue
@@ -97,6 +107,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
             profile=turn.profile.profile,
             fingerprints=turn.fingerprints,
         )
+        amended += notes.amended(link, side, base, done, turn.fingerprints)
         dirty = dirty or bool(moved - set(said_no))
         link = link.with_seen(side, None if moved else returned.updated)
     return Visit(
@@ -109,6 +120,8 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         dirty=dirty,
         parked="; ".join(refused.values()),
         questions=tuple(c for c in plan.conflicts if c.winner is None or c.key in refused),
+        amended=tuple(amended),
+        made=notes.made_side(turn.profile, link, turn.read),
     )
 
 

@@ -72,6 +72,13 @@ class Link:
         return replace(self, right_seen=seen)
 
 
+# While an undo has a lane in hand, nothing is drained there.
+_NOT_IN_UNDO = text(
+    "NOT EXISTS (SELECT FROM undo_hold h WHERE h.profile_id = change.profile_id"
+    " AND h.lane = change.lane AND h.until > now())"
+)
+
+
 def due(session: Session, profile: StoredProfile, lane: int) -> list[Dirty]:
     """Up to BATCH due changes of a lane: live ones before those of a run, then the longest
     waiting first."""
@@ -82,6 +89,7 @@ def due(session: Session, profile: StoredProfile, lane: int) -> list[Dirty]:
             Change.lane == lane,
             ~Change.parked,
             Change.not_before <= func.now(),
+            _NOT_IN_UNDO,
         )
         .order_by(Change.run_id.is_not(None), Change.not_before, Change.first_at)
         .limit(BATCH)

@@ -18,6 +18,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
 from app.sync import budget, inbox, store
+from app.sync import written as notes
 from app.sync.fingerprint import Fingerprinter
 from app.sync.plan import Conflict, Snapshot
 from app.sync.store import Dirty, Link
@@ -59,6 +60,8 @@ class Visit:
     dirty: bool = False
     parked: str = ""
     questions: tuple[Conflict, ...] = ()
+    amended: tuple[notes.Amended, ...] = ()
+    made: Side | None = None  # the side whose issue was created
 
 
 class Turn:
@@ -95,6 +98,10 @@ class Turn:
                 self.profile,
                 [c for v in visits if not v.dirty and not v.parked for c in v.pair.changes],
             )
+            notes.amend(session, [one for visit in visits for one in visit.amended])
+            twins = [(visit, visit.made) for visit in visits if visit.made is not None]
+            rows = [notes.of_twin(v.link, to, notes.run_of(v.pair.changes)) for v, to in twins]
+            notes.note(session, self.profile, [row for twin in rows for row in twin])
             for visit in visits:
                 self._finish(session, visit)
         if any(visit.dirty for visit in visits):

@@ -177,6 +177,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
         details=tuple(told),
         dirty=bool(dirty),
         parked="; ".join(refused.values()),
+        made=to,
     )
     turn.finish([visit])
 
