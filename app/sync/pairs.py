@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.sync import inbox, store
 from app.sync import written as notes
-from app.sync.merge import Plan, confirm, landed, merge, planned_marks, unmoved
+from app.sync.merge import Plan, confirm, landed, planned_marks, unmoved
 from app.sync.plan import Snapshot, Write
+from app.sync.planning_rules import changed_at, decide
 from app.sync.store import Link
 from app.sync.turn import Pair, Turn, Visit
 from app.sync.words import details_of, outcome_of, raw, refused_fields
@@ -125,23 +127,22 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
     )
 
 
-def _plan(turn: Turn, link: Link, snapshots: dict[Side, Snapshot]) -> Plan:
+def _plan(turn: Turn, link: Link, snapshots: Mapping[Side, Snapshot]) -> Plan:
     """The merge; with the times of the fields in conflict, where these decide."""
-    profile, marks = turn.profile.profile, turn.fingerprints
-    plan = merge(snapshots[Side.LEFT], snapshots[Side.RIGHT], link.base, profile, marks)
-    chosen = inbox.decisions(turn, link) if any(not c.winner for c in plan.conflicts) else {}
-    if chosen:
-        pair = snapshots[Side.LEFT], snapshots[Side.RIGHT]
-        plan = merge(*pair, link.base, profile, marks, decisions=chosen)
-    if not plan.needs_times:
-        return plan
-    for side in Side:
+
+    def times(side: Side) -> Mapping[str, datetime]:
         issue_id = link.issue_id(side) or 0
-        at = turn.sites[side].last_changes([issue_id])[issue_id].at
-        changed = {m.key: at[m.field(side)] for m in profile.fields if m.field(side) in at}
-        snapshots[side] = replace(snapshots[side], changed_at=changed)
-    pair = snapshots[Side.LEFT], snapshots[Side.RIGHT]
-    return merge(*pair, link.base, profile, marks, decisions=chosen)
+        found = turn.sites[side].last_changes([issue_id])[issue_id]
+        return changed_at(turn.profile.profile, side, found)
+
+    return decide(
+        turn.profile.profile,
+        turn.fingerprints,
+        link.base,
+        snapshots,
+        decisions=lambda: inbox.decisions(turn, link),
+        times=times,
+    )
 
 
 def _write(

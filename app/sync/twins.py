@@ -12,6 +12,7 @@ from app.mapping.profile import Side
 from app.sync import store
 from app.sync.merge import Base, Plan, blank, confirm, for_create, unmoved
 from app.sync.pairs import reconcile_linked
+from app.sync.planning_rules import in_scope, source_of_twin
 from app.sync.store import Link
 from app.sync.turn import Pair, Turn, Visit
 from app.sync.words import raw, refused_fields
@@ -26,12 +27,13 @@ def reconcile_unlinked(turn: Turn, pair: Pair) -> None:
     """Make the twin of a dirty issue, or link it where it is one. Raises SiteError."""
     change = pair.changes[0]
     issue = turn.read[change.side].get(change.issue_id)
-    if issue is None or not _in_scope(turn, issue, change.side):
+    if issue is None or not in_scope(turn.profile, issue, change.side):
         with turn.transaction() as session:
             store.done(session, turn.profile, pair.changes)
         return
-    if _is_our_twin(turn, issue, change.side):
-        _adopt_source(turn, pair, issue, change.side)
+    source = source_of_twin(turn.profile, issue, change.side)
+    if source is not None:
+        _adopt_source(turn, pair, issue, change.side, source)
         return
     with turn.transaction() as session:
         link = store.intend(
@@ -51,24 +53,8 @@ def reconcile_unlinked(turn: Turn, pair: Pair) -> None:
     _create(turn, replace(pair, link=link), link, change.side, issue)
 
 
-def _in_scope(turn: Turn, issue: Issue, side: Side) -> bool:
-    scope = turn.profile.profile.scope(side)
-    found = [str(issue.fields.get(name, {}).get("id")) for name in ("project", "issuetype")]
-    return found == [scope.project_id, scope.issue_type_id]
-
-
-def _is_our_twin(turn: Turn, issue: Issue, side: Side) -> bool:
-    mark = issue.property or {}
-    return (
-        str(mark.get("profile")) == str(turn.profile.id)
-        and str(mark.get("side")) == side.value
-        and str(mark.get("source", "")).isdigit()
-    )
-
-
-def _adopt_source(turn: Turn, pair: Pair, twin: Issue, side: Side) -> None:
+def _adopt_source(turn: Turn, pair: Pair, twin: Issue, side: Side, source: int) -> None:
     """An issue that our mark names as a twin: link it to its source, as the mark says."""
-    source = int((twin.property or {})["source"])
     with turn.transaction() as session:
         left, right = ([source], []) if side is Side.RIGHT else ([], [source])
         found = store.links_of(session, turn.profile, left, right)

@@ -1,0 +1,308 @@
+"""Plans up to a hundred issues of a side at once: reads both sides in bulk, merges, no more."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.database import TenantId, tenant_transaction
+from app.jira.site import FieldChanges, Issue
+from app.jira.times import parse_time
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.mapping.values import read_fields
+from app.sync import completeness_store as rows
+from app.sync import store
+from app.sync.fingerprint import Fingerprinter
+from app.sync.inbox import decisions_of
+from app.sync.lanes import lane_of
+from app.sync.merge import for_create, landed
+from app.sync.plan import Base, Decision, Plan, Snapshot
+from app.sync.planning_read import Reader
+from app.sync.planning_rules import changed_at, decide, in_scope, source_of_twin
+from app.sync.planning_types import (
+    STANDS_IN_THE_WAY,
+    Cause,
+    Clash,
+    FieldWrite,
+    IssuePlan,
+    Note,
+    Ref,
+    Step,
+)
+from app.sync.store import Link
+
+
+@dataclass
+class _Draft:
+    """One issue of the page, on its way to a plan."""
+
+    side: Side
+    issue_id: int
+    link: Link | None
+    issues: dict[Side, Issue] = field(default_factory=dict)
+    step: Step = Step.NOTHING
+    notes: list[Note] = field(default_factory=list)
+    plan: Plan | None = None
+    asks_times: bool = False
+
+
+class Survey:
+    """The plans of one profile's issues, page by page; keeps nothing between two pages."""
+
+    def __init__(
+        self, profile: StoredProfile, reader: Reader, fingerprints: Fingerprinter, born: datetime
+    ) -> None:
+        self._profile, self._reader, self._marks = profile, reader, fingerprints
+        self._born = born
+        self._read: dict[Side, dict[int, Issue]] = {side: {} for side in Side}
+
+    def page(self, side: Side, ids: Sequence[int]) -> list[IssuePlan]:
+        """The plans of these issues of a side, at most a hundred, in their order."""
+        self._read = {one: {} for one in Side}
+        wanted = list(dict.fromkeys(ids))
+        links = self._links(side, wanted)
+        drafts = [_Draft(side, one, links.get(one)) for one in wanted]
+        self._fetch(side, wanted)
+        self._adopt_sources([one for one in drafts if one.link is None])
+        self._find_twins([one for one in drafts if one.link and one.link.create_sent_at])
+        for other in Side:
+            ids_there = [one.link.issue_id(other) for one in drafts if one.link]
+            self._fetch(other, [one for one in ids_there if one is not None])
+        for draft in drafts:
+            self._begin(draft)
+        self._merge([one for one in drafts if one.step in {Step.UPDATE, Step.LINK}])
+        return self._finished(drafts)
+
+    # -- what is read
+
+    def _transaction(self) -> AbstractContextManager[Session]:
+        return tenant_transaction(TenantId(self._profile.left_tenant))
+
+    def _links(self, side: Side, ids: Sequence[int]) -> dict[int, Link]:
+        left, right = (ids, ()) if side is Side.LEFT else ((), ids)
+        with self._transaction() as session:
+            found = store.links_of(session, self._profile, left, right)
+        return {link.issue_id(side) or 0: link for link in found}
+
+    def _fetch(self, side: Side, ids: Sequence[int]) -> None:
+        missing = sorted(set(ids) - self._read[side].keys())
+        if missing:
+            fields = [m.field(side) for m in self._profile.profile.fields]
+            self._read[side] |= self._reader.fetch(side, missing, [*fields, "created"])
+
+    def _adopt_sources(self, drafts: Sequence[_Draft]) -> None:
+        """Twins of ours that have no link: the engine links them to the source that they name."""
+        sources: dict[int, _Draft] = {}
+        for draft in drafts:
+            issue = self._read[draft.side].get(draft.issue_id)
+            if issue is None or not in_scope(self._profile, issue, draft.side):
+                continue
+            source = source_of_twin(self._profile, issue, draft.side)
+            if source in sources:
+                draft.notes.append(_SECOND)
+            elif source is not None:
+                sources[source] = draft
+                draft.step, draft.link = Step.LINK, _loose(draft.side, issue, source)
+        if not sources:
+            return
+        side = drafts[0].side
+        for source, link in self._links(side.other, list(sources)).items():
+            draft, theirs = sources[source], link.issue_id(side)
+            if theirs is not None and theirs != draft.issue_id:
+                draft.step, draft.link = Step.NOTHING, None
+                draft.notes.append(_SECOND)
+            else:
+                issue = self._read[side][draft.issue_id]
+                draft.link = link.with_issue(side, issue.id, issue.key)
+
+    def _find_twins(self, drafts: Sequence[_Draft]) -> None:
+        """Creates that were sent and never answered: the engine looks for the twin first."""
+        for draft in drafts:
+            link = draft.link
+            if link is None or (link.left_id is not None and link.right_id is not None):
+                continue
+            to, source = draft.side.other, link.issue_id(draft.side)
+            if source is None:
+                continue
+            twin = self._reader.find_twin(to, str(self._profile.id), source)
+            if twin is not None:
+                draft.step = Step.LINK
+                draft.link = link.with_issue(to, twin.id, twin.key)
+
+    # -- what is decided
+
+    def _begin(self, draft: _Draft) -> None:
+        """What sort of visit it is, and what there is no visit for."""
+        if draft.notes:
+            return
+        side, link = draft.side, draft.link
+        issue = self._read[side].get(draft.issue_id)
+        for one in Side:
+            there = link.issue_id(one) if link else None
+            found = self._read[one].get(there) if there is not None else None
+            if found is not None:
+                draft.issues[one] = found
+        if link is not None and link.left_id is not None and link.right_id is not None:
+            if len(draft.issues) == 2:
+                draft.step = Step.LINK if draft.step is Step.LINK else Step.UPDATE
+                return
+            gone = Side.LEFT if Side.LEFT not in draft.issues else Side.RIGHT
+            draft.step = Step.NOTHING
+            draft.notes.append(_gone(f"The issue on the {gone.value} side is"))
+        elif issue is None:
+            draft.notes.append(_gone("The issue is"))
+        elif link is None and not in_scope(self._profile, issue, side):
+            draft.issues[side] = issue
+            sentence = "The issue is not of the profile's project and type."
+            draft.notes.append(Note(Cause.OUTSIDE, sentence))
+        else:
+            draft.issues[side], draft.step = issue, Step.CREATE
+            draft.plan = for_create(
+                self._snapshot(issue, side), side.other, self._profile.profile, self._marks
+            )
+
+    def _snapshot(self, issue: Issue, side: Side) -> Snapshot:
+        reading = read_fields(self._profile.profile.fields, side, issue.fields)
+        return Snapshot(reading.values, issue.updated, blocked=reading.unreadable)
+
+    def _merge(self, drafts: Sequence[_Draft]) -> None:
+        """Merge the pairs; with what people chose and with times, where the engine asks them."""
+        for draft in drafts:
+            draft.plan = self._decide(draft, {}, None)
+        asking = [
+            one for one in drafts if one.plan and any(not c.winner for c in one.plan.conflicts)
+        ]
+        chosen: dict[uuid.UUID, dict[str, Decision]] = {}
+        if asking:
+            with self._transaction() as session:
+                chosen = decisions_of(session, [one.link.id for one in asking if one.link])
+        for draft in asking:
+            draft.plan = self._decide(draft, chosen, None)
+        timed = [one for one in drafts if one.plan and one.plan.needs_times]
+        if not timed:
+            return
+        times = {
+            side: self._reader.last_changes(side, [one.issues[side].id for one in timed])
+            for side in Side
+        }
+        for draft in timed:
+            draft.asks_times = True
+            draft.plan = self._decide(draft, chosen, times)
+
+    def _decide(
+        self,
+        draft: _Draft,
+        chosen: Mapping[uuid.UUID, Mapping[str, Decision]],
+        times: Mapping[Side, Mapping[int, FieldChanges]] | None,
+    ) -> Plan:
+        profile, link = self._profile.profile, draft.link
+        decisions = chosen.get(link.id, {}) if link else {}
+
+        def when(side: Side) -> Mapping[str, datetime]:
+            found = (times or {}).get(side, {}).get(draft.issues[side].id, FieldChanges())
+            return changed_at(profile, side, found)
+
+        snapshots = {side: self._snapshot(draft.issues[side], side) for side in Side}
+        base = link.base if link else Base()
+        if link is not None and link.planned:
+            base = landed(base, link.planned, snapshots, self._marks)
+        return decide(
+            profile,
+            self._marks,
+            base,
+            snapshots,
+            decisions=lambda: decisions,
+            times=None if times is None else when,
+        )
+
+    # -- what is told
+
+    def _finished(self, drafts: Sequence[_Draft]) -> list[IssuePlan]:
+        issues = {(one.side, one.issue_id) for one in drafts}
+        issues |= {(side, issue.id) for one in drafts for side, issue in one.issues.items()}
+        with self._transaction() as session:
+            dirty = rows.dirty(session, self._profile, sorted(issues)) if issues else {}
+        return [self._finish(one, dirty) for one in drafts]
+
+    def _finish(self, draft: _Draft, dirty: Mapping[tuple[Side, int], bool]) -> IssuePlan:
+        plan, link = draft.plan, draft.link
+        writes = self._writes(plan) if plan else ()
+        step = Step.NOTHING if draft.step is Step.UPDATE and not writes else draft.step
+        notes = [*draft.notes, *self._notes(plan)]
+        own = {(draft.side, draft.issue_id)} | {(s, i.id) for s, i in draft.issues.items()}
+        found = {key: dirty[key] for key in own if key in dirty}
+        return IssuePlan(
+            step=step,
+            side=draft.side,
+            left=_ref(draft, Side.LEFT),
+            right=_ref(draft, Side.RIGHT),
+            lane=link.lane if link and link.id != _NO_ID else lane_of(draft.issue_id),
+            link=link.id if link and link.id != _NO_ID else None,
+            writes=writes,
+            clashes=self._clashes(plan),
+            left_alone=tuple(one for one in notes if one.cause not in STANDS_IN_THE_WAY),
+            blocked=tuple(one for one in notes if one.cause in STANDS_IN_THE_WAY),
+            seen={side: self._seen(issue, side) for side, issue in draft.issues.items()},
+            base={side: dict(link.base.of(side)) if link else {} for side in Side},
+            parked=frozenset(side for (side, _), parked in found.items() if parked),
+            waiting=any(not parked for parked in found.values()),
+            older=step is Step.CREATE and link is None and self._is_older(draft),
+            asks_times=draft.asks_times,
+        )
+
+    def _is_older(self, draft: _Draft) -> bool:
+        return parse_time(draft.issues[draft.side].fields["created"]) < self._born
+
+    def _seen(self, issue: Issue, side: Side) -> dict[str, str]:
+        values = self._snapshot(issue, side).values
+        return {key: self._marks.of(key, side, value) for key, value in values.items()}
+
+    def _writes(self, plan: Plan) -> tuple[FieldWrite, ...]:
+        return tuple(
+            FieldWrite(side, w.key, w.field, w.kind, w.was, w.value, w.reason)
+            for side in Side
+            for w in plan.writes(side)
+        )
+
+    def _clashes(self, plan: Plan | None) -> tuple[Clash, ...]:
+        kinds = {m.key: m.kind for m in self._profile.profile.fields}
+        return tuple(
+            Clash(c.key, kinds[c.key], c.left, c.right, c.winner, c.sentence)
+            for c in (plan.conflicts if plan else ())
+        )
+
+    def _notes(self, plan: Plan | None) -> list[Note]:
+        alone = plan.left_alone if plan else ()
+        return [Note(Cause(one.reason.value), one.sentence, one.key) for one in alone]
+
+
+_NO_ID = uuid.UUID(int=0)
+_SECOND = Note(Cause.SECOND_TWIN, "Its source has another twin already; it is left as it is.")
+
+
+def _loose(side: Side, issue: Issue, source: int) -> Link:
+    """The link that the engine would make of a twin and the source that it names."""
+    link = Link(_NO_ID, None, None, None, None, lane_of(source), Base(), None, None, None)
+    return replace(link.with_issue(side, issue.id, issue.key)).with_issue(side.other, source, "")
+
+
+def _gone(subject: str) -> Note:
+    return Note(Cause.GONE, f"{subject} gone or hidden from Tandem; nothing is written.")
+
+
+def _ref(draft: _Draft, side: Side) -> Ref | None:
+    """The issue on a side: as it was read, or at least as the link knows it."""
+    issue, link = draft.issues.get(side), draft.link
+    if issue is not None:
+        return Ref(issue.id, issue.key)
+    linked = link.issue_id(side) if link else None
+    if link is not None and linked is not None:
+        key = link.left_key if side is Side.LEFT else link.right_key
+        return Ref(linked, key or str(linked))
+    return Ref(draft.issue_id, str(draft.issue_id)) if side is draft.side else None

@@ -1,0 +1,113 @@
+"""Reads for a plan: in bulk, from the share of background work, and patient with a busy site."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from app.database import TenantId
+from app.errors import Problem
+from app.jira.site import Created, FieldChanges, Issue, JiraSite, SearchPage, SiteError, SiteOpener
+from app.mapping.profile import Side
+from app.sync.budget import Kind, claim
+
+T = TypeVar("T")
+
+PAGE = 100  # issues of one bulk read: what Jira gives at most
+PATIENCE = 900.0  # seconds without a single call before it is given up
+LONGEST_PAUSE = 5.0  # seconds between two questions for budget
+TRIES = 5
+
+
+class Reader:
+    """Reads both sites of a profile. Counts its calls and the seconds that they took."""
+
+    def __init__(
+        self,
+        open_site: SiteOpener,
+        tenants: Mapping[Side, TenantId],
+        pause: Callable[[float], None] = time.sleep,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._open_site, self._tenants = open_site, tenants
+        self._pause, self._patience = pause, patience
+        self._sites: dict[Side, JiraSite] = {}
+        self.calls, self.seconds = 0, 0.0
+
+    def fetch(
+        self, side: Side, names: Sequence[int | str], fields: Sequence[str]
+    ) -> dict[int, Issue]:
+        """The issues of these ids or keys as they are now, by id."""
+        found: dict[int, Issue] = {}
+        for chunk in chunks(names):
+            found |= self._call(side, 1 + len(chunk), partial(_fetch, names=chunk, fields=fields))
+        return found
+
+    def last_changes(self, side: Side, ids: Sequence[int]) -> dict[int, FieldChanges]:
+        """When the fields of these issues last changed."""
+        found: dict[int, FieldChanges] = {}
+        for chunk in chunks(ids):
+            found |= self._call(side, 1 + len(chunk), partial(_last_changes, ids=chunk))
+        return found
+
+    def search(self, side: Side, jql: str, page: str | None) -> SearchPage:
+        """A page of what a JQL finds; ids and keys."""
+        return self._call(side, 1 + PAGE, lambda site: site.search(jql, [], page=page, size=PAGE))
+
+    def count(self, side: Side, jql: str) -> int:
+        """About how many issues a JQL finds."""
+        return self._call(side, 1, lambda site: site.count(jql))
+
+    def find_twin(self, side: Side, profile: str, source: int) -> Created | None:
+        """The twin that our mark names, if search knows it."""
+        return self._call(side, 2, lambda site: site.find_twin(profile, source))
+
+    def _call(self, side: Side, cost: float, work: Callable[[JiraSite], T]) -> T:
+        """One call; tried again where the site fails or asks for patience. Raises Problem."""
+        for attempt in range(TRIES):
+            self._await_budget(side, cost)
+            began = time.monotonic()
+            try:
+                if side not in self._sites:
+                    self._sites[side] = self._open_site(self._tenants[side])
+                self.calls += 1
+                return work(self._sites[side])
+            except SiteError as error:
+                if not error.passing or attempt == TRIES - 1:
+                    raise
+                self._pause(min(error.retry_after or 2.0**attempt, self._patience))
+            finally:
+                self.seconds += time.monotonic() - began
+        raise AssertionError("the last try returned or raised")
+
+    def _await_budget(self, side: Side, cost: float) -> None:
+        """Wait until background work may spend so much at the site. Raises Problem."""
+        waited = 0.0
+        while (wait := claim(self._tenants[side], Kind.BACKGROUND, cost)) > 0:
+            if waited >= self._patience:
+                raise Problem(
+                    f"The {side.value} site has had no room for this for {waited:.0f} seconds: "
+                    "live changes go first, and a site that is paused or asked for patience is "
+                    "left alone. Look at Tandem's page, and try again later.",
+                    status=503,
+                    code="site-busy",
+                )
+            step = min(wait, LONGEST_PAUSE)
+            self._pause(step)
+            waited += step
+
+
+def chunks(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    """In their order, a page of a bulk read at a time."""
+    for start in range(0, len(things), PAGE):
+        yield things[start : start + PAGE]
+
+
+def _fetch(site: JiraSite, names: Sequence[int | str], fields: Sequence[str]) -> dict[int, Issue]:
+    return site.fetch(names, fields)
+
+
+def _last_changes(site: JiraSite, ids: Sequence[int]) -> dict[int, FieldChanges]:
+    return site.last_changes(ids)

@@ -1,0 +1,56 @@
+"""The rules that the engine and the planner share, so that a plan says what the engine does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from app.jira.site import FieldChanges, Issue
+from app.mapping.profile import Profile, Side
+from app.mapping.profiles import StoredProfile
+from app.sync.fingerprint import Fingerprinter
+from app.sync.merge import merge
+from app.sync.plan import Base, Decision, Plan, Snapshot
+
+
+def decide(
+    profile: Profile,
+    marks: Fingerprinter,
+    base: Base,
+    snapshots: Mapping[Side, Snapshot],
+    *,
+    decisions: Callable[[], Mapping[str, Decision]],
+    times: Callable[[Side], Mapping[str, datetime]] | None,
+) -> Plan:
+    """The merge of a pair; with what people chose, and with the times of the fields in conflict,
+    where these decide. Without `times` the plan's `needs_times` says whether they would."""
+    left, right = snapshots[Side.LEFT], snapshots[Side.RIGHT]
+    plan = merge(left, right, base, profile, marks)
+    chosen = decisions() if any(not one.winner for one in plan.conflicts) else {}
+    if chosen:
+        plan = merge(left, right, base, profile, marks, decisions=chosen)
+    if not plan.needs_times or times is None:
+        return plan
+    left, right = (replace(snapshots[side], changed_at=times(side)) for side in Side)
+    return merge(left, right, base, profile, marks, decisions=chosen)
+
+
+def changed_at(profile: Profile, side: Side, found: FieldChanges) -> dict[str, datetime]:
+    """When the mapped fields of an issue last changed, by mapping key."""
+    return {m.key: found.at[m.field(side)] for m in profile.fields if m.field(side) in found.at}
+
+
+def in_scope(profile: StoredProfile, issue: Issue, side: Side) -> bool:
+    """Whether an issue is of the project and the type of its side."""
+    scope = profile.profile.scope(side)
+    found = [str(issue.fields.get(name, {}).get("id")) for name in ("project", "issuetype")]
+    return found == [scope.project_id, scope.issue_type_id]
+
+
+def source_of_twin(profile: StoredProfile, issue: Issue, side: Side) -> int | None:
+    """The id of the issue on the other side that our mark names as the source of this one."""
+    mark = issue.property or {}
+    source = str(mark.get("source", ""))
+    ours = mark.get("profile") == str(profile.id) and mark.get("side") == side.value
+    return int(source) if ours and source.isascii() and source.isdigit() else None
