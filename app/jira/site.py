@@ -96,6 +96,24 @@ class FieldChanges:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """One field of one change, as an issue's changelog tells it: each value as (id, text)."""
+
+    field: str
+    at: datetime
+    before: tuple[str | None, str | None]
+    after: tuple[str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Changelog:
+    """The changes of an issue, newest first. Not `whole`: there are older ones."""
+
+    edits: tuple[Edit, ...] = ()
+    whole: bool = False
+
+
+@dataclass(frozen=True)
 class SearchPage:
     """One page of a search. `next`: asks for the page after it; None on the last."""
 
@@ -132,6 +150,15 @@ class JiraSite(Protocol):
 
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
         """When the fields of these issues last changed, as far as the site still tells."""
+
+    def changelogs(self, issue_ids: Sequence[int]) -> dict[int, Changelog]:
+        """The newest changes of these issues (at most 100); one that is gone is left out."""
+
+    def changelog(self, issue_id: int) -> Changelog:
+        """All changes of one issue."""
+
+    def delete(self, issue_id: int) -> None:
+        """Delete an issue. One with sub-tasks is refused."""
 
     def ask(self) -> None:
         """One cheap call, which works only where the site lets us in."""

@@ -59,6 +59,11 @@ class Handler(ABC):
         """The canonical value of a field in a webhook's body, which is in the form of REST v2."""
         return self.read(raw)
 
+    def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:
+        """What the value was of which a changelog gives this id and text; several where it may
+        have been one of several. None at all where a changelog does not tell enough."""
+        return ()
+
     def same(self, a: Value, b: Value) -> bool:
         """Whether two values say the same, so that writing one over the other is pointless."""
         return a == b

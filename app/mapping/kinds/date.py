@@ -20,5 +20,12 @@ class Day(Handler):
             pass
         raise UnreadableValueError(Kind.DATE, "a day as YYYY-MM-DD", raw)
 
+    def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:
+        # The text is a moment, in the site's own form; the id is the day.
+        try:
+            return (self.read(id_),)
+        except UnreadableValueError:
+            return ()
+
     def write(self, value: Value) -> object:
         return value

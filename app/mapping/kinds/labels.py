@@ -20,5 +20,8 @@ class Labels(Handler):
     def write(self, value: Value) -> object:
         return list(value) if isinstance(value, tuple) else []
 
+    def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:
+        return (tuple(sorted(set((text or "").split()))),)  # a label has no space in it
+
     def text(self, value: Value) -> str:
         return ", ".join(map(str, value)) if isinstance(value, tuple) else ""

@@ -16,5 +16,8 @@ class Named(Handler):
             raise UnreadableValueError(Kind.NAMED, "an object with a name", raw)
         return name
 
+    def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:
+        return (text or None,)
+
     def write(self, value: Value) -> object:
         return None if value is None else {"name": value}

@@ -57,6 +57,18 @@ class RichText(Handler):
         _give_local_ids(document, seed=value)
         return document
 
+    def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:
+        # Wiki markup without what it cannot say: right only where all of it was plain paragraphs.
+        if not text:
+            return (None,)
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+        return tuple(
+            dict.fromkeys(
+                self.read({"type": "doc", "version": 1, "content": _paragraphs(lines, between)})
+                for between in ("\n\n", "\n")
+            )
+        )
+
     def read_webhook(self, raw: object) -> Value | NotComparable:
         # Bodies hold wiki markup; only "nothing" reads the same in both.
         return None if raw is None else NOT_COMPARABLE
@@ -67,6 +79,20 @@ class RichText(Handler):
 
     def text(self, value: Value) -> str:
         return _words(value)
+
+
+def _paragraphs(text: str, between: str) -> list[dict[str, Any]]:
+    """Plain text as paragraphs, of which `between` stands between two; a lone \\n breaks a line."""
+    found: list[dict[str, Any]] = []
+    for part in text.split(between):
+        content: list[dict[str, Any]] = []
+        for line in part.split("\n"):
+            if content:
+                content.append({"type": "hardBreak"})
+            if line:
+                content.append({"type": "text", "text": line})
+        found.append({"type": "paragraph", "content": content})
+    return found
 
 
 def _canonical(raw: dict[str, Any]) -> dict[str, Any]:

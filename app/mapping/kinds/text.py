@@ -15,5 +15,8 @@ class Text(Handler):
             raise UnreadableValueError(Kind.TEXT, "text", raw)
         return raw.replace("\r\n", "\n").strip() or None
 
+    def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:
+        return (self.read(text),)
+
     def write(self, value: Value) -> object:
         return value
