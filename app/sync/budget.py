@@ -99,8 +99,28 @@ _TOLD = text(
     """
 )
 
+# Whether a person waits for a change of this site. The echo of what background work wrote is none:
+# it is of a twin that is being made, or of a state that the base was made from.
+_LIVE_DUE = """
+    EXISTS (
+        SELECT FROM profile p JOIN change c ON c.profile_id = p.id
+        WHERE p.state = 'on' AND :tenant IN (p.left_tenant_id, p.right_tenant_id)
+          AND NOT c.parked AND c.run_id IS NULL AND c.not_before <= now()
+          AND NOT EXISTS (
+            SELECT FROM issue_link k
+            WHERE c.side = 'left' AND k.profile_id = c.profile_id AND k.left_issue_id = c.issue_id
+              AND (c.event_updated <= k.left_seen
+                   OR k.create_sent_at IS NOT NULL AND k.right_issue_id IS NOT NULL))
+          AND NOT EXISTS (
+            SELECT FROM issue_link k
+            WHERE c.side = 'right' AND k.profile_id = c.profile_id AND k.right_issue_id = c.issue_id
+              AND (c.event_updated <= k.right_seen
+                   OR k.create_sent_at IS NOT NULL AND k.left_issue_id IS NOT NULL)))
+"""
+_BEHIND = text(f"SELECT {_LIVE_DUE}")
+
 _CLAIM = text(
-    """
+    f"""
     UPDATE site_budget b
     SET spent = s.drained + :cost, spent_at = now()
     FROM (
@@ -115,12 +135,9 @@ _CLAIM = text(
       AND coalesce(b.near_until <= now(), true)
       -- One that is dearer than the whole share goes when nothing else was spent.
       AND (s.drained = 0 OR s.drained + :cost <= s.most)
-      AND NOT EXISTS (
-        SELECT FROM profile p JOIN change c ON c.profile_id = p.id
-        WHERE p.state = 'on' AND :tenant IN (p.left_tenant_id, p.right_tenant_id)
-          AND NOT c.parked AND c.run_id IS NULL AND c.not_before <= now())
+      AND NOT {_LIVE_DUE}
     RETURNING true
-    """
+    """  # noqa: S608  our own words
 )
 
 _RESUME = text(
@@ -201,7 +218,8 @@ def claim(
         asked = {"tenant": tenant, "cost": cost, "share": share, "points": POINTS_AN_HOUR}
         if session.execute(_CLAIM, asked).scalar():
             return 0.0
-        return _wait(session, tenant, otherwise=5.0)
+        behind = session.execute(_BEHIND, {"tenant": tenant}).scalar()
+        return _wait(session, tenant, otherwise=1.0 if behind else 5.0)
 
 
 def _wait(session: Session, tenant: TenantId, *, otherwise: float) -> float:

@@ -14,11 +14,11 @@ from app.errors import Problem
 from app.jira.site import Issue, SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
-from app.sync import budget, store
+from app.sync import budget, load_pace, store
 from app.sync.flight import Flight
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
 from app.sync.store import BATCH, Dirty, Link
-from app.sync.turn import Pair, Ring, Turn, Visit
+from app.sync.turn import LONGEST_BELL, Pair, Ring, Turn, Visit
 from app.sync.twins import finish_create, reconcile_unlinked
 from app.vault.vault import Vault
 
@@ -57,9 +57,14 @@ class Reconciler:
             standing = budget.standing(session, profile) if dirty else budget.Standing()
         if not dirty:
             return False
+        taken, wait = load_pace.pace(profile, lane, dirty, links)
+        if wait:
+            if wait <= LONGEST_BELL:
+                self._ring(profile.id, lane, wait + 0.05)
+            return False
         turn = Turn(self._vault, self._open_site, self._ring, profile=profile, lane=lane)
-        _run(turn, self._pairs(dirty, links), standing)
-        return len(dirty) == BATCH
+        _run(turn, self._pairs(taken, links), standing)
+        return len(taken) < len(dirty) or len(dirty) == BATCH
 
     @staticmethod
     def _pairs(dirty: Sequence[Dirty], links: Sequence[Link]) -> list[Pair]:
