@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.common import settings_or_end
+from app.cli.load import load
 from app.errors import NotFound, Problem
 from app.settings import Settings
 
@@ -148,3 +149,6 @@ def _as_json(check: Check) -> dict[str, Any]:
         "named": check.named,
         "not_compared": check.unseen,
     }
+
+
+profile.add_command(load)

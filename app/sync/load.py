@@ -67,6 +67,14 @@ class Loads:
             raise Problem("The load is gone: its profile was deleted.")
         return found
 
+    def progress(self, profile: StoredProfile, load: Load) -> int:
+        """How much of `about` is done: issues read, and issues settled."""
+        if load.ended_at is not None:
+            return load.read + load.marked + load.ambiguous
+        with self._transaction(profile) as session:
+            waiting = rows.pending(session, load.run_id)
+        return load.read + load.ambiguous + max(0, load.marked - waiting)
+
     def begin(self, profile: StoredProfile, ask: Ask, about: int) -> Load:
         """Begin a load. Raises Problem where one is under way."""
         try:
