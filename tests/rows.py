@@ -26,6 +26,8 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "change": ("left_tenant_id", "right_tenant_id"),
     "activity": ("left_tenant_id", "right_tenant_id"),
     "conflict_question": ("left_tenant_id", "right_tenant_id"),
+    "parked_cause": ("left_tenant_id", "right_tenant_id"),
+    "parked_group": ("left_tenant_id", "right_tenant_id"),
     "search_look": ("left_tenant_id", "right_tenant_id"),
     "completeness": ("left_tenant_id", "right_tenant_id"),
     "run": ("left_tenant_id", "right_tenant_id"),
@@ -124,6 +126,17 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         " field_key, held, left_mark, right_mark)"
         " SELECT %s, %s, %s, %s, id, 'a=a', 'x', 'l', 'r' FROM issue_link WHERE profile_id = %s",
         (uuid.uuid4(), rows.profile, *sides, rows.profile),
+    )
+    owner.execute(
+        "INSERT INTO parked_cause (id, profile_id, side, issue_id, left_tenant_id,"
+        " right_tenant_id, at_side, code, field, field_key, said)"
+        " VALUES (%s, %s, 'left', 1, %s, %s, 'right', 'value-unknown', 'a', 'a=a', 'x')",
+        (uuid.uuid4(), rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO parked_group (profile_id, at_side, code, field, left_tenant_id,"
+        " right_tenant_id) VALUES (%s, 'right', 'value-unknown', 'a', %s, %s)",
+        (rows.profile, *sides),
     )
     owner.execute(
         "INSERT INTO completeness (profile_id, left_tenant_id, right_tenant_id, due_at)"

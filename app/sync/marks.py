@@ -34,6 +34,7 @@ _MARK = text(
         last_at = now(),
         not_before = CASE WHEN change.parked THEN now() ELSE change.not_before END,
         attempts = CASE WHEN change.parked THEN 0 ELSE change.attempts END,
+        reason = nullif(change.reason, 'retry'),
         parked = false
     """
 )

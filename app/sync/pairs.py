@@ -9,7 +9,7 @@ from datetime import datetime
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import inbox, store
+from app.sync import inbox, parked, store
 from app.sync import written as notes
 from app.sync.merge import Plan, confirm, landed, planned_marks, unmoved
 from app.sync.plan import Snapshot, Write
@@ -27,6 +27,7 @@ class Planned:
     link: Link
     plan: Plan
     snapshots: Mapping[Side, Snapshot]
+    kept: parked.Kept
 
 
 def reconcile_linked(turn: Turn, pair: Pair, link: Link) -> None:
@@ -58,7 +59,9 @@ def plan_linked(turn: Turn, pair: Pair) -> Planned | Visit:
     snapshots[Side.RIGHT] = turn.snapshot(right, Side.RIGHT)
     if link.planned:
         link = replace(link, base=landed(link.base, link.planned, snapshots, turn.fingerprints))
-    return Planned(pair, link, _plan(turn, link, snapshots), snapshots)
+    found = turn.set_aside(pair, link)
+    kept = parked.keep_aside(found, _plan(turn, link, snapshots), link.base)
+    return Planned(pair, link, kept.plan, snapshots, kept)
 
 
 def note_plans(turn: Turn, plans: Sequence[Planned]) -> None:
@@ -86,6 +89,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
     base, dirty, written = plan.base, False, 0
     refused: dict[str, str] = {}
     amended: list[notes.Amended] = []
+    causes = planned.kept.causes
     for side in Side:
         link = link.with_seen(side, snapshots[side].updated)
         writes = plan.writes(side)
@@ -93,6 +97,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
             continue
         returned, said_no = _write(turn, side, link, writes)
         refused |= said_no
+        causes += parked.field_causes(side, writes, said_no, plan.base)
         done = tuple(w for w in writes if w.key not in said_no)
         written += len(done)
         base = unmoved(base, link.base, said_no)
@@ -112,16 +117,22 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         amended += notes.amended(link, side, base, done, turn.fingerprints)
         dirty = dirty or bool(moved - set(said_no))
         link = link.with_seen(side, None if moved else returned.updated)
+    questions = tuple(c for c in plan.conflicts if c.winner is None or c.key in refused)
+    # What is refused as before was told then.
+    before = {one.cause for one in turn.set_aside(pair, link)}
+    old = refused.keys() & {one.key for one in causes if one in before}
+    told = parked.without(plan, plan.base, old)
+    news = {key: words for key, words in refused.items() if key not in old}
     return Visit(
         pair,
         replace(link, base=base),
-        outcome_of(plan, written, refused),
+        outcome_of(told, written, news),
         written=written,
-        conflicts=len(plan.conflicts),
-        details=tuple(details_of(plan, refused)),
+        conflicts=len(told.conflicts),
+        details=tuple(details_of(told, news)),
         dirty=dirty,
-        parked="; ".join(refused.values()),
-        questions=tuple(c for c in plan.conflicts if c.winner is None or c.key in refused),
+        parked=causes,
+        questions=questions + planned.kept.conflicts,
         amended=tuple(amended),
         made=notes.made_side(turn.profile, link, turn.read),
     )
@@ -150,13 +161,13 @@ def _write(
 ) -> tuple[Issue | None, dict[str, str]]:
     """Write; fields that the site refuses by name are left out and said, the rest crosses."""
     issue_id = link.issue_id(side) or 0
-    try:
-        return turn.sites[side].update(issue_id, raw(writes)), {}
-    except SiteError as error:
-        refused = refused_fields(error, writes)
-        if not refused:
-            raise
-        rest = [w for w in writes if w.key not in refused]
-        if not rest:
-            return None, refused
-        return turn.sites[side].update(issue_id, raw(rest)), refused
+    refused: dict[str, str] = {}
+    while rest := [w for w in writes if w.key not in refused]:
+        try:
+            return turn.sites[side].update(issue_id, raw(rest)), refused
+        except SiteError as error:
+            more = refused_fields(error, rest)
+            if not more:
+                raise
+            refused |= more
+    return None, refused

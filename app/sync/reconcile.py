@@ -14,7 +14,7 @@ from app.errors import Problem
 from app.jira.site import Issue, SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
-from app.sync import budget, load_pace, store
+from app.sync import budget, load_pace, parked, store
 from app.sync.flight import Flight
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
 from app.sync.store import BATCH, Dirty, Link
@@ -54,6 +54,7 @@ class Reconciler:
                 [d.issue_id for d in dirty if d.side is Side.LEFT],
                 [d.issue_id for d in dirty if d.side is Side.RIGHT],
             )
+            aside = parked.known(session, profile, dirty, links)
             standing = budget.standing(session, profile) if dirty else budget.Standing()
         if not dirty:
             return False
@@ -63,6 +64,7 @@ class Reconciler:
                 self._ring(profile.id, lane, wait + 0.05)
             return False
         turn = Turn(self._vault, self._open_site, self._ring, profile=profile, lane=lane)
+        turn.aside = aside
         _run(turn, self._pairs(taken, links), standing)
         return len(taken) < len(dirty) or len(dirty) == BATCH
 

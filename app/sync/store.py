@@ -19,6 +19,8 @@ from app.sync.merge import Base, PlannedMark
 from app.sync.models import Change, IssueLink
 
 BATCH = 50
+RETRY = "retry"
+"""The reason of a change that was parked and is asked again."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ _NOT_IN_UNDO = text(
 
 
 def due(session: Session, profile: StoredProfile, lane: int) -> list[Dirty]:
-    """Up to BATCH due changes of a lane: live ones before those of a run, then the longest
-    waiting first."""
+    """Up to BATCH due changes of a lane: live ones before those of a run and those that were
+    parked, then the longest waiting first."""
     rows = session.scalars(
         select(Change)
         .where(
@@ -91,7 +93,11 @@ def due(session: Session, profile: StoredProfile, lane: int) -> list[Dirty]:
             Change.not_before <= func.now(),
             _NOT_IN_UNDO,
         )
-        .order_by(Change.run_id.is_not(None), Change.not_before, Change.first_at)
+        .order_by(
+            or_(Change.run_id.is_not(None), Change.reason.is_not_distinct_from(RETRY)),
+            Change.not_before,
+            Change.first_at,
+        )
         .limit(BATCH)
     )
     return [
@@ -320,16 +326,16 @@ def postpone(
             .values(
                 not_before=func.now() + timedelta(seconds=seconds),
                 attempts=func.least(Change.attempts + 1, 1000),
-                reason=reason[:500],
+                reason=reason,
             )
         )
 
 
-def park(session: Session, profile: StoredProfile, changes: Sequence[Dirty], reason: str) -> None:
+def park(session: Session, profile: StoredProfile, changes: Sequence[Dirty], code: str) -> None:
     """Set these aside until their issue changes again or somebody asks for them."""
     for change in changes:
         session.execute(
-            update(Change).where(*_same(profile, change)).values(parked=True, reason=reason[:500])
+            update(Change).where(*_same(profile, change)).values(parked=True, reason=code)
         )
 
 

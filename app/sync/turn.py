@@ -17,10 +17,11 @@ from app.jira.site import Issue, JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
-from app.sync import budget, inbox, store
+from app.sync import budget, inbox, parked, parked_groups, store
 from app.sync import written as notes
 from app.sync.fingerprint import Fingerprinter
 from app.sync.plan import Conflict, Snapshot
+from app.sync.reasons import Cause, Code, whole_causes
 from app.sync.store import Dirty, Link
 from app.vault.vault import Vault
 
@@ -58,7 +59,7 @@ class Visit:
     conflicts: int = 0
     details: tuple[Detail, ...] = ()
     dirty: bool = False
-    parked: str = ""
+    parked: tuple[Cause, ...] = ()
     questions: tuple[Conflict, ...] = ()
     amended: tuple[notes.Amended, ...] = ()
     made: Side | None = None  # the side whose issue was created
@@ -85,6 +86,7 @@ class Turn:
             vault.derive(profile.left_tenant, f"fingerprint:{profile.id}")
         )
         self.read: dict[Side, dict[int, Issue]] = {}
+        self.aside: dict[parked.Row, list[parked.Known]] = {}
 
     def finish(self, visits: Sequence[Visit]) -> None:
         """Store the bases, drop the changes that did not move, and say what happened: all of
@@ -93,19 +95,20 @@ class Turn:
             return
         with self.transaction() as session:
             store.save_synced(session, [visit.link for visit in visits])
-            store.done(
-                session,
-                self.profile,
-                [c for v in visits if not v.dirty and not v.parked for c in v.pair.changes],
-            )
+            # Of a pair that stays parked one row is enough.
+            ended = [(v.pair.changes[1:] if v.parked else v.pair.changes, v.dirty) for v in visits]
+            store.done(session, self.profile, [c for cs, dirty in ended if not dirty for c in cs])
             notes.amend(session, [one for visit in visits for one in visit.amended])
             twins = [(visit, visit.made) for visit in visits if visit.made is not None]
             rows = [notes.of_twin(v.link, to, notes.run_of(v.pair.changes)) for v, to in twins]
             notes.note(session, self.profile, [row for twin in rows for row in twin])
             for visit in visits:
                 self._finish(session, visit)
+            lanes = self._retry_freed(session, visits)
         if any(visit.dirty for visit in visits):
-            self.ring(self.profile.id, self.lane)
+            lanes.add(self.lane)
+        for lane in sorted(lanes):
+            self.ring(self.profile.id, lane)
 
     def _finish(self, session: Session, visit: Visit) -> None:
         inbox.note(
@@ -119,7 +122,8 @@ class Turn:
         if visit.dirty:
             store.again(session, self.profile, visit.pair.changes)
         elif visit.parked:
-            store.park(session, self.profile, visit.pair.changes, visit.parked)
+            store.park(session, self.profile, visit.pair.changes[:1], visit.parked[0].code)
+        self._settle(session, visit.pair, visit.link, visit.parked)
         if visit.outcome is not None:
             record(
                 session,
@@ -137,8 +141,15 @@ class Turn:
         """The site said no for good: set the issue aside with the site's own words."""
         link = pair.link
         keys = (link.left_key, link.right_key) if link else self._own_keys(pair)
+        side = next((s for s, t in self.tenants.items() if t == error.tenant), None)
+        side = side or pair.changes[0].side.other
+        creating = link is None or link.issue_id(side) is None
+        causes = whole_causes(error, side, self.profile.profile, creating=creating)
         with self.transaction() as session:
-            store.park(session, self.profile, pair.changes, error.detail)
+            store.done(session, self.profile, pair.changes[1:])
+            store.park(session, self.profile, pair.changes[:1], causes[0].code)
+            if not self._settle(session, pair, link, causes):
+                return  # the same as before: it was told then
             record(
                 session,
                 self.vault,
@@ -148,6 +159,31 @@ class Turn:
                 outcome=Outcome.PARKED,
                 details=[Detail(error.detail)],
             )
+
+    def set_aside(self, pair: Pair, link: Link | None) -> list[parked.Known]:
+        """What was set aside of a pair before this batch."""
+        return parked.of_rows(self.aside, link, pair.changes)
+
+    def _settle(
+        self, session: Session, pair: Pair, link: Link | None, causes: Sequence[Cause]
+    ) -> bool:
+        """Store why a pair stays parked, if it does. Returns whether there is a new cause."""
+        found = self.set_aside(pair, link)
+        return bool(found or causes) and parked.settle(
+            session, self.vault, self.profile, found=found, changes=pair.changes, causes=causes
+        )
+
+    def _retry_freed(self, session: Session, visits: Sequence[Visit]) -> set[int]:
+        """Retry the groups whose probe crossed. Returns the lanes to ring for."""
+        freed: set[tuple[Side, Code, str]] = set()
+        for visit in visits if self.aside else ():
+            if visit.written:
+                freed |= parked.went_away(self.set_aside(visit.pair, visit.link), visit.parked)
+        lanes: set[int] = set()
+        for group in sorted(freed):
+            wanted = parked_groups.Wanted(*group)
+            lanes |= set(parked_groups.retry(session, self.profile.id, wanted))
+        return lanes
 
     def _own_keys(self, pair: Pair) -> tuple[str | None, str | None]:
         change = pair.changes[0]

@@ -9,7 +9,7 @@ from app.activity.log import Detail, Outcome
 from app.jira.cloud import PROPERTY
 from app.jira.site import Created, Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import store
+from app.sync import parked, store
 from app.sync.merge import Base, Plan, blank, confirm, for_create, unmoved
 from app.sync.pairs import reconcile_linked
 from app.sync.planning_rules import in_scope, source_of_twin
@@ -162,7 +162,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
         written=1,
         details=tuple(told),
         dirty=bool(dirty),
-        parked="; ".join(refused.values()),
+        parked=parked.field_causes(to, plan.writes(to), refused, plan.base),
         made=to,
     )
     turn.finish([visit])

@@ -9,6 +9,7 @@ from app.jira.site import SiteError
 from app.mapping.profile import Kind, Side
 from app.mapping.values import handler, whole
 from app.sync.plan import Conflict, Plan, Write
+from app.sync.reasons import NO_FORMAT
 
 
 def raw(writes: Sequence[Write]) -> dict[str, object]:
@@ -17,9 +18,14 @@ def raw(writes: Sequence[Write]) -> dict[str, object]:
 
 
 def refused_fields(error: SiteError, writes: Sequence[Write]) -> dict[str, str]:
-    """The site's sentence for each of our fields that it names in a 400, by mapping key."""
+    """The site's sentence for each of our fields that it names in a 400, by mapping key.
+
+    Of a rich text that it does not take it says neither the field nor why: then it is all of them.
+    """
     if error.site_status != 400:
         return {}
+    if not error.field_errors and NO_FORMAT in error.detail:
+        return {w.key: f"{w.field}: {NO_FORMAT}" for w in writes if w.kind is Kind.RICH_TEXT}
     return {
         write.key: f"{write.field}: {error.field_errors[write.field]}"
         for write in writes

@@ -33,6 +33,7 @@ SEALED = (
     SealedColumn("activity", "detail", "left_tenant_id", ("id",)),
     SealedColumn("conflict_question", "held", "left_tenant_id", ("id",)),
     SealedColumn("load", "jql", "left_tenant_id", ("run_id",)),
+    SealedColumn("parked_cause", "said", "left_tenant_id", ("id",)),
 )
 
 

@@ -11,7 +11,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-PARTS = ("jobs", "sweep", "budget", "inbox", "completeness", "runs", "written", "load")
+PARTS = ("jobs", "sweep", "budget", "inbox", "completeness", "runs", "written", "load", "parked")
 
 
 def upgrade() -> None:

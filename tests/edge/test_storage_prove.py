@@ -38,6 +38,7 @@ def rows(app: Flask, database_url: str) -> Rows:
         owner.execute("UPDATE installation SET shared_secret = NULL, state = 'uninstalled'")
         owner.execute("DELETE FROM profile_revision")
         owner.execute("DELETE FROM conflict_question")
+        owner.execute("DELETE FROM parked_cause")
     store = app.extensions["tandem"].vault.store
     for tenant in (written.left, written.right, written.stranger):
         store.create(tenant)
