@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from bench.boundary import the_boundary
+from bench.changes import changes_a_second
 from bench.result import Result
 from bench.vault import seal_and_unseal
 from bench.walk import the_walk
@@ -17,6 +18,7 @@ from bench.webhooks import deliveries
 
 BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "boundary": the_boundary,
+    "changes": changes_a_second,
     "vault": seal_and_unseal,
     "webhooks": deliveries,
     "walk": the_walk,
