@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
+import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, MetaData, event, text
+from psycopg.rows import namedtuple_row
+from sqlalchemy import DateTime, MetaData, TextClause, event, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from app.settings import Settings
@@ -86,6 +90,9 @@ def init_database(app: Flask, url: str, *, pool_size: int = 16, as_owner: bool =
         event.listen(db.engine, "before_cursor_execute", guard_statement)
 
 
+_SCOPE = text("SELECT set_config('tandem.tenant', :tenant, true)")
+
+
 @contextmanager
 def tenant_transaction(tenant: TenantId) -> Iterator[Session]:
     """One transaction that sees this tenant's rows and no others.
@@ -99,9 +106,7 @@ def tenant_transaction(tenant: TenantId) -> Iterator[Session]:
 
 def scope_to(session: Session, tenant: TenantId) -> None:
     """Narrow the running transaction to one tenant; ends with the transaction."""
-    session.execute(
-        text("SELECT set_config('tandem.tenant', :tenant, true)"), {"tenant": str(tenant)}
-    )
+    session.execute(_SCOPE, {"tenant": str(tenant)})
 
 
 @contextmanager
@@ -109,3 +114,49 @@ def unscoped_transaction() -> Iterator[Session]:
     """One transaction without a tenant: only the few functions made for it give any row."""
     with Session(db.engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+class Pipe:
+    """Sends statements to the database without waiting for each one's answer."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def execute(self, statement: TextClause, values: Mapping[str, object]) -> psycopg.Cursor[Any]:
+        """Send a statement. Reading from the cursor waits for its answer."""
+        written, parameters = _as_the_driver_takes_it(statement), dict(values)
+        cursor = self._connection.cursor(row_factory=namedtuple_row)
+        for listener in db.engine.dispatch.before_cursor_execute:
+            listener(None, cursor, written, parameters, None, False)
+        return cursor.execute(written, parameters)
+
+
+@contextmanager
+def piped_transaction(tenant: TenantId | None) -> Iterator[Pipe]:
+    """One transaction of this tenant (None: of none) over the driver alone, for the few paths
+    where each round trip to the database counts.
+
+    Needs an application context. Commits at the end, rolls back on any exception. An error of a
+    statement may be raised only by a later one, or at the end. Raises psycopg.Error.
+    """
+    pooled = db.engine.raw_connection()
+    connection = pooled.driver_connection
+    try:
+        if not isinstance(connection, psycopg.Connection):
+            raise TypeError("The database is not reached through psycopg.")
+        with connection.pipeline():
+            pipe = Pipe(connection)
+            if tenant is not None:
+                pipe.execute(_SCOPE, {"tenant": str(tenant)})
+            yield pipe
+            connection.commit()
+    except psycopg.OperationalError:
+        pooled.invalidate()  # the server has gone: the next one gets a fresh connection
+        raise
+    finally:
+        pooled.close()
+
+
+@lru_cache(maxsize=64)
+def _as_the_driver_takes_it(statement: TextClause) -> str:
+    return str(statement.compile(dialect=PGDialect_psycopg()))

@@ -26,6 +26,7 @@ SECONDS = 6.0
 ROUNDS = 2
 WEB_PROCESSES, THREADS = 2, 16  # as many for both
 PATH = "/webhooks/jira"
+FORGOTTEN = "/webhooks/forgotten"
 
 
 def deliveries() -> list[Result]:
@@ -37,7 +38,10 @@ def deliveries() -> list[Result]:
             running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="bench")
             acme = running.sandbox.acme
             [ours] = [app for app in acme.apps(secrets=True) if app["key"] == APP_KEY]
-            token = sign(ours["clientKey"], ours["sharedSecret"], "POST", PATH, [])
+            token, empty = (
+                sign(ours["clientKey"], ours["sharedSecret"], "POST", path, [])
+                for path in (PATH, FORGOTTEN)
+            )
             body = _body(running, LEFT[0])
             with _bare(start_embedded(instance), ours["sharedSecret"]) as bare:
                 # In turns, so that what else the machine does falls on both.
@@ -45,15 +49,19 @@ def deliveries() -> list[Result]:
                     (
                         flood(running.url + PATH, token, body, SECONDS),
                         flood(bare + PATH, token, body, SECONDS),
+                        flood(bare + FORGOTTEN, empty, body, SECONDS),
                     )
                     for _ in range(ROUNDS)
                 ]
-    tandem = sum(one for one, _ in rates) / ROUNDS
-    plain = sum(one for _, one in rates) / ROUNDS
+    tandem, plain, bound = (sum(rate) / ROUNDS for rate in zip(*rates, strict=True))
     return [
         Result("webhooks: committed deliveries", tandem, "per second", "higher"),
         Result("webhooks: a bare Flask view", plain, "per second", "higher"),
+        Result("webhooks: a Flask view that stores nothing", bound, "per second", "higher"),
         Result("webhooks: ratio to the bare view", tandem / plain, "times", "higher", 2.5),
+        Result(
+            "webhooks: the same of the view that stores nothing", bound / plain, "times", "higher"
+        ),
     ]
 
 

@@ -1,7 +1,7 @@
 """Takes webhooks: marks the issue dirty in every profile that watches it, and answers.
 
-At most four statements: the tenant, the routes with the links, the upsert, the bell. Deliveries of
-one site that come at the same moment share them, and one commit.
+At most four statements in three round trips: the tenant with the routes and links, the upsert with
+the commit, the bell. Deliveries of one site that come at the same moment share them.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from app.connect.bodies import json_object
 from app.connect.gathering import Gatherer
 from app.connect.verifier import verified_again
-from app.database import TenantId, tenant_transaction
+from app.database import Pipe, TenantId, piped_transaction
 from app.errors import Forbidden, NotAuthorised, Problem
 from app.jira.times import parse_time
 from app.mapping import profiles
-from app.mapping.profile import FieldMapping, Side
+from app.mapping.profile import FieldMapping, Profile, Side
 from app.mapping.values import NOT_COMPARABLE, UnreadableValueError, handler
 from app.sync.fingerprint import Fingerprinter
 from app.sync.lanes import lane_of
-from app.sync.marks import Mark, mark
+from app.sync.marks import Mark, mark_through
 from app.tenants.caller import Proof, accepts, current_caller
 from app.tenants.models import InstallationState
 from app.vault.vault import Vault
@@ -54,14 +53,15 @@ _ROUTES = text(
     watching AS (
         SELECT a.number, p.id AS profile_id, p.revision, p.left_tenant_id, p.right_tenant_id,
                'left' AS side,
-               l.id AS link_id, l.lane, l.base -> 'left' AS base, l.left_seen AS seen
+               l.id AS link_id, l.lane, l.base -> 'left' AS base, l.left_seen AS seen,
+               l.outside IS NOT NULL AS still
         FROM asked a
         JOIN profile p ON p.left_tenant_id = tandem_tenant()
         LEFT JOIN issue_link l ON l.profile_id = p.id AND l.left_issue_id = a.issue
         WHERE l.id IS NOT NULL OR (p.left_project_id = a.project AND p.left_type_id = a.type)
         UNION ALL
         SELECT a.number, p.id, p.revision, p.left_tenant_id, p.right_tenant_id, 'right',
-               l.id, l.lane, l.base -> 'right', l.right_seen
+               l.id, l.lane, l.base -> 'right', l.right_seen, l.outside IS NOT NULL
         FROM asked a
         JOIN profile p ON p.right_tenant_id = tandem_tenant()
         LEFT JOIN issue_link l ON l.profile_id = p.id AND l.right_issue_id = a.issue
@@ -98,6 +98,7 @@ class Route:
     lane: int
     base: Mapping[str, str]
     seen: datetime | None
+    still: bool  # an issue of the pair was outside its filter when it was last looked at
 
 
 @dataclass(frozen=True)
@@ -109,22 +110,22 @@ class Delivery:
 
 
 class Mappings:
-    """The fields that profiles carry, kept by revision: a revision never changes."""
+    """What profiles carry, kept by revision: a revision never changes."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._kept: dict[tuple[uuid.UUID, int], tuple[FieldMapping, ...]] = {}
+        self._kept: dict[tuple[uuid.UUID, int], Profile] = {}
 
-    def of(self, route: Route) -> tuple[FieldMapping, ...]:
-        """The field mappings of a route's profile."""
+    def of(self, route: Route) -> Profile:
+        """The mapping of a route's profile."""
         key = (route.profile_id, route.revision)
-        fields = self._kept.get(key)
-        if fields is None:
-            fields = profiles.load(self._vault, route.profile_id).profile.fields
+        profile = self._kept.get(key)
+        if profile is None:
+            profile = profiles.load(self._vault, route.profile_id).profile
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
-            self._kept[key] = fields
-        return fields
+            self._kept[key] = profile
+        return profile
 
 
 def webhook_blueprint(vault: Vault, ring: Ring) -> Blueprint:
@@ -163,8 +164,8 @@ def _take(
     Gives for each whether it was taken (not where the site's secret is of another version; then it
     marks nothing), and the lanes to ring for.
     """
-    with tenant_transaction(current_caller().tenant) as session:
-        here, routes = _routes(session, [one.event for one in deliveries])
+    with piped_transaction(current_caller().tenant) as pipe:
+        here, routes = _routes(pipe, [one.event for one in deliveries])
         if here is None:
             return [False] * len(deliveries), set()
         if here.state == InstallationState.DISABLED:
@@ -177,7 +178,7 @@ def _take(
             and not _droppable(deliveries[number].event, route, vault, mappings.of(route))
         ]
         if marks:
-            _mark(session, marks)
+            _mark(pipe, marks)
     return taken, {(route.profile_id, route.lane) for _, route in marks}
 
 
@@ -246,16 +247,16 @@ def _changed(changelog: Mapping[str, Any]) -> frozenset[str] | None:
     return named or None
 
 
-def _routes(session: Session, events: Sequence[Event]) -> tuple[Any, list[tuple[int, Route]]]:
+def _routes(pipe: Pipe, events: Sequence[Event]) -> tuple[Any, list[tuple[int, Route]]]:
     """How the installation stands (None: it is gone), and the routes by the event's position."""
-    rows = session.execute(
+    rows = pipe.execute(
         _ROUTES,
         {
             "issues": [event.issue_id for event in events],
             "projects": [event.project_id for event in events],
             "types": [event.type_id for event in events],
         },
-    ).all()
+    ).fetchall()
     found = []
     for row in rows:
         if row.profile_id is None:
@@ -271,15 +272,19 @@ def _routes(session: Session, events: Sequence[Event]) -> tuple[Any, list[tuple[
             lane=lane_of(events[position].issue_id) if row.lane is None else row.lane,
             base=row.base or {},
             seen=row.seen,
+            still=bool(row.still),
         )
         found.append((position, route))
     return (rows[0] if rows else None), found
 
 
-def _droppable(event: Event, route: Route, vault: Vault, fields: Sequence[FieldMapping]) -> bool:
+def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bool:
     """Whether this event cannot matter to this profile. Never decided by author or by time."""
+    fields = profile.fields
     if event.kind == DELETED:
         return not route.linked
+    if route.still or (not route.linked and profile.scope(route.side).filter is not None):
+        return False  # any field may be one that brings the issue inside the filter
     if event.kind == UPDATED and event.changed is not None:
         mapped = {m.field(route.side) for m in fields} | SCOPE_FIELDS
         if not event.changed & mapped:
@@ -318,7 +323,7 @@ def _is_echo(event: Event, route: Route, vault: Vault, fields: Sequence[FieldMap
     return event.updated is not None and route.seen is not None and event.updated <= route.seen
 
 
-def _mark(session: Session, marks: Sequence[tuple[Event, Route]]) -> None:
+def _mark(pipe: Pipe, marks: Sequence[tuple[Event, Route]]) -> None:
     rows: dict[tuple[uuid.UUID, str, int], tuple[Route, datetime | None]] = {}
     for event, route in marks:
         key = (route.profile_id, route.side.value, event.issue_id)
@@ -327,8 +332,8 @@ def _mark(session: Session, marks: Sequence[tuple[Event, Route]]) -> None:
             earlier = rows[key][1]
             told = None if told is None or earlier is None else max(told, earlier)
         rows[key] = (route, told)
-    mark(
-        session,
+    mark_through(
+        pipe,
         [
             Mark(
                 profile, Side(side), issue, route.left_tenant, route.right_tenant, route.lane, told

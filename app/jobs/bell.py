@@ -11,7 +11,7 @@ from psycopg.errors import UniqueViolation
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app.database import unscoped_transaction
+from app.database import piped_transaction, unscoped_transaction
 
 log = structlog.get_logger(__name__)
 
@@ -86,9 +86,6 @@ def ring(profile_id: uuid.UUID, lane: int, after: float = 0.0) -> None:
 
 def ring_all(lanes: Collection[tuple[uuid.UUID, int]]) -> None:
     """Ring for each of these lanes (profile, lane), in one statement."""
-    if len(lanes) == 1:
-        ring(*next(iter(lanes)))
-        return
     for lane in lanes:
         _check(*lane)
     ordered = sorted(lanes)
@@ -99,11 +96,9 @@ def ring_all(lanes: Collection[tuple[uuid.UUID, int]]) -> None:
         "args": [_arguments(*lane) for lane in ordered],
     }
     try:
-        with unscoped_transaction() as session:
-            session.execute(_RING_ALL, arguments)
-    except IntegrityError as fault:
-        if not isinstance(fault.orig, UniqueViolation):
-            raise
+        with piped_transaction(None) as pipe:
+            pipe.execute(_RING_ALL, arguments)
+    except UniqueViolation:
         # Another rang one of them at the same moment, and none of ours was heard.
         for lane in ordered:
             ring(*lane)

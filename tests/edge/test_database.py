@@ -12,9 +12,15 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from app.database import TenantId, tenant_transaction, unscoped_transaction
+from app.database import (
+    TenantId,
+    piped_transaction,
+    tenant_transaction,
+    unscoped_transaction,
+)
 from app.health import check_database, check_keys, check_migrations
 from app.settings import Settings
+from app.traceless import TracelessError, in_hand
 from tests.rows import NOBODYS, OWN_TABLES, SHARED_TABLES, TENANT_COLUMNS, Rows, write_rows
 
 
@@ -177,3 +183,30 @@ def test_a_database_of_an_older_revision_is_named_with_the_cure(
     assert not finding.well
     assert "0000" in finding.found
     assert "tandem db upgrade" in finding.cure
+
+
+def test_a_piped_transaction_commits_all_or_nothing_and_sees_one_tenant(pair: Rows) -> None:
+    name, state = (text(f"UPDATE profile SET {column} = :to") for column in ("name", "state"))
+    with piped_transaction(pair.left) as pipe:
+        pipe.execute(name, {"to": "ours"})
+    with piped_transaction(pair.stranger) as pipe:
+        pipe.execute(name, {"to": "theirs"})
+    with pytest.raises(psycopg.errors.CheckViolation), piped_transaction(pair.left) as pipe:
+        pipe.execute(name, {"to": "half"})
+        pipe.execute(state, {"to": "odd"})
+    with pytest.raises(ZeroDivisionError), piped_transaction(pair.left) as pipe:
+        pipe.execute(name, {"to": "half"})
+        raise ZeroDivisionError
+    with piped_transaction(pair.left) as pipe:
+        found = pipe.execute(text("SELECT name FROM profile"), {}).fetchall()
+    assert [one.name for one in found] == ["ours"]
+
+
+@pytest.mark.usefixtures("app")
+def test_a_piped_transaction_carries_nothing_that_must_leave_no_trace() -> None:
+    with (
+        in_hand(["a-mark-of-theirs"]),
+        pytest.raises(TracelessError),
+        piped_transaction(None) as pipe,
+    ):
+        pipe.execute(text("SELECT :it"), {"it": "a-mark-of-theirs"})
