@@ -43,6 +43,8 @@ class Action(StrEnum):
     LOAD_BEGUN = "load.begun"
     LOAD_ENDED = "load.ended"
     LOAD_ABANDONED = "load.abandoned"
+    PLAN_MADE = "plan.made"
+    PLAN_APPLIED = "plan.applied"
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
     SETTING_CHANGED = "setting.changed"
