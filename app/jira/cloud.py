@@ -25,8 +25,10 @@ from app.jira.site import (
     Edit,
     FieldChanges,
     Issue,
+    JqlRefused,
     Named,
     Observer,
+    ParsedJql,
     Person,
     SearchPage,
     SiteError,
@@ -169,6 +171,56 @@ class CloudSite:
         """See JiraSite.count."""
         answer = self._call("POST", "rest/api/3/search/approximate-count", body={"jql": jql})
         return int(answer["count"])
+
+    @_understood
+    def parse(self, queries: Sequence[str]) -> list[ParsedJql]:
+        """See JiraSite.parse."""
+        # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-jql/
+        answer = self._call(
+            "POST",
+            "rest/api/3/jql/parse",
+            params={"validation": "strict"},
+            body={"queries": list(queries)},
+        )
+        parsed = [_parsed(raw) for raw in answer["queries"]]
+        if len(parsed) != len(queries):
+            raise ValueError("not one answer a query")
+        return parsed
+
+    @_understood
+    def match(self, jql: str, issue_ids: Sequence[int]) -> frozenset[int]:
+        """See JiraSite.match."""
+        body = {"jqls": [jql], "issueIds": list(issue_ids)}
+        [found] = self._call("POST", "rest/api/3/jql/match", body=body)["matches"]
+        if found.get("errors"):
+            raise JqlRefused
+        return frozenset(int(one) for one in found["matchedIssues"]) & frozenset(issue_ids)
+
+    @_understood
+    def match_now(self, jql: str, issue_ids: Sequence[int]) -> frozenset[int]:
+        """See JiraSite.match_now."""
+        # Reference: https://developer.atlassian.com/cloud/jira/platform/search-and-reconcile
+        body = {
+            "jql": f"id in ({', '.join(str(int(one)) for one in issue_ids)}) AND ( {jql} )",
+            "maxResults": len(issue_ids),
+            "fields": ["id"],
+            "reconcileIssues": list(issue_ids),
+        }
+        found: set[int] = set()
+        try:
+            while True:
+                answer = self._call("POST", "rest/api/3/search/jql", body=body)
+                found |= {int(raw["id"]) for raw in answer["issues"]}
+                following = answer.get("nextPageToken")
+                if following is None or following == body.get("nextPageToken"):
+                    return frozenset(found) & frozenset(issue_ids)
+                body["nextPageToken"] = _text(following)
+        except SiteError as error:
+            if error.site_status != 400:
+                raise
+            # The filter is broken, or one of the issues was deleted a moment ago: `match` knows
+            # the difference.
+            return self.match(jql, issue_ids)
 
     @_understood
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
@@ -389,6 +441,14 @@ def _issue(raw: Mapping[str, Any]) -> Issue:
         updated=parse_time(fields["updated"]),
         property=(raw.get("properties") or {}).get(PROPERTY),
     )
+
+
+def _parsed(raw: Mapping[str, Any]) -> ParsedJql:
+    errors = tuple(_text(one) for one in raw.get("errors") or ())
+    structure = raw.get("structure") or {}
+    if not errors and not structure:
+        raise ValueError("neither errors nor a structure")
+    return ParsedJql(errors, bool(structure.get("where")), bool(structure.get("orderBy")))
 
 
 def _latest(histories: Sequence[Mapping[str, Any]]) -> dict[str, datetime]:

@@ -121,6 +121,28 @@ class SearchPage:
     next: str | None = None
 
 
+@dataclass(frozen=True)
+class ParsedJql:
+    """What a site's own parser says of a JQL. `errors`: the site's words, which may quote it."""
+
+    errors: tuple[str, ...] = ()
+    restricts: bool = False
+    ordered: bool = False
+
+
+class JqlRefused(SiteError):
+    """A site does not understand a JQL any more. Says nothing of what the JQL holds."""
+
+    code = "filter-refused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Jira does not understand the profile's filter any more: a status, a person or a field "
+            "that it names may be gone. Correct the filter on Tandem's page.",
+            site_status=400,
+        )
+
+
 class JiraSite(Protocol):
     """One site. Every call raises SiteError where the site refuses, fails or does not answer."""
 
@@ -147,6 +169,17 @@ class JiraSite(Protocol):
 
     def count(self, jql: str) -> int:
         """About how many issues a JQL finds. A JQL that does not parse is a SiteError of 400."""
+
+    def parse(self, queries: Sequence[str]) -> list[ParsedJql]:
+        """What the site's parser says of each JQL, fields and values looked up as well."""
+
+    def match(self, jql: str, issue_ids: Sequence[int]) -> frozenset[int]:
+        """Which of these issues (at most 1,000) a JQL finds, as search knows them: it may lag
+        behind. Raises JqlRefused where the site does not understand the JQL."""
+
+    def match_now(self, jql: str, issue_ids: Sequence[int]) -> frozenset[int]:
+        """Which of these issues (at most 50, all of them there) a JQL finds as they are now, not
+        as search knows them. Raises JqlRefused, as `match` does."""
 
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
         """When the fields of these issues last changed, as far as the site still tells."""

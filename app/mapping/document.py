@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
 
 from app.mapping.profile import (
     SYSTEM_KINDS,
@@ -23,6 +23,7 @@ from app.mapping.profile import (
 
 VERSION = 1
 MAX_FIELDS = 200
+MAX_FILTER = 2000
 _E = TypeVar("_E", bound=StrEnum)
 
 
@@ -69,6 +70,7 @@ def dump_profile(profile: Profile) -> dict[str, object]:
             side.value: {
                 "project": profile.scope(side).project_id,
                 "issue_type": profile.scope(side).issue_type_id,
+                **_filter(profile.scope(side)),
             }
             for side in Side
         },
@@ -84,6 +86,21 @@ def dump_profile(profile: Profile) -> dict[str, object]:
             for m in profile.fields
         ],
     }
+
+
+def filter_problem(jql: str) -> str | None:
+    """What is wrong with a filter before any Jira is asked, with rule and cure; None: nothing."""
+    if len(jql) > MAX_FILTER:
+        return f"must have at most {MAX_FILTER:,} characters; it has {len(jql):,}: shorten it"
+    if not jql.strip() or jql != jql.strip():
+        return "must be JQL without blanks around it; write some, or leave the filter out"
+    if not all(one.isprintable() or one in "\n\t" for one in jql):
+        return "holds a character that cannot be seen; type it anew"
+    return None
+
+
+def _filter(scope: Scope) -> dict[str, str]:
+    return {} if scope.filter is None else {"filter": scope.filter}
 
 
 class _Strict(Schema):
@@ -127,10 +144,23 @@ def _choice(kinds: type[_E], load_default: _E | None = None) -> fields.Enum[_E]:
 class _ScopeSchema(_Strict):
     project = _id("the project's id")
     issue_type = _id("the issue type's id")
+    filter = fields.String(
+        load_default=None,
+        error_messages={
+            "null": "is empty; write JQL, or leave it out",
+            "invalid": "must be JQL, as text in quotes",
+        },
+    )
+
+    @validates("filter")
+    def _check_filter(self, jql: str | None, **_: object) -> None:
+        problem = None if jql is None else filter_problem(jql)
+        if problem is not None:
+            raise ValidationError(problem)
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> Scope:
-        return Scope(data["project"], data["issue_type"])
+        return Scope(data["project"], data["issue_type"], data["filter"])
 
 
 class _FieldSchema(_Strict):

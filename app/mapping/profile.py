@@ -80,10 +80,18 @@ class FieldMapping:
 
 @dataclass(frozen=True)
 class Scope:
-    """The issues of one side: a project and an issue type, by id: a rename breaks nothing."""
+    """The issues of one side: a project and an issue type, by id: a rename breaks nothing; and of
+    these, where there is a `filter`, what that JQL finds."""
 
     project_id: str
     issue_type_id: str
+    filter: str | None = None
+
+    def jql(self) -> str:
+        """What finds the issues of this scope, without an order."""
+        where = f"project = {int(self.project_id)} AND issuetype = {int(self.issue_type_id)}"
+        # Spaces inside: what a filter ends in must not take the parenthesis for its own.
+        return where if self.filter is None else f"{where} AND ( {self.filter} )"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from app.errors import NotFound, Problem
 from app.mapping import rest
 from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.models import ProfileRecord, ProfileRevision, ProfileState
-from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope
+from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
 from app.tenants.caller import Caller
 from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 from app.tenants.pairing import partner_of
@@ -124,7 +124,7 @@ def create(
                 number=1,
                 left_tenant_id=tenant,
                 right_tenant_id=partner,
-                document=vault.seal(_place(tenant, profile_id, 1), document),
+                document=vault.seal(place(tenant, profile_id, 1), document),
                 created_by=caller.actor,
             )
         )
@@ -136,14 +136,16 @@ def create(
 
 def _profile(left: Scope, right: Scope, fields: str | None) -> Profile:
     """The profile with the fields that the form names. Raises Problem."""
-    profile = Profile(left, right, DEFAULT_FIELDS)
-    if fields is None:
-        return profile
+    document = dump_profile(Profile(left, right, DEFAULT_FIELDS))
     try:
-        return load_profile(dump_profile(profile) | {"fields": json.loads(fields)})
+        if fields is not None:
+            document["fields"] = json.loads(fields)
+        return load_profile(document)
     except DocumentError as error:
         sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
-        raise Problem(sentences, code="invalid-field", field="fields") from None
+        where = error.problems[0].where
+        field = where if where.endswith(".filter") else "fields"
+        raise Problem(sentences, code="invalid-field", field=field) from None
     except (ValueError, RecursionError):
         raise Problem(
             "fields: must be a JSON list of field mappings; correct it.",
@@ -166,7 +168,7 @@ def _require_rest(
     known = [rest.Wired(name, str(sites[0]), str(sites[1]), new)]
     for one, document in rows:
         left = TenantId(one.left_tenant_id)
-        opened = vault.unseal(_place(left, one.id, one.revision), document)
+        opened = vault.unseal(place(left, one.id, one.revision), document)
         stored = load_profile(json.loads(opened))
         known.append(rest.Wired(one.name, str(left), str(one.right_tenant_id), stored))
     unrest = rest.find_unrest(known)
@@ -222,7 +224,7 @@ def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
         raise NotFound("There is no such profile.")
     record, document = row
     left = TenantId(record.left_tenant_id)
-    opened = vault.unseal(_place(left, record.id, record.revision), document)
+    opened = vault.unseal(place(left, record.id, record.revision), document)
     return StoredProfile(
         id=record.id,
         left_tenant=left,
@@ -286,6 +288,21 @@ def overview(tenant: TenantId) -> list[ProfileOverview]:
     ]
 
 
+def owned(
+    session: Session, tenant: TenantId, profile_id: uuid.UUID, covers: Callable[[int], bool]
+) -> tuple[ProfileRecord, Side]:
+    """A profile to change, and which side of it is the tenant's. Raises NotFound."""
+    found = session.scalars(
+        select(ProfileRecord).where(ProfileRecord.id == profile_id).with_for_update()
+    ).one_or_none()
+    if found is None:
+        raise NotFound("There is no such profile.")
+    side = Side.LEFT if found.left_tenant_id == tenant else Side.RIGHT
+    if not covers(found.left_project_id if side is Side.LEFT else found.right_project_id):
+        raise NotFound("There is no such profile.")
+    return found, side
+
+
 def set_state(
     record: Recorder,
     caller: Caller,
@@ -300,19 +317,12 @@ def set_state(
     """
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
-        found = session.scalars(
-            select(ProfileRecord).where(ProfileRecord.id == profile_id).with_for_update()
-        ).one_or_none()
-        if found is None:
-            raise NotFound("There is no such profile.")
-        left = found.left_tenant_id == tenant
-        if not covers(found.left_project_id if left else found.right_project_id):
-            raise NotFound("There is no such profile.")
+        found, side = owned(session, tenant, profile_id, covers)
         found.state, found.reason, found.updated_at = state.value, None, func.now()
         session.flush()
         deed = Deed(caller.actor, _STATE_DEEDS[state], f"profile:{profile_id}")
-        partner = TenantId(found.right_tenant_id if left else found.left_tenant_id)
-        record_for_both(record, session, tenant, partner, deed)
+        partner = found.right_tenant_id if side is Side.LEFT else found.left_tenant_id
+        record_for_both(record, session, tenant, TenantId(partner), deed)
 
 
 _STATE_DEEDS = {
@@ -321,5 +331,6 @@ _STATE_DEEDS = {
 }
 
 
-def _place(left_tenant: TenantId, profile_id: uuid.UUID, number: int) -> Place:
+def place(left_tenant: TenantId, profile_id: uuid.UUID, number: int) -> Place:
+    """Where a revision's document is sealed to."""
     return Place(left_tenant, "profile_revision", "document", f"{profile_id}:{number}")

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
-from app.jira.site import Observer, SiteError
+from app.jira.site import JqlRefused, Observer, SiteError
 from app.mapping.profiles import StoredProfile
 
 log = structlog.get_logger(__name__)
@@ -191,6 +191,8 @@ def why(fault: Exception) -> str:
     """The code of a fault that passes; the page says it in a sentence."""
     if not isinstance(fault, SiteError):
         return "internal-error"
+    if isinstance(fault, JqlRefused):
+        return fault.code
     if fault.site_status == 429:
         return f"limit-{fault.limit or 'rate'}"
     if fault.locked_out:

@@ -17,6 +17,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
 from app.sync import completeness_store as rows
+from app.sync import filters
 from app.sync.budget import Kind, claim
 from app.sync.completeness_store import CHUNK, NAMED, PAIRS, Check, Mark
 from app.sync.fingerprint import Fingerprinter
@@ -97,9 +98,10 @@ class Look:
             self._check.phase, self._check.page = Side.LEFT.value, None
             return
         read = self._fetch(links)
+        outside = self._outside(read)
         self._check.after_link = links[-1].id
         suspects = []
-        for link, verdict in self._judge(links, read):
+        for link, verdict in self._judge(links, read, outside):
             if verdict.count in {"differing", "gone"}:
                 suspects.append(str(link.id))
             else:
@@ -112,9 +114,10 @@ class Look:
         with self._transaction() as session:
             links = rows.links(session, self._profile, ids)
         read = self._fetch(links)
+        outside = self._outside(read)
         with self._transaction() as session:
             now = {link.id: link.base for link in rows.links(session, self._profile, ids)}
-        for link, found in self._judge(links, read):
+        for link, found in self._judge(links, read, outside):
             # A base that moved meanwhile: the engine is at it in this very moment.
             moved = found.count == "differing" and now.get(link.id) != link.base
             verdict = Verdict("waiting") if moved else found
@@ -135,8 +138,21 @@ class Look:
             read[side] = site.fetch(wanted[side], fields)
         return read
 
+    def _outside(self, read: dict[Side, dict[int, Issue]]) -> dict[Side, frozenset[int]]:
+        """Which of these issues are outside their side's filter. No call where there is none."""
+        return {side: self._outside_of(side, list(read[side])) for side in Side}
+
+    def _outside_of(self, side: Side, ids: list[int]) -> frozenset[int]:
+        if self._profile.profile.scope(side).filter is None or not ids:
+            return frozenset()
+        site = self._sites({side: len(ids)})[side]
+        return filters.outside_of(site, self._profile, side, ids)
+
     def _judge(
-        self, links: Sequence[Link], read: dict[Side, dict[int, Issue]]
+        self,
+        links: Sequence[Link],
+        read: dict[Side, dict[int, Issue]],
+        outside: dict[Side, frozenset[int]],
     ) -> list[tuple[Link, Verdict]]:
         issues = [
             (side, one)
@@ -146,7 +162,12 @@ class Look:
         ]
         with self._transaction() as session:
             dirty = rows.dirty(session, self._profile, issues)
-        return [(link, self._verdict(link, read, dirty)) for link in links]
+        return [
+            (link, Verdict("still"))
+            if any(link.issue_id(side) in outside[side] for side in Side)
+            else (link, self._verdict(link, read, dirty))
+            for link in links
+        ]
 
     def _verdict(
         self,
@@ -186,7 +207,7 @@ class Look:
 
     def _count(self, link: Link, verdict: Verdict) -> None:
         check = self._check
-        check.pairs += 1
+        check.pairs += verdict.count != "still"
         setattr(check, verdict.count, getattr(check, verdict.count) + 1)
         if verdict.count in {"differing", "gone"}:
             named: dict[str, Any] = {"left": link.left_key, "right": link.right_key}
@@ -204,7 +225,7 @@ class Look:
     def _issues(self, side: Side) -> None:
         """A page of a side's scope: which of its issues have no pair?"""
         check, scope = self._check, self._profile.profile.scope(side)
-        jql = f"project = {scope.project_id} AND issuetype = {scope.issue_type_id} ORDER BY id"
+        jql = f"{scope.jql()} ORDER BY id"
         try:
             page = self._sites({side: CHUNK})[side].search(
                 jql, ["created"], page=check.page, size=CHUNK
@@ -238,6 +259,7 @@ class Look:
         check, scope = self._check, self._profile.profile.scope(side)
         ids = [int(one) for one in check.suspects]
         read = self._sites({side: len(ids)})[side].fetch(ids, [])
+        outside = self._outside_of(side, list(read))
         with self._transaction() as session:
             settled = rows.linked(session, self._profile, side, ids)
             dirty = rows.dirty(session, self._profile, [(side, one) for one in ids])
@@ -246,7 +268,7 @@ class Look:
                 str(issue.fields["project"]["id"]) == scope.project_id
                 and str(issue.fields["issuetype"]["id"]) == scope.issue_type_id
             )
-            if issue_id in settled or not within:
+            if issue_id in settled or issue_id in outside or not within:
                 continue
             if (side, issue_id) in dirty:
                 count = "parked" if dirty[side, issue_id] else "waiting"

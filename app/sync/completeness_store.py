@@ -53,6 +53,7 @@ class Check(Model):
     gone: Mapped[int]
     waiting: Mapped[int]
     parked: Mapped[int]
+    still: Mapped[int]
     only_left: Mapped[int]
     only_right: Mapped[int]
     unlinked_left: Mapped[int]
@@ -67,7 +68,7 @@ class Check(Model):
 
 
 COUNTS = (
-    "pairs", "agreed", "differing", "gone", "waiting", "parked",
+    "pairs", "agreed", "differing", "gone", "waiting", "parked", "still",
     "only_left", "only_right", "unlinked_left", "unlinked_right",
 )  # fmt: skip
 _KEPT = (*COUNTS, "phase", "after_link", "page", "suspects", "named", "unseen")

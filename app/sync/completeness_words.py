@@ -76,6 +76,9 @@ def _aside(check: Check, name_of: Callable[[str], str]) -> Iterator[str]:
         yield f"{check.waiting:,} {'waits' if check.waiting == 1 else 'wait'} to be carried"
     if check.parked:
         yield f"{check.parked:,} {'is' if check.parked == 1 else 'are'} parked"
+    if check.still:
+        verb = "stands" if check.still == 1 else "stand"
+        yield f"{check.still:,} {verb} still outside the filter"
     unlinked = check.unlinked_left + check.unlinked_right
     if unlinked:
         yield f"{unlinked:,} older than the profile {'is' if unlinked == 1 else 'are'} not linked"

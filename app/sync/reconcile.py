@@ -14,7 +14,7 @@ from app.errors import Problem
 from app.jira.site import Issue, SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
-from app.sync import budget, load_pace, parked, store
+from app.sync import budget, filters, load_pace, parked, store
 from app.sync.flight import Flight
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
 from app.sync.store import BATCH, Dirty, Link
@@ -99,6 +99,7 @@ def _run(turn: Turn, pairs: Sequence[Pair], standing: budget.Standing) -> None:
             turn.sites[side] = turn.open_site(turn.tenants[side])
         for side in Side:
             turn.read[side] = _fetch(turn, side, pending)
+        pending = filters.inside(turn, pending)
     except Problem as problem:
         _site_failed(turn, pending, problem)
         return

@@ -20,10 +20,10 @@ from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound
 from app.jira.site import Issue, JiraSite, SearchPage, SiteError, SiteOpener
 from app.mapping import profiles
-from app.mapping.profile import Side
+from app.mapping.profile import Scope, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
-from app.sync import store
+from app.sync import filters, store
 from app.sync.budget import Kind, claim
 from app.sync.fingerprint import Fingerprinter
 from app.sync.lanes import lane_of
@@ -91,15 +91,13 @@ class Look:
         """Whose site is searched."""
         return self.left_tenant if self.side is Side.LEFT else self.right_tenant
 
-    def jql(self, project_id: str, type_id: str) -> str:
-        """What changed since the last look. In epoch milliseconds: a quoted time moves with the
-        asking user's zone."""
+    def jql(self, project_id: str, type_id: str, only: str | None = None) -> str:
+        """What changed since the last look, of what the filter `only` finds. In epoch milliseconds:
+        a quoted time moves with the asking user's zone."""
         # Reference: https://support.atlassian.com/jira-software-cloud/docs/jql-fields/
         after = max(self.looked_at - OVERLAP, self.since)
-        return (
-            f"project = {int(project_id)} AND issuetype = {int(type_id)}"
-            f" AND updated >= {int(after.timestamp() * 1000)} ORDER BY updated ASC"
-        )
+        scope = Scope(project_id, type_id, only).jql()
+        return f"{scope} AND updated >= {int(after.timestamp() * 1000)} ORDER BY updated ASC"
 
 
 class Searcher:
@@ -143,7 +141,8 @@ class Searcher:
             return 0  # deleted meanwhile; its rows went with it
         if profile.state != "on":
             return 0
-        site, marked, page = self._open_site(look.site), 0, None
+        site, page = self._open_site(look.site), None
+        marked = filters.look_again(site, profile, look.side, self._ring)
         while True:
             found = _search(site, profile, look, page)
             marked += self._take_up(profile, look.side, found.issues)
@@ -201,7 +200,8 @@ def take(most: int = BATCH) -> list[Look]:
 def _search(site: JiraSite, profile: StoredProfile, look: Look, page: str | None) -> SearchPage:
     scope = profile.profile.scope(look.side)
     fields = [m.field(look.side) for m in profile.profile.fields]
-    return site.search(look.jql(scope.project_id, scope.issue_type_id), fields, page=page)
+    jql = look.jql(scope.project_id, scope.issue_type_id, scope.filter)
+    return site.search(jql, fields, page=page)
 
 
 def _links(
@@ -243,6 +243,8 @@ def _is_known(
     """Whether the base was made from this state, or holds every mapped value of it."""
     if link is None or link.left_id is None or link.right_id is None:
         return False
+    if link.outside is not None:
+        return False  # it stands still: was that for this issue, it is inside again
     seen = link.seen(side)
     if seen is not None and issue.updated <= seen:
         return True

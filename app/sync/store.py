@@ -52,6 +52,8 @@ class Link:
     create_sent_at: datetime | None
     sent_ago: timedelta | None = None  # by the database's clock: a worker's own may be stepped
     planned: Mapping[str, PlannedMark] = field(default_factory=dict)
+    outside: str | None = None
+    """Whose issue is outside its side's filter, so that the pair stands still: a side, or both."""
 
     def issue_id(self, side: Side) -> int | None:
         """The id of the issue on `side`, None where it is still to be made."""
@@ -139,6 +141,7 @@ def _link(row: IssueLink, sent_ago: timedelta | None) -> Link:
             key: PlannedMark(Side(to), left, right)
             for key, (to, left, right) in (row.planned or {}).items()
         },
+        outside=row.outside,
     )
 
 

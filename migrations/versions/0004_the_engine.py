@@ -11,7 +11,10 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-PARTS = ("jobs", "sweep", "budget", "inbox", "completeness", "runs", "written", "load", "parked")
+PARTS = (
+    "jobs", "sweep", "budget", "inbox", "completeness", "runs", "written", "load", "parked",
+    "filters",
+)  # fmt: skip
 
 
 def upgrade() -> None:

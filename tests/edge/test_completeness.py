@@ -183,7 +183,7 @@ def _profile(
 ) -> StoredProfile:
     import json
 
-    from app.mapping.profiles import _place
+    from app.mapping.profiles import place
 
     connection, made = uuid.uuid4(), uuid.uuid4()
     document = json.dumps(dump_profile(Profile(SCOPE, SCOPE, DEFAULT_FIELDS))).encode()
@@ -196,7 +196,7 @@ def _profile(
     )
     owner.execute(
         "INSERT INTO profile_revision VALUES (%s, 1, %s, %s, %s, 'someone')",
-        (made, left, right, tandem.vault.seal(_place(left, made, 1), document)),
+        (made, left, right, tandem.vault.seal(place(left, made, 1), document)),
     )
     return profiles.load(tandem.vault, made)
 

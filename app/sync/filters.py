@@ -1,0 +1,194 @@
+"""Issues outside the filter of their side: no twin is made of them, and their pairs stand still.
+
+A pair that stands still keeps its base, so that what changed meanwhile crosses by the usual merge
+once both of its issues are inside again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.activity.log import Detail, Outcome, record
+from app.database import tenant_transaction
+from app.jira.site import JiraSite
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.sync import store
+from app.sync.budget import Kind, claim
+from app.sync.marks import Mark, mark
+from app.sync.planning_rules import source_of_twin
+from app.sync.store import Link
+from app.sync.turn import Pair, Turn
+
+BOTH = "both"
+AT_ONCE = 50  # issues that a site looks at as they are now, in one call
+CHUNK = 100  # issues that are looked up in the index, in one call
+# Chunks of a look: those that no look has seen since they stand still, and of the others the ones
+# that were longest not looked at. An issue comes inside by the passing of time as well.
+NEW_CHUNKS, OLD_CHUNKS = 100, 2
+
+_NOTE = text(
+    """
+    UPDATE issue_link k SET outside = n.outside, outside_checked_at = NULL
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:outside AS text[])) AS n (id, outside)
+    WHERE k.id = n.id
+    """
+)
+_STANDING = text(
+    """
+    SELECT id, left_issue_id, right_issue_id, lane, outside_checked_at FROM issue_link
+    WHERE profile_id = :profile AND outside IN (:side, 'both')
+      AND (outside_checked_at IS NULL OR outside_checked_at < :began)
+    ORDER BY outside_checked_at NULLS FIRST LIMIT :most
+    """
+)
+_LOOKED_AT = text("UPDATE issue_link SET outside_checked_at = now() WHERE id = ANY(:ids)")
+
+
+def inside(turn: Turn, pairs: Sequence[Pair]) -> list[Pair]:
+    """Settle the pairs that have an issue outside the filter of its own side; gives the others.
+
+    What is read is asked of each side that has a filter, in one call for fifty issues, as it is
+    now. Raises SiteError; then nothing was settled.
+    """
+    outside = {side: _outside_now(turn, side, pairs) for side in Side}
+    still: dict[int, str] = {}
+    for number, pair in enumerate(pairs):
+        out = [side.value for side in Side if _issue(pair, side) in outside[side]]
+        if out and not _was_begun(turn, pair):
+            still[number] = BOTH if len(out) == 2 else out[0]
+    back = [pair for n, pair in enumerate(pairs) if n not in still and _stands(pair.link)]
+    if still or back:
+        with turn.transaction() as session:
+            _settle(session, turn, {pairs[n]: out for n, out in still.items()}, back)
+    return [pair for number, pair in enumerate(pairs) if number not in still]
+
+
+def outside_of(
+    site: JiraSite, profile: StoredProfile, side: Side, issue_ids: Sequence[int]
+) -> frozenset[int]:
+    """Which of these issues (at most 1,000) are outside their side's filter, as search knows them.
+    No call where there is no filter. Raises SiteError."""
+    jql = profile.profile.scope(side).filter
+    if jql is None or not issue_ids:
+        return frozenset()
+    return frozenset(issue_ids) - site.match(jql, issue_ids)
+
+
+def _outside_now(turn: Turn, side: Side, pairs: Sequence[Pair]) -> frozenset[int]:
+    jql = turn.profile.profile.scope(side).filter
+    if jql is None:
+        return frozenset()
+    # An issue that was not read is gone or hidden: no filter decides of it.
+    asked = sorted({_issue(pair, side) for pair in pairs} & turn.read[side].keys())
+    found: set[int] = set()
+    for start in range(0, len(asked), AT_ONCE):
+        found |= turn.sites[side].match_now(jql, asked[start : start + AT_ONCE])
+    return frozenset(asked) - found
+
+
+def _issue(pair: Pair, side: Side) -> int:
+    """The id of the issue of a side; 0 where it has none."""
+    if pair.link is not None:
+        return pair.link.issue_id(side) or 0
+    return next((one.issue_id for one in pair.changes if one.side is side), 0)
+
+
+def _was_begun(turn: Turn, pair: Pair) -> bool:
+    """Whether a twin may be there that nobody has linked yet: the create goes on to its end."""
+    if pair.link is not None:
+        return None in (pair.link.left_id, pair.link.right_id) and (
+            pair.link.create_sent_at is not None
+        )
+    change = pair.changes[0]
+    issue = turn.read[change.side].get(change.issue_id)
+    return issue is not None and source_of_twin(turn.profile, issue, change.side) is not None
+
+
+def _stands(link: Link | None) -> bool:
+    return link is not None and link.outside is not None
+
+
+def _settle(session: Session, turn: Turn, still: Mapping[Pair, str], back: Sequence[Pair]) -> None:
+    """Note who stands still and who goes on; the changes of those that stand are done with."""
+    noted: dict[uuid.UUID, str | None] = {}
+    noted |= {pair.link.id: out for pair, out in still.items() if pair.link is not None}
+    noted |= {pair.link.id: None for pair in back if pair.link is not None}
+    ids = sorted(noted)
+    if ids:
+        session.execute(_NOTE, {"ids": ids, "outside": [noted[one] for one in ids]})
+    store.done(session, turn.profile, [one for pair in still for one in pair.changes])
+    for pair, out in still.items():
+        link = pair.link
+        if link is not None and None not in (link.left_id, link.right_id) and not _stands(link):
+            _tell(session, turn, link, out)
+
+
+def _tell(session: Session, turn: Turn, link: Link, out: str) -> None:
+    """One entry for the time that a pair stands still, not one an event."""
+    where = "both sides are" if out == BOTH else f"the {out} side is"
+    issues = "issues on" if out == BOTH else "issue on"
+    sentence = (
+        f"The {issues} {where} outside the profile's filter. Nothing crosses until the filter "
+        "finds them again."
+    )
+    record(
+        session,
+        turn.vault,
+        profile_id=turn.profile.id,
+        tenants=(turn.profile.left_tenant, turn.profile.right_tenant),
+        keys=(link.left_key, link.right_key),
+        outcome=Outcome.LEFT_ALONE,
+        details=[Detail(sentence)],
+    )
+
+
+def look_again(
+    site: JiraSite,
+    profile: StoredProfile,
+    side: Side,
+    ring: Callable[[uuid.UUID, int], None],
+) -> int:
+    """Mark the pairs that stand still for an issue of this side which is inside by now; no event
+    need have told of it. Returns how many. Raises SiteError."""
+    with tenant_transaction(profile.left_tenant) as session:
+        began = session.execute(text("SELECT now()")).scalar_one()
+    marked, old = 0, 0
+    for _ in range(NEW_CHUNKS):
+        with tenant_transaction(profile.left_tenant) as session:
+            asked = {"profile": profile.id, "side": side.value, "began": began, "most": CHUNK}
+            rows = session.execute(_STANDING, asked).all()
+        seen_before = bool(rows) and rows[0].outside_checked_at is not None
+        old += seen_before
+        kind = Kind.BACKGROUND if seen_before else Kind.LIVE
+        if not rows or old > OLD_CHUNKS or not _may_ask(profile, side, kind, len(rows)):
+            break
+        issues = {
+            row.left_issue_id if side is Side.LEFT else row.right_issue_id: row for row in rows
+        }
+        back = issues.keys() - outside_of(site, profile, side, list(issues))
+        lanes = {row.lane for issue, row in issues.items() if issue in back}
+        with tenant_transaction(profile.left_tenant) as session:
+            session.execute(_LOOKED_AT, {"ids": [row.id for row in rows]})
+            if back:
+                mark(session, [_mark(profile, side, one, issues[one].lane) for one in back])
+        for lane in sorted(lanes):
+            ring(profile.id, lane)
+        marked += len(back)
+    return marked
+
+
+def _may_ask(profile: StoredProfile, side: Side, kind: Kind, count: int) -> bool:
+    """Whether the site's budget has the call; there is none where the filter was taken away."""
+    if profile.profile.scope(side).filter is None:
+        return True
+    site = profile.left_tenant if side is Side.LEFT else profile.right_tenant
+    return claim(site, kind, 1 + count) == 0
+
+
+def _mark(profile: StoredProfile, side: Side, issue: int, lane: int) -> Mark:
+    return Mark(profile.id, side, issue, profile.left_tenant, profile.right_tenant, lane, None)
