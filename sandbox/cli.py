@@ -41,6 +41,7 @@ def main() -> None:
 @click.option("--openapi", type=click.Path(path_type=Path), help="Atlassian's document of REST v3.")
 @click.option("--delivery-delay", default=150, show_default=True, help="Webhook delay in ms.")
 @click.option("--index-delay", default=400, show_default=True, help="Search index lag in ms.")
+@click.option("--threads", default=THREADS, show_default=True, help="Calls at a time per site.")
 def serve(
     *,
     hub_port: int,
@@ -54,6 +55,7 @@ def serve(
     openapi: Path | None,
     delivery_delay: int,
     index_delay: int,
+    threads: int,
 ) -> None:
     """Serve the hub and the sites on 127.0.0.1 until SIGTERM or Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -73,7 +75,7 @@ def serve(
         issues=issues,
         delivery_delay=delivery_delay,
     )
-    servers = _servers(world, sockets)
+    servers = _servers(world, sockets, threads)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -150,7 +152,7 @@ def _world(
     return world
 
 
-def _servers(world: Any, sockets: dict[str, socket.socket]) -> list[Any]:
+def _servers(world: Any, sockets: dict[str, socket.socket], threads: int) -> list[Any]:
     import waitress
 
     from sandbox.hub import create_hub_app
@@ -159,12 +161,11 @@ def _servers(world: Any, sockets: dict[str, socket.socket]) -> list[Any]:
     servers = []
     for name, sock in sockets.items():
         app = create_hub_app(world) if name == "hub" else create_site_app(world, world.sites[name])
-        threads = 2 if name == "hub" else THREADS
         servers.append(
             waitress.create_server(
                 app,
                 sockets=[sock],
-                threads=threads,
+                threads=2 if name == "hub" else threads,
                 channel_timeout=300,
                 connection_limit=500,
                 ident="AtlassianEdge",

@@ -163,6 +163,7 @@ def running(
     seed: int = 1,
     delivery_delay: int = 20,
     index_delay: int = 100,
+    threads: int = 16,
     log: Path | None = None,
 ) -> Iterator[Running]:
     """Run `sandbox serve` on free ports while the block lasts. Raises RuntimeError with its log."""
@@ -173,7 +174,7 @@ def running(
         for name, value in {
             "hub-port": hub_port, "acme-port": acme_port, "globex-port": globex_port,
             "further-port": 0, "sites": sites, "issues": issues, "seed": seed,
-            "delivery-delay": delivery_delay, "index-delay": index_delay,
+            "delivery-delay": delivery_delay, "index-delay": index_delay, "threads": threads,
         }.items():  # fmt: skip
             command += [f"--{name}", str(value)]
         with log.open("ab") as sink:
