@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from flask import request
@@ -15,10 +15,10 @@ from app.errors import Forbidden
 from app.jira.addresses import NetworkPolicy
 from app.jira.deployment import CloudDeployment, look
 from app.jira.site import JiraSite, SiteOpener
-from app.mapping import profiles
+from app.mapping import filters, profiles, revisions
 from app.mapping.models import ProfileState
-from app.mapping.profile import DEFAULT_FIELDS
-from app.screens.forms import form_id, form_number, form_scope, form_text
+from app.mapping.profile import DEFAULT_FIELDS, Side
+from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
 from app.screens.waits import say_change, say_sites
 from app.screens.words import FIELDS, OUTCOMES, STATES, ago, say
 from app.sync import completeness_store
@@ -108,16 +108,53 @@ class Desk:
         name = form_text("name")
         partner = self.partner_site(caller.tenant, connection)
         self.require_project(standing, form_number("left_project"))
+        left = form_scope(self.own_site(caller.tenant), "left")
+        right = form_scope(partner, "right")
+        filters.check(self.own_site(caller.tenant), left, Side.LEFT, own=True)
+        filters.check(partner, right, Side.RIGHT, own=False)
         return profiles.create(
             self._vault,
             self._record,
             caller,
             connection_id=connection,
             name=name,
-            left=form_scope(self.own_site(caller.tenant), "left"),
-            right=form_scope(partner, "right"),
+            left=left,
+            right=right,
             fields=request.form.get("fields"),
         )
+
+    def filter_of(
+        self, caller: Caller, standing: Standing, profile: uuid.UUID
+    ) -> tuple[Side, str | None]:
+        """The caller's side of a profile and its filter. Raises NotFound."""
+        side, scope = revisions.filter_of(
+            self._vault, caller, profile, covers=lambda one: standing.covers(Permission.MAP, one)
+        )
+        return side, scope.filter
+
+    def set_filter(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> str | None:
+        """Give the caller's side the filter of the form, once its Jira understands it. Raises
+        Problem; then nothing was changed."""
+
+        def covers(project: int) -> bool:
+            return standing.covers(Permission.MAP, project)
+
+        side, scope = revisions.filter_of(self._vault, caller, profile, covers=covers)
+        if f"{side.other.value}_filter" in request.form:
+            raise Forbidden(
+                f"{side.other.value}_filter: the filter of the partner's issues is changed by the "
+                "people of the partner's site. Leave it out, and ask them."
+            )
+        name = f"{side.value}_filter"
+        if name not in request.form:
+            raise refuse(name, "is missing. Give a JQL, or an empty text for no filter.")
+        jql = filters.written(request.form[name], side)
+        filters.check(self.own_site(caller.tenant), replace(scope, filter=jql), side, own=True)
+        if revisions.set_filter(self._vault, self._record, caller, profile, jql, covers=covers):
+            # Issues that came inside by this have no twin yet: the check of the scope finds them.
+            with tenant_transaction(caller.tenant) as session:
+                completeness_store.begin(session, profile)
+        return jql
 
     def switch(
         self, caller: Caller, standing: Standing, profile: uuid.UUID, state: ProfileState

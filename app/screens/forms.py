@@ -8,7 +8,8 @@ from flask import request
 
 from app.errors import Problem
 from app.jira.site import JiraSite
-from app.mapping.profile import Scope
+from app.mapping.filters import written
+from app.mapping.profile import Scope, Side
 
 
 def refuse(field: str, rule: str) -> Problem:
@@ -57,7 +58,9 @@ def form_scope(site: JiraSite, side: str) -> Scope:
         raise refuse(
             f"{side}_type", "this project has no such issue type. Choose one from the list."
         )
-    return Scope(str(project), str(kind))
+    return Scope(
+        str(project), str(kind), written(request.form.get(f"{side}_filter", ""), Side(side))
+    )
 
 
 def _uuid(text: str, name: str) -> uuid.UUID:

@@ -105,6 +105,21 @@ def _profile_views(blueprint: Blueprint, desk: Desk) -> None:
         desk.switch(current_caller(), current_standing(), profile, state)
         return jsonify(state=state.value) if wants_json() else _overview(desk)
 
+    @blueprint.get("/profiles/<uuid:profile>/filters")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def show_filter(profile: uuid.UUID) -> Response | str:
+        side, jql = desk.filter_of(current_caller(), current_standing(), profile)
+        if wants_json():
+            return jsonify({f"{side.value}_filter": jql})
+        shown = {"profile": profile, "side": side.value, "jql": jql}
+        return render_template("parts/filter.html", **shown)
+
+    @blueprint.post("/profiles/<uuid:profile>/filters")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def set_filter(profile: uuid.UUID) -> Response | str:
+        jql = desk.set_filter(current_caller(), current_standing(), profile)
+        return jsonify(filter=jql) if wants_json() else _overview(desk)
+
 
 def _choice_views(blueprint: Blueprint, desk: Desk) -> None:
     """What the selects of the form are filled with."""

@@ -102,6 +102,12 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/profiles/<uuid:profile>/check"): lambda s, who: s.call(
         who, "POST", f"/pages/profiles/{NEVER}/check"
     ),
+    ("GET", "/pages/profiles/<uuid:profile>/filters"): lambda s, who: s.call(
+        who, "GET", f"/pages/profiles/{NEVER}/filters"
+    ),
+    ("POST", "/pages/profiles/<uuid:profile>/filters"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/filters"
+    ),
     ("GET", "/pages/parts/projects"): lambda s, who: s.call(
         who, "GET", f"/pages/parts/projects?connection={s.connection}"
     ),
