@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from app.database import APP_ROLE, unscoped_transaction
 from app.jobs.bell import DRAIN, DRAIN_QUEUE, ring
+from app.jobs.steady import SteadyApp
 from app.sync import budget, written
 from app.sync.completeness import Completeness
 from app.sync.reconcile import Reconciler
@@ -33,7 +34,7 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
         min_size=2,
         max_size=concurrency + 4,
     )
-    engine = App(
+    engine = SteadyApp(
         connector=connector,
         worker_defaults={
             "name": "tandem",
