@@ -7,7 +7,7 @@ once both of its issues are inside again.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -56,16 +56,19 @@ def inside(turn: Turn, pairs: Sequence[Pair]) -> list[Pair]:
     now. Raises SiteError; then nothing was settled.
     """
     outside = {side: _outside_now(turn, side, pairs) for side in Side}
-    still: dict[int, str] = {}
-    for number, pair in enumerate(pairs):
+    still: list[tuple[Pair, str]] = []
+    rest: list[Pair] = []
+    for pair in pairs:
         out = [side.value for side in Side if _issue(pair, side) in outside[side]]
         if out and not _was_begun(turn, pair):
-            still[number] = BOTH if len(out) == 2 else out[0]
-    back = [pair for n, pair in enumerate(pairs) if n not in still and _stands(pair.link)]
+            still.append((pair, BOTH if len(out) == 2 else out[0]))
+        else:
+            rest.append(pair)
+    back = [pair.link.id for pair in rest if pair.link is not None and pair.link.outside]
     if still or back:
         with turn.transaction() as session:
-            _settle(session, turn, {pairs[n]: out for n, out in still.items()}, back)
-    return [pair for number, pair in enumerate(pairs) if number not in still]
+            _settle(session, turn, still, back)
+    return rest
 
 
 def outside_of(
@@ -109,23 +112,21 @@ def _was_begun(turn: Turn, pair: Pair) -> bool:
     return issue is not None and source_of_twin(turn.profile, issue, change.side) is not None
 
 
-def _stands(link: Link | None) -> bool:
-    return link is not None and link.outside is not None
-
-
-def _settle(session: Session, turn: Turn, still: Mapping[Pair, str], back: Sequence[Pair]) -> None:
+def _settle(
+    session: Session, turn: Turn, still: Sequence[tuple[Pair, str]], back: Sequence[uuid.UUID]
+) -> None:
     """Note who stands still and who goes on; the changes of those that stand are done with."""
-    noted: dict[uuid.UUID, str | None] = {}
-    noted |= {pair.link.id: out for pair, out in still.items() if pair.link is not None}
-    noted |= {pair.link.id: None for pair in back if pair.link is not None}
+    noted: dict[uuid.UUID, str | None] = dict.fromkeys(back)
+    noted |= {pair.link.id: out for pair, out in still if pair.link is not None}
     ids = sorted(noted)
     if ids:
         session.execute(_NOTE, {"ids": ids, "outside": [noted[one] for one in ids]})
-    store.done(session, turn.profile, [one for pair in still for one in pair.changes])
-    for pair, out in still.items():
+    store.done(session, turn.profile, [one for pair, _ in still for one in pair.changes])
+    for pair, out in still:
         link = pair.link
-        if link is not None and None not in (link.left_id, link.right_id) and not _stands(link):
-            _tell(session, turn, link, out)
+        if link is None or None in (link.left_id, link.right_id) or link.outside is not None:
+            continue
+        _tell(session, turn, link, out)
 
 
 def _tell(session: Session, turn: Turn, link: Link, out: str) -> None:
