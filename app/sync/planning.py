@@ -9,6 +9,8 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from sqlalchemy import text
+
 from app.database import tenant_transaction
 from app.errors import NotFound, Problem
 from app.jira.site import SiteError, SiteOpener
@@ -25,6 +27,7 @@ from app.vault.vault import Vault
 MOST = 100_000
 """So many issues a plan may take: more is hours of reading, and nobody reads it."""
 
+_POINTS = text("SELECT points_an_hour FROM site_budget WHERE tenant_id = :tenant")
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[1-9][0-9]*\Z")
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'" r'|"(?:[^"\\]|\\.)*"')
 _ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
@@ -55,6 +58,18 @@ class Planner:
     def seconds_a_call(self) -> float | None:
         """How long one of them took; None before the first."""
         return sum(r.seconds for r in self._readers) / self.calls if self.calls else None
+
+    def points_an_hour(self, profile: StoredProfile) -> dict[Side, int]:
+        """The points of an hour that each site said it gives; a site that said nothing is left
+        out."""
+        found: dict[Side, int] = {}
+        for side in Side:
+            tenant = profile.left_tenant if side is Side.LEFT else profile.right_tenant
+            with tenant_transaction(tenant) as session:
+                told = session.execute(_POINTS, {"tenant": tenant}).scalar()
+            if told:
+                found[side] = int(told)
+        return found
 
     def issues(self, profile: StoredProfile, side: Side, ids: Sequence[int]) -> list[IssuePlan]:
         """The plans of these issues of a side, in their order. Raises Problem (SiteError)."""

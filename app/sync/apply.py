@@ -1,0 +1,252 @@
+"""Applies a plan file: all of it still fits, or nothing is applied. The workers do the writing.
+
+Between the check and a worker's write somebody may edit an issue. That edit is not lost: the worker
+reads both sides again and merges, as it does for every change.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app.database import scope_to, tenant_transaction
+from app.errors import Problem
+from app.mapping.models import ProfileRecord, ProfileState
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.sync import runs
+from app.sync.marks import Mark, mark
+from app.sync.plan_file import PlanFile, Planned, writes_of
+from app.sync.planning import Planner
+from app.sync.planning_read import PAGE
+from app.sync.planning_types import IssuePlan, Step
+from app.tenants.deeds import OPERATOR, Action, Deed, Recorder
+
+NAMED = 20
+"""How many issues that moved are named; the rest is counted."""
+
+_LEFT = text(
+    """
+    SELECT count(*) FILTER (WHERE NOT parked) AS due, count(*) FILTER (WHERE parked) AS parked
+    FROM change WHERE run_id = :run
+    """
+)
+_SETTLE = text(
+    """
+    UPDATE run r SET state = 'done', ended_at = now()
+    WHERE r.profile_id = :profile AND r.kind = 'apply' AND r.state = 'running'
+      AND NOT EXISTS (SELECT FROM change c WHERE c.run_id = r.id AND NOT c.parked)
+    """
+)
+
+
+@dataclass
+class Moved:
+    """What is not as it was when the plan was made: up to 20 sentences, and how many in all."""
+
+    count: int = 0
+    sentences: list[str] = field(default_factory=list)
+
+    def add(self, sentence: str) -> None:
+        """One more issue."""
+        self.count += 1
+        if len(self.sentences) < NAMED:
+            self.sentences.append(sentence)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Changes of a run that wait for a worker, and those that were set aside."""
+
+    due: int
+    parked: int
+
+
+class Applier:
+    """Checks plan files and hands them to the workers. `ring` rings a lane's bell."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        ring: Callable[[uuid.UUID, int], None],
+        record: Recorder,
+        told: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        """`told` hears of each page that was checked, how many issues it had."""
+        self._planner, self._ring, self._record, self._told = planner, ring, record, told
+
+    def check(self, plan: PlanFile) -> None:
+        """Read all that the plan would change, and compare. Raises Problem that says what moved."""
+        profile = plan.profile
+        if profile.state != ProfileState.ON:
+            raise Problem(
+                "The profile is not switched on, so no worker would carry the plan out. Resume it "
+                "on Tandem's page, and apply the plan then. Nothing was applied.",
+                status=409,
+                code="profile-paused",
+            )
+        if profile.revision != plan.revision:
+            raise Problem(
+                f"The plan was made from revision {plan.revision} of the profile, which is at "
+                f"{profile.revision} by now. Nothing was applied. Make a new plan with "
+                "`tandem plan`.",
+                status=409,
+                code="plan-outdated",
+            )
+        moved = Moved()
+        for page in _pages(plan.read()):
+            self._compare(profile, page, moved)
+            self._told(sum(one.step is not Step.NOTHING for one in page))
+        if moved.count:
+            raise _outdated(moved)
+
+    def _compare(self, profile: StoredProfile, page: list[Planned], moved: Moved) -> None:
+        for side in Side:
+            asked = [one for one in page if one.side is side and one.step is not Step.NOTHING]
+            if not asked:
+                continue
+            now = self._planner.issues(profile, side, [one.issue_id for one in asked])
+            by_id = {ref.id: one for one in now if (ref := one.ref(side)) is not None}
+            for one in asked:
+                what = what_moved(one, by_id.get(one.issue_id), profile)
+                if what:
+                    moved.add(f"{one.name}: {what}")
+
+    def begin(self, plan: PlanFile) -> tuple[uuid.UUID, int]:
+        """Mark all of the plan for the workers, in one transaction, and ring for them.
+
+        Returns the run and how many changes are the run's: not those that a live one stands for.
+        Raises Problem, and then nothing was applied.
+        """
+        profile, lanes = plan.profile, set()
+        with tenant_transaction(profile.left_tenant) as session:
+            self._still_on(session, profile)
+            session.execute(_SETTLE, {"profile": profile.id})
+            run = runs.begin(session, profile, runs.RunKind.APPLY, begun_by="command")
+            issues = 0
+            for page in _pages(plan.read()):
+                marks = {
+                    (one.side, one.issue_id): one
+                    for planned in page
+                    for one in _marks(profile, planned, run)
+                }
+                if marks:
+                    mark(session, list(marks.values()))
+                issues += sum(one.step is not Step.NOTHING for one in page)
+                lanes |= {one.lane for one in marks.values()}
+            count = session.execute(_LEFT, {"run": run}).one().due
+            detail: dict[str, str | int | bool | None] = {"issues": issues, "run": str(run)}
+            deed = Deed(OPERATOR, Action.PLAN_APPLIED, f"profile:{profile.id}", detail)
+            record_on_both(self._record, session, profile, deed)
+        for lane in sorted(lanes):
+            self._ring(profile.id, lane)
+        return run, int(count)
+
+    def _still_on(self, session: Session, profile: StoredProfile) -> None:
+        """Hold the profile as it was checked until the marks are in. Raises Problem."""
+        found = session.scalars(
+            select(ProfileRecord).where(ProfileRecord.id == profile.id).with_for_update(read=True)
+        ).one_or_none()
+        if found is None or found.revision != profile.revision or found.state != ProfileState.ON:
+            raise Problem(
+                "The profile was changed, paused or deleted while the plan was checked. Nothing "
+                "was applied. Make a new plan with `tandem plan`.",
+                status=409,
+                code="plan-outdated",
+            )
+
+    def progress(self, profile: StoredProfile, run: uuid.UUID) -> Progress:
+        """What is left of a run."""
+        with tenant_transaction(profile.left_tenant) as session:
+            row = session.execute(_LEFT, {"run": run}).one()
+        return Progress(int(row.due), int(row.parked))
+
+    def end(self, profile: StoredProfile, run: uuid.UUID) -> None:
+        """End a run that nothing is left of."""
+        with tenant_transaction(profile.left_tenant) as session:
+            runs.end(session, run)
+
+
+def record_on_both(record: Recorder, session: Session, profile: StoredProfile, deed: Deed) -> None:
+    """Record what an operator did to a profile on both sites' trails, in one order whoever acts."""
+    for tenant in sorted((profile.left_tenant, profile.right_tenant)):
+        scope_to(session, tenant)
+        record(session, tenant, deed)
+    scope_to(session, profile.left_tenant)
+
+
+def what_moved(then: Planned, now: IssuePlan | None, profile: StoredProfile) -> str:
+    """What is different from when the plan was made, in words; empty where nothing is."""
+    if now is None:
+        return "is gone or hidden from Tandem"
+    for side in Side:
+        if side in then.seen and side not in now.seen:
+            return f"the issue on the {side.value} side is gone or hidden from Tandem"
+    if _ids(then.left, then.right) != _ids(now.left, now.right):
+        return "it was paired with another issue"
+    fields = _fields_moved(then, now, profile)
+    if fields:
+        return fields
+    if then.step is not now.step or then.link != now.link:
+        return "it would be treated otherwise now"
+    return "" if then.writes == writes_of(now) else "other values would be written now"
+
+
+def _fields_moved(then: Planned, now: IssuePlan, profile: StoredProfile) -> str:
+    mappings = profile.profile.fields
+    changed = [
+        f"{m.field(side)} on the {side.value} side"
+        for m in mappings
+        for side in Side
+        if _of(then.seen, side).get(m.key) != _of(now.seen, side).get(m.key)
+    ]
+    if changed:
+        return f"{', '.join(changed)} changed"
+    agreed = [
+        m.left
+        for m in mappings
+        if any(_of(then.base, s).get(m.key) != _of(now.base, s).get(m.key) for s in Side)
+    ]
+    return f"{', '.join(agreed)} was brought in step meanwhile" if agreed else ""
+
+
+def _of(marks: Mapping[Side, Mapping[str, str]], side: Side) -> Mapping[str, str]:
+    return marks.get(side, {})
+
+
+def _ids(*refs: object) -> list[int | None]:
+    return [getattr(one, "id", None) for one in refs]
+
+
+def _marks(profile: StoredProfile, one: Planned, run: uuid.UUID) -> Iterator[Mark]:
+    """The issue to be taken up; and what is set aside of the pair, to be tried again."""
+    if one.step is Step.NOTHING:
+        return
+    for side in Side:
+        ref = one.left if side is Side.LEFT else one.right
+        if ref is not None and (side is one.side or side in one.parked):
+            tenants = profile.left_tenant, profile.right_tenant
+            yield Mark(profile.id, side, ref.id, *tenants, one.lane, None, run)
+
+
+def _pages(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
+    while page := list(islice(planned, PAGE)):
+        yield page
+
+
+def _outdated(moved: Moved) -> Problem:
+    rest = moved.count - len(moved.sentences)
+    more = f" And {rest:,} more." if rest else ""
+    issues = "1 issue moved" if moved.count == 1 else f"{moved.count:,} issues moved"
+    return Problem(
+        f"The plan no longer fits what is there: {issues} since it was made. Nothing was applied.\n"
+        + "\n".join(f"  {one}" for one in moved.sentences)
+        + f"{more}\nMake a new plan with `tandem plan`, look at it, and apply that.",
+        status=409,
+        code="plan-outdated",
+    )

@@ -1,0 +1,301 @@
+"""A plan as a file: lines of JSON of any number, signed as a whole with a key of the tenant's.
+
+The last line is the signature of all before it. A file that was changed, cut off, or made for
+another profile or installation is refused before anything is done by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from app.errors import Problem
+from app.mapping import profiles
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.mapping.values import handler, whole
+from app.sync.planning_types import Clash, FieldWrite, IssuePlan, Note, Ref, Step
+from app.vault.vault import Vault
+
+VERSION = 1
+LONGEST_LINE = 64 * 1024 * 1024  # bytes: 200 fields with 32 KB of old and of new each fit
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One issue of a plan file, as far as applying it needs to know."""
+
+    step: Step
+    side: Side
+    left: Ref | None
+    right: Ref | None
+    link: uuid.UUID | None
+    lane: int
+    parked: frozenset[Side]
+    seen: Mapping[Side, Mapping[str, str]]
+    base: Mapping[Side, Mapping[str, str]]
+    writes: str
+    """A digest of what is written where."""
+
+    @property
+    def issue_id(self) -> int:
+        """The issue that is to be marked."""
+        ref = self.left if self.side is Side.LEFT else self.right
+        return ref.id if ref else 0
+
+    @property
+    def name(self) -> str:
+        """Its keys, for people."""
+        return " / ".join(one.key for one in (self.left, self.right) if one is not None)
+
+
+class PlanWriter:
+    """Writes a plan file line by line. It appears under its name only once it is whole."""
+
+    def __init__(self, path: Path, vault: Vault, profile: StoredProfile, asked: Json) -> None:
+        """Make the file, readable by its owner alone. Raises Problem where it cannot be made."""
+        self._path = path
+        self._part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+        self._mac = _mac(vault, profile)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+            self._file = os.fdopen(os.open(self._part, flags, 0o600), "wb")
+        except OSError as fault:
+            raise _unwritable(path, fault) from None
+        self._line(
+            {
+                "tandem_plan": VERSION,
+                "profile": str(profile.id),
+                "revision": profile.revision,
+                "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "asked": asked,
+            }
+        )
+
+    def add(self, plan: IssuePlan) -> None:
+        """Write one issue."""
+        self._line(as_json(plan) | _made_from(plan))
+
+    def end(self, summary: Json) -> None:
+        """Write the counts and the signature, and give the file its name."""
+        self._line({"summary": summary})
+        self._write(json.dumps({"signature": self._mac.hexdigest()}).encode() + b"\n")
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._part.replace(self._path)
+        except OSError as fault:
+            raise _unwritable(self._path, fault) from None
+
+    def drop(self) -> None:
+        """Leave nothing behind, where the plan did not come to its end."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def _line(self, told: Json) -> None:
+        line = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        self._mac.update(line)
+        self._write(line)
+
+    def _write(self, line: bytes) -> None:
+        try:
+            self._file.write(line)
+        except OSError as fault:
+            raise _unwritable(self._path, fault) from None
+
+
+class PlanFile:
+    """An open plan file whose signature holds. Each reading checks it anew."""
+
+    def __init__(self, file: IO[bytes], vault: Vault) -> None:
+        """Read it once, to its end. Raises Problem that says what is wrong with it."""
+        self._file, self._vault = file, vault
+        self._head = self._read_head()
+        self.profile = self._read_profile()
+        self.to_apply = sum(one.step is not Step.NOTHING for one in self.read())
+
+    @property
+    def revision(self) -> int:
+        """The revision of the profile that it was made from."""
+        return int(self._head["revision"])
+
+    def read(self) -> Iterator[Planned]:
+        """The issues in their order. Raises Problem at the end, if not sooner, where a byte of it
+        is not what was written: do nothing for good before."""
+        self._file.seek(0)
+        mac = _mac(self._vault, self.profile)
+        mac.update(self._file.readline(LONGEST_LINE))
+        last = b""
+        while line := self._file.readline(LONGEST_LINE):
+            if line.startswith(b'{"signature"'):
+                last = line
+                break
+            mac.update(line)
+            planned = _planned(line)
+            if planned is not None:
+                yield planned
+        if not last.endswith(b"\n"):
+            raise _refused("it ends before its end: it was cut off, or not written whole")
+        wanted = json.dumps({"signature": mac.hexdigest()}).encode() + b"\n"
+        if not hmac.compare_digest(last, wanted) or self._file.read(1):
+            raise _changed()
+
+    def _read_head(self) -> Json:
+        self._file.seek(0)
+        head = _object(self._file.readline(LONGEST_LINE))
+        version = head.get("tandem_plan") if head else None
+        if head is None or not isinstance(version, int):
+            raise _refused("it is no plan of Tandem")
+        if version != VERSION:
+            raise _refused(
+                f"it is a plan of version {version}, and this Tandem knows version {VERSION} alone"
+            )
+        return head
+
+    def _read_profile(self) -> StoredProfile:
+        try:
+            return profiles.load(self._vault, uuid.UUID(str(self._head.get("profile"))))
+        except (Problem, ValueError):
+            raise _refused(
+                "its profile is not here: it was deleted, or the plan was made by another "
+                "installation of Tandem"
+            ) from None
+
+
+def as_json(plan: IssuePlan) -> Json:
+    """A plan for machines: whole values, as text, up to 32 KB each."""
+    return {
+        "step": plan.step.value,
+        "left": plan.left.key if plan.left else None,
+        "right": plan.right.key if plan.right else None,
+        "create_on": plan.side.other.value if plan.step is Step.CREATE else None,
+        "writes": [_write(one) for one in plan.writes],
+        "conflicts": [_clash(one) for one in plan.clashes],
+        "left_alone": [_note(one) for one in plan.left_alone],
+        "blocked": [_note(one) for one in plan.blocked],
+        "waiting": plan.waiting,
+        "parked": sorted(side.value for side in plan.parked),
+        "older_than_profile": plan.older,
+    }
+
+
+def _made_from(plan: IssuePlan) -> Json:
+    return {
+        "side": plan.side.value,
+        "ids": {side.value: ref.id for side in Side if (ref := plan.ref(side))},
+        "link": str(plan.link) if plan.link else None,
+        "lane": plan.lane,
+        "seen": {side.value: dict(plan.seen[side]) for side in Side if side in plan.seen},
+        "base": {side.value: dict(plan.base.get(side, {})) for side in Side},
+    }
+
+
+def _write(one: FieldWrite) -> Json:
+    texts = [whole(handler(one.kind).text(value)) for value in (one.old, one.new)]
+    return {
+        "side": one.side.value,
+        "field": one.field,
+        "why": one.reason.value,
+        "old": texts[0],
+        "new": texts[1],
+    }
+
+
+def _clash(one: Clash) -> Json:
+    left, right = (whole(handler(one.kind).text(value)) for value in (one.left, one.right))
+    winner = one.winner.value if one.winner else None
+    return {
+        "field": one.key,
+        "left": left,
+        "right": right,
+        "winner": winner,
+        "sentence": one.sentence,
+    }
+
+
+def _note(one: Note) -> Json:
+    return {"cause": one.cause.value, "field": one.field, "sentence": one.sentence}
+
+
+def _planned(line: bytes) -> Planned | None:
+    """An issue's line; None for the counts. Raises Problem for one that nobody wrote so."""
+    told = _object(line)
+    if told is None:
+        raise _changed()
+    if "summary" in told:
+        return None
+    try:
+        ids = {Side(side): int(found) for side, found in told["ids"].items()}
+        refs = {side: Ref(one, str(told[side.value])) for side, one in ids.items()}
+        marks = {
+            name: {Side(side): dict(found) for side, found in told[name].items()}
+            for name in ("seen", "base")
+        }
+        return Planned(
+            step=Step(told["step"]),
+            side=Side(told["side"]),
+            left=refs.get(Side.LEFT),
+            right=refs.get(Side.RIGHT),
+            link=uuid.UUID(told["link"]) if told["link"] else None,
+            lane=int(told["lane"]),
+            parked=frozenset(Side(side) for side in told["parked"]),
+            seen=marks["seen"],
+            base=marks["base"],
+            writes=_digest(told["writes"]),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise _changed() from None
+
+
+def writes_of(plan: IssuePlan) -> str:
+    """A digest of what a plan writes where, to compare with a file's."""
+    return _digest([_write(one) for one in plan.writes])
+
+
+def _digest(writes: list[Json]) -> str:
+    told = json.dumps(writes, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _object(line: bytes) -> Json | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _mac(vault: Vault, profile: StoredProfile) -> hmac.HMAC:
+    return hmac.new(
+        vault.derive(profile.left_tenant, f"plan:{profile.id}"), digestmod=hashlib.sha256
+    )
+
+
+def _refused(why: str) -> Problem:
+    return Problem(
+        f"The plan file is not followed: {why}. Nothing was applied. Make a new one with "
+        "`tandem plan`.",
+        code="plan-refused",
+        field="plan",
+    )
+
+
+def _changed() -> Problem:
+    return _refused("its signature does not hold: something in it was changed since it was made")
+
+
+def _unwritable(path: Path, fault: OSError) -> Problem:
+    return Problem(
+        f"--out: {path} cannot be written ({fault.strerror}). Give another place.", field="out"
+    )
