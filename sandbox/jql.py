@@ -554,6 +554,8 @@ def _compound(operator: str, parts: list[Clause]) -> JsonDict:
 
 
 def _asserts(name: Token, operator: str, operand: JsonDict) -> JsonDict:
+    # Jira's document names the negation of "~" so.
+    operator = "~=" if operator == "!~" else operator
     return {"field": _named(name.text), "operator": operator, "operand": operand}
 
 

@@ -93,7 +93,7 @@ def test_a_query_that_is_wrong_is_told_in_jiras_words_and_has_no_structure(
 
 def test_a_query_that_is_right_is_told_as_a_tree(acme: SiteHandle) -> None:
     jql = 'summary ~ "a b" AND (labels in (x, "order") OR NOT reporter = currentUser())'
-    ordered = f"{jql} AND duedate is not EMPTY ORDER BY created DESC"
+    ordered = f"{jql} AND duedate is not EMPTY AND summary !~ c ORDER BY created DESC"
     first, second = parse(acme, jql, ordered)
     assert set(first["structure"]) == {"where"}
     assert set(second["structure"]) == {"where", "orderBy"}
