@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from bench.boundary import the_boundary
+from bench.calls import the_calls
 from bench.changes import changes_a_second
 from bench.result import Result
 from bench.vault import seal_and_unseal
@@ -18,6 +19,7 @@ from bench.webhooks import deliveries
 
 BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "boundary": the_boundary,
+    "calls": the_calls,
     "changes": changes_a_second,
     "vault": seal_and_unseal,
     "webhooks": deliveries,
