@@ -128,6 +128,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.screens.desk import Desk
     from app.screens.inbox import Inbox, inbox_blueprint
     from app.screens.pages import screens_blueprint
+    from app.screens.parked import Parked, parked_blueprint
     from app.screens.people import People, people_blueprint
     from app.sync.completeness import Completeness
     from app.tenants.gate import Gate
@@ -144,6 +145,8 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     completeness = Completeness(tandem.vault, open_site, ring)
     screens.register_blueprint(completeness_blueprint(desk, completeness))
     screens.register_blueprint(inbox_blueprint(Inbox(tandem.vault, tandem.record, ring)))
+    parked = Parked(tandem.vault, open_site, tandem.record, ring, desk)
+    screens.register_blueprint(parked_blueprint(parked))
     app.register_blueprint(screens)
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
     # Forge's tokens ("Bearer") will have a verifier of their own here.

@@ -119,6 +119,7 @@ def _apps(blue: Blueprint, world: World, site: Site) -> None:
 
 def _traffic(blue: Blueprint, world: World, site: Site) -> None:
     calls, faults = world.calls[site.name], world.faults[site.name]
+    refusals = world.refusals[site.name]
 
     @blue.get("/calls")
     def get_calls() -> Answer:
@@ -145,6 +146,15 @@ def _traffic(blue: Blueprint, world: World, site: Site) -> None:
     def delete_faults() -> Answer:
         faults.replace([])
         return get_faults()
+
+    @blue.get("/refusals")
+    def get_refusals() -> Answer:
+        return jsonify(refusals.rules)
+
+    @blue.put("/refusals")
+    def put_refusals() -> Answer:
+        refusals.replace(_body(list))
+        return get_refusals()
 
     @blue.get("/limits")
     def get_limits() -> Answer:
@@ -188,6 +198,7 @@ def _data(blue: Blueprint, world: World, site: Site) -> None:
             world.engines[site.name].reset()
             world.engines[site.name].restore()
             world.faults[site.name].replace([])
+            world.refusals[site.name].replace([])
             world.calls[site.name].clear()
             world.limits.update(Limits().to_json())
             site.forget_issues()

@@ -81,6 +81,10 @@ class SiteHandle:
         """Replace the fault rules; none takes all away."""
         self.control("PUT", "faults", list(rules))
 
+    def refusals(self, *rules: JsonDict) -> None:
+        """Replace the admins' rules that refuse what apps write; none takes all away."""
+        self.control("PUT", "refusals", list(rules))
+
     def webhooks(self, **switches: Any) -> JsonDict:
         """Set webhook switches (none: only read them)."""
         found: JsonDict = self.control("PUT", "webhooks", switches)

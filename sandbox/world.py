@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.limits import Limits
 from sandbox.openapi import Document
+from sandbox.refusals import Refusals
 from sandbox.seed import build_site
 from sandbox.site import Site
 from sandbox.traffic import Calls, Faults
@@ -29,6 +30,7 @@ class World:
     limits: Limits = field(default_factory=Limits)
     calls: dict[str, Calls] = field(default_factory=dict)
     faults: dict[str, Faults] = field(default_factory=dict)
+    refusals: dict[str, Refusals] = field(default_factory=dict)
     engines: dict[str, Any] = field(default_factory=dict)
     kid: str = field(default_factory=lambda: str(uuid.uuid4()))
     private_pem: bytes = b""
@@ -60,6 +62,7 @@ def build_world(
         site.index_delay_ms = index_delay_ms
         world.calls[name] = Calls()
         world.faults[name] = Faults(random.Random(seed))
+        world.refusals[name] = Refusals()
         world.engines[name] = WebhookEngine(world, site, random.Random(seed))
         site.listeners.append(world.engines[name].on_event)
     return world

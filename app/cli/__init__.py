@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError as SQLAlchemyOperationalError
 from app.cli.audit import audit
 from app.cli.common import settings_or_end
 from app.cli.keys import keys
+from app.cli.parked import parked
 from app.cli.plan import apply, plan
 from app.cli.profile import profile
 from app.cli.storage import storage
@@ -217,6 +218,7 @@ def routes(as_json: bool, as_markdown: bool) -> None:
 
 main.add_command(audit)
 main.add_command(keys)
+main.add_command(parked)
 main.add_command(plan)
 main.add_command(apply)
 main.add_command(profile)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.database import APP_ROLE, unscoped_transaction
 from app.jobs.bell import DRAIN, DRAIN_QUEUE, ring
 from app.jobs.steady import SteadyApp
-from app.sync import budget, written
+from app.sync import budget, parked_groups, written
 from app.sync.completeness import Completeness
 from app.sync.reconcile import Reconciler
 from app.sync.search import Searcher
@@ -64,7 +64,8 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
     @engine.periodic(cron="* * * * * */10", periodic_id="sweep")
     @engine.task(name="sweep", queue=HOUSE_QUEUE, queueing_lock="sweep")
     def sweep(timestamp: int) -> None:
-        """Ring the bell of every lane that has due work: lost bells and ended back-offs."""
+        """Ring the bell of every lane that has due work: lost bells, ended back-offs, and parked
+        changes whose cause is to be tried."""
         with flask_app.app_context():
             if timestamp % written.FORGET_EVERY < SWEEP_EVERY:
                 with unscoped_transaction() as session:
@@ -74,7 +75,7 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
                     text("SELECT profile_id, lane FROM tandem_due_lanes(:most)"),
                     {"most": LANES_A_SWEEP},
                 ).all()
-            for profile_id, lane in lanes:
+            for profile_id, lane in [*lanes, *parked_groups.probe()]:
                 ring(profile_id, lane)
 
     @engine.periodic(cron="* * * * * */10", periodic_id="search")

@@ -25,6 +25,7 @@ CHANGES = {
     "made before it sends it again.",
     "filter-refused": "Jira does not understand the profile's filter any more: a status, a person "
     "or a field that it names may be gone. Correct the filter; the changes wait and none is lost.",
+    "retry": "It was parked, and is tried again.",
     "internal-error": "Something went wrong on our side. It is tried again by itself.",
 }
 BLOCKED = {

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.database import unscoped_transaction
+from app.database import TenantId, scope_to, tenant_transaction, unscoped_transaction
 from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.sync.parked import Row, place
 from app.sync.reasons import Code
+from app.tenants.deeds import OPERATOR, PARTNER, Action, Deed, Recorder
+from app.vault.vault import Vault
 
 PROBES_A_SWEEP = 20
+EXAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,40 @@ def retry(session: Session, profile_id: uuid.UUID, wanted: Wanted) -> dict[int, 
     return {row.lane: row.issues for row in rows}
 
 
+def ask_again(
+    record: Recorder,
+    ring: Callable[[uuid.UUID, int], None],
+    profile: StoredProfile,
+    wanted: Wanted,
+    *,
+    actor: str,
+    own: TenantId,
+) -> int:
+    """Retry what is wanted, note it on both trails, and ring. Returns how many changes it was.
+
+    `own`: the tenant of the person, whose account the other site's trail does not name.
+    """
+    with tenant_transaction(own) as session:
+        lanes = retry(session, profile.id, wanted)
+        count = sum(lanes.values())
+        detail = {
+            "side": wanted.side.value if wanted.side else None,
+            "code": wanted.code.value if wanted.code else None,
+            "field": wanted.field,
+            "issues": count,
+        }
+        deed = Deed(actor, Action.PARKED_RETRIED, f"profile:{profile.id}", detail)
+        if count:
+            for tenant in sorted((profile.left_tenant, profile.right_tenant)):
+                scope_to(session, tenant)
+                known = tenant == own or actor == OPERATOR
+                record(session, tenant, deed if known else replace(deed, actor=PARTNER))
+            scope_to(session, own)
+    for lane in sorted(lanes):
+        ring(profile.id, lane)
+    return count
+
+
 def probe() -> list[tuple[uuid.UUID, int]]:
     """Make one change due of each group whose turn it is. Returns the lanes to ring for."""
     with unscoped_transaction() as session:
@@ -96,3 +137,84 @@ def probe() -> list[tuple[uuid.UUID, int]]:
             {"most": PROBES_A_SWEEP},
         ).all()
     return [(row.profile_id, row.lane) for row in rows]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parked changes with one root cause. `said`: the site's words of the latest, sealed, and the
+    id of the cause that they belong to. `next_probe`: when one of them is asked again by itself."""
+
+    profile_id: uuid.UUID
+    side: Side
+    code: Code
+    field: str
+    key: str
+    issues: int
+    since: datetime
+    asked_at: datetime
+    next_probe: datetime | None
+    examples: tuple[str, ...]
+    said: str
+
+
+_GROUPS = text(
+    f"""
+    SELECT n.*, g.next_probe, s.said, s.left_tenant_id
+    FROM (
+        SELECT p.at_side, p.code, p.field, max(p.field_key) AS key, count(*) AS issues,
+            min(p.first_at) AS since, max(p.asked_at) AS asked_at,
+            (array_agg(p.id ORDER BY p.asked_at DESC))[1] AS newest,
+            (array_agg(concat_ws(' / ', coalesce(l.left_key, r.left_key),
+                coalesce(l.right_key, r.right_key)) ORDER BY p.first_at))[1:{EXAMPLES}] AS examples
+        {PARKED} AND p.id IS NOT NULL
+        GROUP BY p.at_side, p.code, p.field
+    ) n
+    JOIN parked_cause s ON s.id = n.newest
+    LEFT JOIN parked_group g ON g.profile_id = :profile AND g.at_side = n.at_side
+        AND g.code = n.code AND g.field = n.field
+    ORDER BY n.issues DESC, n.at_side, n.code, n.field
+    """  # noqa: S608
+)
+
+
+def groups(
+    session: Session, vault: Vault, profile_id: uuid.UUID, wanted: Wanted | None = None
+) -> list[Group]:
+    """The parked changes of a profile by root cause, the largest group first: one query."""
+    rows = session.execute(_GROUPS, criteria(profile_id, wanted or Wanted())).all()
+    return [
+        Group(
+            profile_id=profile_id,
+            side=Side(row.at_side),
+            code=Code(row.code),
+            field=row.field,
+            key=row.key,
+            issues=row.issues,
+            since=row.since,
+            asked_at=row.asked_at,
+            next_probe=row.next_probe,
+            examples=tuple(row.examples),
+            said=vault.unseal(place(TenantId(row.left_tenant_id), row.newest), row.said).decode(),
+        )
+        for row in rows
+    ]
+
+
+_LISTED = text(
+    f"""
+    SELECT c.side, c.issue_id, min(c.first_at) AS first_at, array_agg(p.id) AS causes,
+        count(*) OVER () AS total
+    {PARKED}
+    GROUP BY c.side, c.issue_id ORDER BY first_at, c.side, c.issue_id LIMIT :most
+    """
+)
+
+
+def listed(
+    session: Session, profile_id: uuid.UUID, wanted: Wanted, most: int
+) -> tuple[dict[Row, set[uuid.UUID]], int]:
+    """The first parked changes that are wanted, with the ids of their wanted causes; and how many
+    there are in all."""
+    rows = session.execute(_LISTED, criteria(profile_id, wanted) | {"most": most}).all()
+    found = {(Side(row.side), row.issue_id): set(row.causes) for row in rows}
+    return found, rows[0].total if rows else 0

@@ -40,6 +40,7 @@ class Action(StrEnum):
     PROFILE_RESUMED = "profile.resumed"
     PROFILE_FILTERED = "profile.filter-changed"
     CONFLICT_DECIDED = "conflict.decided"
+    PARKED_RETRIED = "parked.retried"
     LOAD_BEGUN = "load.begun"
     LOAD_ENDED = "load.ended"
     LOAD_ABANDONED = "load.abandoned"

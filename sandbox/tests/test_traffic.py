@@ -130,3 +130,30 @@ def test_reset_brings_the_seed_back_and_keeps_apps(acme: SiteHandle, installed: 
     found = acme.call("POST", "search/approximate-count", json={"jql": "project in (WEB, SUP)"})
     assert found.json()["count"] == 6
     assert [a["key"] for a in acme.apps()] == [APP_KEY]
+
+
+def test_an_admins_rules_refuse_what_an_app_writes_and_name_the_field(
+    acme: SiteHandle, installed: NoteTaker
+) -> None:
+    acme.refusals(
+        {"issue": "WEB-1", "field": "labels", "values": [["bad"]], "message": "Not these."},
+        {"issue": "WEB-1", "field": "summary", "names": "duedate", "message": "A day is required."},
+        {"project": "WEB", "on": "create", "status": 403, "message": "No."},
+    )
+    path = "/rest/api/3/issue/WEB-1"
+    body = {"fields": {"summary": "x", "labels": ["bad"]}}
+    answer = as_app(acme, "PUT", path, json=body)
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"errorMessages": [], "errors": {"labels": "Not these.", "duedate": "A day is required."}},
+    )
+    assert as_app(acme, "PUT", path, json={"fields": {"labels": ["good"]}}).status_code == 204
+    assert acme.call("PUT", "issue/WEB-1", json=body).status_code == 204
+    made = {"project": {"key": "WEB"}, "issuetype": {"name": "Task"}, "summary": "x"}
+    answer = as_app(acme, "POST", "/rest/api/3/issue", json={"fields": made})
+    assert (answer.status_code, answer.json()["errorMessages"]) == (403, ["No."])
+    with pytest.raises(requests.HTTPError, match="message"):
+        acme.refusals({"project": "WEB"})
+    acme.reset()
+    answer = as_app(acme, "POST", "/rest/api/3/issue", json={"fields": made})
+    assert answer.status_code == 201

@@ -125,6 +125,13 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/conflicts/<uuid:question>/<any(left, right, leave):choice>"): lambda s, who: (
         s.call(who, "POST", f"/pages/conflicts/{NEVER}/left")
     ),
+    ("GET", "/pages/parked"): lambda s, who: s.call(who, "GET", "/pages/parked"),
+    ("GET", "/pages/parked/<uuid:profile>/preview"): lambda s, who: s.call(
+        who, "GET", f"/pages/parked/{NEVER}/preview"
+    ),
+    ("POST", "/pages/parked/<uuid:profile>/retry"): lambda s, who: s.call(
+        who, "POST", f"/pages/parked/{NEVER}/retry"
+    ),
     ("GET", "/pages/parts/people"): lambda s, who: s.call(who, "GET", "/pages/parts/people"),
     ("GET", "/pages/parts/people/search"): lambda s, who: s.call(
         who, "GET", "/pages/parts/people/search?query=a"
