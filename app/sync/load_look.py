@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from app.database import tenant_transaction
@@ -19,7 +19,7 @@ from app.sync.load_decide import bonds_of, judge
 from app.sync.load_issues import Read
 from app.sync.load_match import MatchField, Outcome
 from app.sync.load_store import NAMED, READ, Load
-from app.sync.load_walk import Held, Walk, scope_jql, tenant_of, walks
+from app.sync.load_walk import Held, Walk, tenant_of, walk_jql, walks
 
 MOST_ISSUES = 200_000
 
@@ -41,7 +41,8 @@ def look(profile: StoredProfile, open_site: SiteOpener, ask: Ask, *, all_: bool 
         )
     reads = sources = 0
     sides = tuple(Side) if ask.sources == "both" else (Side(ask.sources),)
-    for walk in walks(sides, matching=ask.match is not None, filtered=ask.jql is not None):
+    matching, filtered = ask.match is not None, ask.jql is not None
+    for walk in walks(profile, sides, matching=matching, filtered=filtered):
         count = _count(profile, open_site, ask, walk)
         if count > MOST_ISSUES and not all_:
             raise Problem(_too_many(walk, count), code="too-many", field="jql")
@@ -60,7 +61,7 @@ def _count(profile: StoredProfile, open_site: SiteOpener, ask: Ask, walk: Walk) 
         )
     site = open_site(tenant)
     try:
-        count = site.count(scope_jql(profile, walk.side, ask.jql if walk.filtered else None))
+        count = site.count(walk_jql(profile, walk, ask.jql))
     except SiteError as error:
         if error.site_status != 400:
             raise
@@ -71,18 +72,18 @@ def _count(profile: StoredProfile, open_site: SiteOpener, ask: Ask, walk: Walk) 
             field="jql",
         ) from None
     if ask.match is not None and count:
-        _check_field(profile, site, ask.match, walk.side)
+        _check_field(profile, site, ask.match, walk)
     return count
 
 
-def _check_field(profile: StoredProfile, site: JiraSite, match: MatchField, side: Side) -> None:
+def _check_field(profile: StoredProfile, site: JiraSite, match: MatchField, walk: Walk) -> None:
     """Jira names no field that it does not know: it only leaves it out. So one issue is asked."""
-    name = match.field(side)
-    found = site.search(scope_jql(profile, side), [name], size=1)
+    name = match.field(walk.side)
+    found = site.search(walk_jql(profile, replace(walk, source=False), None), [name], size=1)
     if found.issues and name not in found.issues[0].fields:
         raise Problem(
-            f"match: the issues on the {side.value} have no field '{name}', or it is hidden from "
-            "Tandem. Give the id of a field that both sides have, or LEFT=RIGHT.",
+            f"match: the issues on the {walk.side.value} have no field '{name}', or it is hidden "
+            "from Tandem. Give the id of a field that both sides have, or LEFT=RIGHT.",
             code="invalid-field",
             field="match",
         )

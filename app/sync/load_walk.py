@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.database import TenantId
 from app.errors import Problem
@@ -40,13 +40,16 @@ class Walk:
     source: bool
 
 
-def walks(sources: tuple[Side, ...], *, matching: bool, filtered: bool) -> tuple[Walk, ...]:
-    """The walks of a load. Where matching, the whole scope opposite is read as well: a JQL says
-    what to load, not what its twins look like."""
+def walks(
+    profile: StoredProfile, sources: tuple[Side, ...], *, matching: bool, filtered: bool
+) -> tuple[Walk, ...]:
+    """The walks of a load. Where matching, all of the project and type opposite is read as well: a
+    JQL says what to load, not what its twins look like."""
     found = []
     for side in Side:
         opposite = matching and side.other in sources
-        if opposite and (side not in sources or filtered):
+        whole = not filtered and profile.profile.scope(side).filter is None
+        if opposite and not (side in sources and whole):
             found.append(Walk(side, filtered=False, source=False))
         if side in sources:
             found.append(Walk(side, filtered=filtered, source=True))
@@ -81,11 +84,14 @@ def _balanced(text: str) -> bool:
     return depth == 0
 
 
-def scope_jql(profile: StoredProfile, side: Side, jql: str | None = None) -> str:
-    """The issues of a side's scope, of which the JQL leaves some."""
-    scope = profile.profile.scope(side)
-    found = f"project = {int(scope.project_id)} AND issuetype = {int(scope.issue_type_id)}"
-    return found if jql is None else f"{found} AND ({jql})"
+def walk_jql(profile: StoredProfile, walk: Walk, jql: str | None) -> str:
+    """What a walk finds. What is there to be found only is looked for outside the filter of its
+    side as well: a pair that stands still is better than a second twin."""
+    scope = profile.profile.scope(walk.side)
+    if not walk.source:
+        return replace(scope, filter=None).jql()
+    # Spaces inside: what a JQL ends in must not take the bracket for its own.
+    return f"{scope.jql()} AND ( {jql} )" if walk.filtered else scope.jql()
 
 
 def tenant_of(profile: StoredProfile, side: Side) -> TenantId:
@@ -111,7 +117,10 @@ class Reader:
     def walks(self, load: Load) -> tuple[Walk, ...]:
         """The walks of this load."""
         return walks(
-            load.source_sides, matching=self._match is not None, filtered=self._jql is not None
+            self._profile,
+            load.source_sides,
+            matching=self._match is not None,
+            filtered=self._jql is not None,
         )
 
     def page(self, load: Load) -> list[Read]:
@@ -149,7 +158,7 @@ class Reader:
         return found.issues
 
     def _ask(self, load: Load, walk: Walk, site: JiraSite) -> SearchPage:
-        jql = scope_jql(self._profile, walk.side, self._jql if walk.filtered else None)
+        jql = walk_jql(self._profile, walk, self._jql)
         if load.since is not None:
             jql += f" AND created >= {int(load.since.timestamp() * 1000)}"
         fields = ["created"] if self._match is None else ["created", self._match.field(walk.side)]
