@@ -22,7 +22,9 @@ from app.cli.keys import keys
 from app.cli.parked import parked
 from app.cli.plan import apply, plan
 from app.cli.profile import profile
+from app.cli.runs import runs
 from app.cli.storage import storage
+from app.cli.undo import undo
 from app.errors import Problem
 from app.logs import configure_logs
 from app.settings import Settings
@@ -222,4 +224,6 @@ main.add_command(parked)
 main.add_command(plan)
 main.add_command(apply)
 main.add_command(profile)
+main.add_command(runs)
 main.add_command(storage)
+main.add_command(undo)

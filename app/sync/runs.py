@@ -37,6 +37,15 @@ def begin(session: Session, profile: StoredProfile, kind: RunKind, *, begun_by: 
     return run_id
 
 
+def stop_undos(session: Session, profile: StoredProfile) -> None:
+    """End the undos of a profile that died: for the one undo that is under way."""
+    session.execute(
+        update(Run)
+        .where(Run.profile_id == profile.id, Run.kind == RunKind.UNDO.value, Run.state == "running")
+        .values(state="stopped", ended_at=func.now())
+    )
+
+
 def end(session: Session, run_id: uuid.UUID, *, stopped: bool = False) -> None:
     """End a run, as done or as stopped before its end. One that has ended stays as it is."""
     session.execute(

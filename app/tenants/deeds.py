@@ -41,6 +41,8 @@ class Action(StrEnum):
     PROFILE_FILTERED = "profile.filter-changed"
     CONFLICT_DECIDED = "conflict.decided"
     PARKED_RETRIED = "parked.retried"
+    UNDO_BEGUN = "undo.begun"
+    UNDO_ENDED = "undo.ended"
     LOAD_BEGUN = "load.begun"
     LOAD_ENDED = "load.ended"
     LOAD_ABANDONED = "load.abandoned"

@@ -1,0 +1,180 @@
+"""What an undo goes by: what was written, as notes; and what its plan says. Values only, no I/O."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.mapping.profile import Kind, Side
+from app.mapping.values import Value
+
+
+class Why(StrEnum):
+    """Why something that was written is left as it is."""
+
+    CHANGED = "changed-since"
+    NOT_TOLD = "not-in-changelog"
+    ONLY_TEXT = "only-text-in-changelog"
+    GONE = "issue-gone"
+    UNLINKED = "no-longer-paired"
+    UNMAPPED = "no-longer-mapped"
+    UNREADABLE = "not-readable"
+    BUSY = "being-written"
+    REFUSED = "refused"
+    CREATED = "created"
+
+
+SENTENCES = {
+    Why.CHANGED: "It was changed since.",
+    Why.NOT_TOLD: "Jira's changelog no longer tells what it held before.",
+    Why.ONLY_TEXT: "Jira's changelog keeps only the text of it, without its form.",
+    Why.GONE: "The issue is gone, or hidden from Tandem.",
+    Why.UNLINKED: "Its pair is no longer linked.",
+    Why.UNMAPPED: "The profile no longer maps this field.",
+    Why.UNREADABLE: "It is hidden on the issue, or holds what its kind cannot read.",
+    Why.BUSY: "A write to this pair is under way, or a worker died in it. Run the undo again.",
+    Why.REFUSED: "The site refused it.",
+    Why.CREATED: "It was created, and is left: --delete-created deletes what nobody changed since.",
+}
+
+
+@dataclass(frozen=True)
+class Note:
+    """A row of what was written."""
+
+    before: str | None
+    after: str
+    created: bool
+    seen: datetime | None
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A field of an issue (or, with an empty `key`, the issue) that was written."""
+
+    link_id: uuid.UUID
+    side: Side
+    issue_id: int
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Restore:
+    """A field to put back, with its value as it is and as it was."""
+
+    spot: Spot
+    issue: str
+    field: str
+    kind: Kind
+    now: Value
+    back: Value
+    mark_now: str
+    mark_back: str
+
+
+@dataclass(frozen=True)
+class Twin:
+    """An issue that was created, and that nobody changed since."""
+
+    spot: Spot
+    issue: str
+    updated: datetime
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is left as it is, and why. `sentence` may hold the site's own words: show, never
+    store."""
+
+    spot: Spot
+    issue: str
+    field: str
+    why: Why
+    sentence: str
+
+    @classmethod
+    def of(cls, spot: Spot, why: Why, issue: str = "", field: str = "") -> Left:
+        """With the sentence of its reason."""
+        return cls(spot, issue or f"issue {spot.issue_id}", field, why, SENTENCES[why])
+
+
+@dataclass(frozen=True)
+class Inverse:
+    """The inverse plan. `already`: fields that hold again what they held before."""
+
+    restores: tuple[Restore, ...]
+    twins: tuple[Twin, ...]
+    left: tuple[Left, ...]
+    already: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to put back and nothing to delete."""
+        return not self.restores and not self.twins
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an undo is of: a run, or all that a profile wrote in a span of time."""
+
+    profile_id: uuid.UUID
+    run_id: uuid.UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Verdict(StrEnum):
+    """What is to be done about a field that was written."""
+
+    RESTORE = "restore"
+    ALREADY = "already"
+    CHANGED = "changed"
+
+
+def judge(notes: Sequence[Note], now: str) -> tuple[Verdict, str | None]:
+    """What to do about a field with these notes, oldest first, that holds `now`; and the mark to
+    go back to.
+
+    Our writes go back as far as they hang together: where somebody wrote in between, what he
+    wrote is what we go back to. A note whose write was never done is passed over.
+    """
+    if now == _start(notes) or notes[-1].before == notes[-1].after:
+        return Verdict.ALREADY, None
+    for last in range(len(notes), 0, -1):
+        if notes[last - 1].after == now:
+            back = _start(notes[:last])
+            return (Verdict.ALREADY, None) if back in (now, None) else (Verdict.RESTORE, back)
+        if notes[last - 1].before != now:
+            return Verdict.CHANGED, None
+    return Verdict.ALREADY, None
+
+
+def _start(notes: Sequence[Note]) -> str | None:
+    """What was there before the unbroken row of writes that ends with the last of these."""
+    before = notes[-1].before
+    for earlier in reversed(notes[:-1]):
+        if earlier.after != before:
+            break
+        before = earlier.before
+    return before
+
+
+def untouched(
+    notes: Mapping[str, Sequence[Note]],
+    marks: Mapping[str, str],
+    updated: datetime,
+    created: datetime | None,
+) -> bool:
+    """Whether an issue that was created holds what we wrote, and nothing was done to it since.
+
+    `updated` and `created`: as the issue has them now. It must not be updated later than it was
+    created or we read it back: so a comment, a link or a field that is not mapped counts as well.
+    """
+    if any(marks.get(key) != rows[-1].after for key, rows in notes.items()):
+        return False
+    seen = [note.seen for rows in notes.values() for note in rows if note.seen is not None]
+    seen += [created] if created is not None else []
+    return bool(seen) and updated <= max(seen)
