@@ -49,9 +49,10 @@ def list_parked(profile: str, *, as_json: bool, **options: Any) -> None:
     from app.database import tenant_transaction
     from app.sync import parked_groups
 
+    wanted = _wanted(**options)
     with _opened(profile) as (tandem, stored):
         with tenant_transaction(stored.left_tenant) as session:
-            found = parked_groups.groups(session, tandem.vault, stored.id, _wanted(**options))
+            found = parked_groups.groups(session, tandem.vault, stored.id, wanted)
         if as_json:
             click.echo(json.dumps([_as_json(tandem, stored, one) for one in found]))
         else:
