@@ -12,6 +12,7 @@ import click
 from bench.boundary import the_boundary
 from bench.calls import the_calls
 from bench.changes import changes_a_second
+from bench.load import first_load
 from bench.result import Result
 from bench.vault import seal_and_unseal
 from bench.walk import the_walk
@@ -21,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "boundary": the_boundary,
     "calls": the_calls,
     "changes": changes_a_second,
+    "load": first_load,
     "vault": seal_and_unseal,
     "webhooks": deliveries,
     "walk": the_walk,

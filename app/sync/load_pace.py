@@ -16,8 +16,8 @@ from app.sync.store import Dirty, Link
 FEW = 8
 """Changes of a run that a drain takes at once: a live one waits for no more of them in its lane."""
 
-READ, CREATE, UPDATE = 2, 3, 2
-"""Points: to read an issue, to create one and read it back, and to write one of a pair."""
+READ, CREATE, UPDATE = 2, 3, 1
+"""Points: to read an issue, to create one and read it back, and to write one."""
 
 _PUT_OFF = text(
     """
