@@ -146,10 +146,7 @@ class _ScopeSchema(_Strict):
     issue_type = _id("the issue type's id")
     filter = fields.String(
         load_default=None,
-        error_messages={
-            "null": "is empty; write JQL, or leave it out",
-            "invalid": "must be JQL, as text in quotes",
-        },
+        error_messages={"invalid": "must be JQL, as text in quotes"},
     )
 
     @validates("filter")
