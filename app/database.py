@@ -159,4 +159,5 @@ def piped_transaction(tenant: TenantId | None) -> Iterator[Pipe]:
 
 @lru_cache(maxsize=64)
 def _as_the_driver_takes_it(statement: TextClause) -> str:
-    return str(statement.compile(dialect=PGDialect_psycopg()))
+    dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+    return str(statement.compile(dialect=dialect))

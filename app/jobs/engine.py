@@ -48,7 +48,7 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
 
     @engine.task(name=DRAIN, queue=DRAIN_QUEUE)
     def drain(profile_id: str, lane: int) -> None:
-        """Take up to 50 changes across; more turns go to the end of the queue."""
+        """Take up to a hundred changes across; more turns go to the end of the queue."""
         with flask_app.app_context():
             profile = uuid.UUID(profile_id)
             try:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import Session
@@ -232,9 +233,15 @@ def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
         name=record.name,
         state=record.state,
         reason=record.reason,
-        profile=load_profile(json.loads(opened)),
+        profile=_parsed(opened),
         revision=record.revision,
     )
+
+
+@lru_cache(maxsize=1024)
+def _parsed(document: bytes) -> Profile:
+    """A stored document, read once: each batch of changes loads its profile."""
+    return load_profile(json.loads(document))
 
 
 _OVERVIEW = text(

@@ -3,8 +3,10 @@ the new base. A worker killed at any line of it loses nothing and doubles nothin
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -14,6 +16,7 @@ from app.errors import Problem
 from app.jira.site import Issue, SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
 from app.sync import budget, filters, load_pace, parked, store
 from app.sync.flight import Flight
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
@@ -23,6 +26,8 @@ from app.sync.twins import finish_create, reconcile_unlinked
 from app.vault.vault import Vault
 
 log = structlog.get_logger(__name__)
+
+GATHER_SECONDS, GATHER_TIMES = 0.25, 3
 
 
 class Reconciler:
@@ -39,23 +44,15 @@ class Reconciler:
         self._ring = ring
 
     def drain(self, profile_id: uuid.UUID, lane: int) -> bool:
-        """Take up to 50 due changes of a lane across. Returns whether more may be due."""
+        """Take up to a hundred due changes of a lane across. Returns whether more may be due."""
         try:
             profile = profiles.load(self._vault, profile_id)
         except Problem:
             return False  # deleted meanwhile; its rows went with it
         if profile.state != "on":
             return False
-        with tenant_transaction(profile.left_tenant) as session:
-            dirty = store.due(session, profile, lane)
-            links = store.links_of(
-                session,
-                profile,
-                [d.issue_id for d in dirty if d.side is Side.LEFT],
-                [d.issue_id for d in dirty if d.side is Side.RIGHT],
-            )
-            aside = parked.known(session, profile, dirty, links)
-            standing = budget.standing(session, profile) if dirty else budget.Standing()
+        found = _gathered(profile, lane)
+        dirty, links = found.dirty, found.links
         if not dirty:
             return False
         taken, wait = load_pace.pace(profile, lane, dirty, links)
@@ -64,8 +61,8 @@ class Reconciler:
                 self._ring(profile.id, lane, wait + 0.05)
             return False
         turn = Turn(self._vault, self._open_site, self._ring, profile=profile, lane=lane)
-        turn.aside = aside
-        _run(turn, self._pairs(taken, links), standing)
+        turn.aside = found.aside
+        _run(turn, self._pairs(taken, links), found.standing)
         return len(taken) < len(dirty) or len(dirty) == BATCH
 
     @staticmethod
@@ -84,6 +81,45 @@ class Reconciler:
             grouped.setdefault(key, []).append(change)
             found[key] = link
         return [Pair(found[key], tuple(changes)) for key, changes in grouped.items()]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is due in a lane, and what is known of it."""
+
+    dirty: list[Dirty]
+    links: list[Link]
+    aside: dict[parked.Row, list[parked.Known]]
+    standing: budget.Standing
+
+
+def _gathered(profile: StoredProfile, lane: int) -> _Found:
+    """What is due in a lane, once no more comes in. Both sites are read in bulk, so a few changes
+    now and a few soon cost more calls than all at once. A lone change never waits."""
+    found = _find(profile, lane)
+    for _ in range(GATHER_TIMES):
+        before = len(found.dirty)
+        if not 1 < before < BATCH or any(one.run_id for one in found.dirty):
+            break
+        time.sleep(GATHER_SECONDS)
+        found = _find(profile, lane)
+        if len(found.dirty) == before:
+            break
+    return found
+
+
+def _find(profile: StoredProfile, lane: int) -> _Found:
+    with tenant_transaction(profile.left_tenant) as session:
+        dirty = store.due(session, profile, lane)
+        links = store.links_of(
+            session,
+            profile,
+            [d.issue_id for d in dirty if d.side is Side.LEFT],
+            [d.issue_id for d in dirty if d.side is Side.RIGHT],
+        )
+        aside = parked.known(session, profile, dirty, links)
+        standing = budget.standing(session, profile) if dirty else budget.Standing()
+    return _Found(dirty, links, aside, standing)
 
 
 def _run(turn: Turn, pairs: Sequence[Pair], standing: budget.Standing) -> None:

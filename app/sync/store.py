@@ -18,7 +18,8 @@ from app.mapping.profiles import StoredProfile
 from app.sync.merge import Base, PlannedMark
 from app.sync.models import Change, IssueLink
 
-BATCH = 50
+BATCH = 100
+"""Changes that a drain takes up: as many issues as Jira gives in one bulk read."""
 RETRY = "retry"
 """The reason of a change that was parked and is asked again."""
 
