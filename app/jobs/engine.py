@@ -22,7 +22,6 @@ log = structlog.get_logger(__name__)
 
 HOUSE_QUEUE = "house"
 LANES_A_SWEEP = 1000
-SWEEP_EVERY = 10  # seconds, as its cron line says
 STALLED_AFTER = 30.0  # seconds without a heartbeat of the worker
 
 
@@ -67,9 +66,6 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
         """Ring the bell of every lane that has due work: lost bells, ended back-offs, and parked
         changes whose cause is to be tried."""
         with flask_app.app_context():
-            if timestamp % written.FORGET_EVERY < SWEEP_EVERY:
-                with unscoped_transaction() as session:
-                    written.forget(session)
             with unscoped_transaction() as session:
                 lanes = session.execute(
                     text("SELECT profile_id, lane FROM tandem_due_lanes(:most)"),
@@ -77,6 +73,8 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
                 ).all()
             for profile_id, lane in [*lanes, *parked_groups.probe()]:
                 ring(profile_id, lane)
+            with unscoped_transaction() as session:
+                written.forget(session)
 
     @engine.periodic(cron="* * * * * */10", periodic_id="search")
     @engine.task(name="search", queue=HOUSE_QUEUE, queueing_lock="search")

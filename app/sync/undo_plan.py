@@ -139,17 +139,12 @@ def judge(notes: Sequence[Note], now: str) -> tuple[Verdict, str | None]:
     go back to.
 
     Our writes go back as far as they hang together: where somebody wrote in between, what he
-    wrote is what we go back to. A note whose write was never done is passed over.
+    wrote is what we go back to. Only while the field holds what we wrote last is it ours to undo.
     """
-    if now == _start(notes) or notes[-1].before == notes[-1].after:
+    back = _start(notes)
+    if back is None or back in (now, notes[-1].after):
         return Verdict.ALREADY, None
-    for last in range(len(notes), 0, -1):
-        if notes[last - 1].after == now:
-            back = _start(notes[:last])
-            return (Verdict.ALREADY, None) if back in (now, None) else (Verdict.RESTORE, back)
-        if notes[last - 1].before != now:
-            return Verdict.CHANGED, None
-    return Verdict.ALREADY, None
+    return (Verdict.RESTORE, back) if notes[-1].after == now else (Verdict.CHANGED, None)
 
 
 def _start(notes: Sequence[Note]) -> str | None:

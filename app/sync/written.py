@@ -21,8 +21,8 @@ from app.sync.fingerprint import Fingerprinter
 from app.sync.plan import Base, Plan, Write
 from app.sync.store import Dirty, Link
 
-FORGET_EVERY = 3600  # seconds
 ROWS_A_TIME = 20_000
+"""Old rows that one sweep forgets."""
 
 
 @dataclass(frozen=True)
