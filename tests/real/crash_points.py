@@ -7,6 +7,7 @@ its answer is read, and after). The process dies by SIGKILL, so nothing of it is
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import os
@@ -28,7 +29,7 @@ from app.settings import Settings
 
 MODULES = tuple(
     str(ROOT / "app" / "sync" / f"{name}.py")
-    for name in ("reconcile", "turn", "twins", "pairs", "store")
+    for name in ("reconcile", "flight", "turn", "twins", "pairs", "written", "store")
 )
 HTTP: dict[CodeType, str] = {
     http.client.HTTPConnection.request.__code__: "send",
@@ -107,6 +108,15 @@ class Victim:
         with app.app_context():
             db.engine.dispose()  # a connection must not be shared over a fork
         return cls(app, log)
+
+    def warm(self, profile: str, lanes: Sequence[int]) -> None:
+        """Drain here, before the first fork: what is compiled and imported then serves every
+        process that is forked from this one."""
+        with self.app.app_context():
+            for lane in lanes:
+                self.app.extensions["tandem"].reconciler.drain(uuid.UUID(profile), lane)
+            db.engine.dispose()
+        gc.freeze()  # a collection in a child would copy every page that it looks at
 
     def drain(self, profile: str, lane: int, *, die_at: int | None = None) -> list[str] | None:
         """Drain once in a process of its own. The points that it passed; None: it was killed.

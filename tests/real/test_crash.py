@@ -15,7 +15,7 @@ import pytest
 
 from app.settings import load_settings
 from demo.stack import APP_KEY, Stack, stack
-from demo.walk import LEFT, RIGHT, create_issue, edit_issue, paragraph
+from demo.walk import LEFT, RIGHT, edit_issue, paragraph
 from sandbox.process import SiteHandle
 from tests.real.crash_points import Victim, places
 
@@ -48,34 +48,44 @@ class Scene:
 
     def create(self, side: str, summary: str, **fields: Any) -> tuple[int, str]:
         """An issue made by a person; its id and key."""
-        scope = LEFT if side == "left" else RIGHT
-        key = create_issue(self.site(side), *scope, summary=summary, **fields)
-        return int(self.site(side).call("GET", f"issue/{key}").json()["id"]), key
+        project, kind = LEFT if side == "left" else RIGHT
+        fields |= {"project": {"key": project}, "issuetype": {"name": kind}, "summary": summary}
+        made = self.site(side).call("POST", "issue", json={"fields": fields}).json()
+        return int(made["id"]), str(made["key"])
 
     def idle(self) -> None:
         """Wait until all webhooks are delivered."""
         for site in self.stack.sandbox.sites:
             site.wait_idle()
 
-    def lane(self, side: str, issue: int) -> int | None:
-        """Where the issue's change waits, if it does."""
-        row = self.owner.execute(
-            "SELECT lane FROM change WHERE side = %s AND issue_id = %s", (side, issue)
-        ).fetchone()
-        return int(row[0]) if row else None
-
     def visit(self, side: str, issue: int, die_at: int | None = None) -> list[str] | None:
         """Drain this one change alone; the points, or None where the worker was killed."""
         self.owner.execute(
-            "UPDATE change SET not_before = now() + CASE WHEN side = %s AND issue_id = %s"
-            " THEN interval '-1 second' ELSE interval '1 hour' END",
-            (side, issue),
+            "UPDATE change SET not_before = now() + interval '1 hour' WHERE not_before < now()"
         )
-        lane = self.lane(side, issue)
-        assert lane is not None, "the change is lost"
-        found = self.victim.drain(self.profile, lane, die_at=die_at)
+        row = self.owner.execute(
+            "UPDATE change SET not_before = now() - interval '1 second'"
+            " WHERE side = %s AND issue_id = %s RETURNING lane",
+            (side, issue),
+        ).fetchone()
+        assert row is not None, "the change is lost"
+        found = self.victim.drain(self.profile, int(row[0]), die_at=die_at)
         self.kills += found is None
         return found
+
+    def warm(self) -> None:
+        """Have the victim's process make a pair, and carry an edit, before it is forked."""
+        issue, key = self.create("left", "warm made", labels=["warm"])
+        for labels in (["warm"], ["warmer"]):
+            edit_issue(self.site("left"), key, labels=labels)
+            self.idle()
+            lanes = self.owner.execute("SELECT DISTINCT lane FROM change").fetchall()
+            self.victim.warm(self.profile, [lane for (lane,) in lanes])
+        assert self.owner.execute(
+            "SELECT count(*) FROM issue_link WHERE left_issue_id = %s AND right_issue_id > 0",
+            (issue,),
+        ).fetchone() == (1,)
+        self.recover()
 
     def pending(self) -> list[tuple[Any, ...]]:
         """The change rows."""
@@ -177,7 +187,9 @@ def scene() -> Iterator[Scene]:
             settings = load_settings(whole.environment | {"DATABASE_URL": url})
             victim = Victim.of(settings, instance / "victim.log")
             with psycopg.connect(url, autocommit=True) as owner:
-                yield Scene(whole, profile, owner, victim)
+                made = Scene(whole, profile, owner, victim)
+                made.warm()
+                yield made
             assert whole.sandbox.broken_answers() == []
 
 

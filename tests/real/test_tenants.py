@@ -8,7 +8,6 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -28,6 +27,7 @@ class Scene:
 
     stack: Stack
     rows: Rows
+    ids: dict[str, uuid.UUID]
     own_project: str
     own_type: str
 
@@ -49,24 +49,40 @@ def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
     """The stack, with strangers in its database."""
     with psycopg.connect(start_embedded(running.instance)) as owner:
         rows = write_rows(owner)
+        [(question,)] = owner.execute("SELECT id FROM conflict_question").fetchall()
+    ids = {"connection": rows.connection, "profile": rows.profile, "question": question}
     project = running.sandbox.acme.call("GET", "project/search").json()["values"][0]["key"]
-    yield Scene(running, rows, *scope_ids(running.sandbox.acme, project, "Task"))
+    yield Scene(running, rows, ids, *scope_ids(running.sandbox.acme, project, "Task"))
 
 
 Call = Callable[[Scene, uuid.UUID], requests.Response]
 
-# Each endpoint that takes one of our ids, with the id to try: (its kind, the call).
-CALLS: dict[str, tuple[str, Call]] = {
-    "pause": ("profile", lambda s, one: s.call("POST", f"/pages/profiles/{one}/pause")),
-    "resume": ("profile", lambda s, one: s.call("POST", f"/pages/profiles/{one}/resume")),
-    "projects": (
-        "connection",
-        lambda s, one: s.call("GET", f"/pages/parts/projects?connection={one}"),
+
+def to(method: str, path: str, **form: str) -> Call:
+    """A call of a path that holds the id."""
+    return lambda scene, one: scene.call(method, f"/pages{path.format(one)}", **form)
+
+
+# Each endpoint that takes one of our ids in its path, with the id to try: (its kind, the call).
+IN_PATHS: dict[str, tuple[str, Call]] = {
+    "POST /profiles/<uuid:profile>/<any(pause, resume):action>": (
+        "profile",
+        to("POST", "/profiles/{}/pause"),
     ),
-    "types": (
-        "connection",
-        lambda s, one: s.call("GET", f"/pages/parts/types/right?connection={one}&right_project=1"),
+    "GET /profiles/<uuid:profile>/filters": ("profile", to("GET", "/profiles/{}/filters")),
+    "POST /profiles/<uuid:profile>/filters": ("profile", to("POST", "/profiles/{}/filters")),
+    "POST /profiles/<uuid:profile>/check": ("profile", to("POST", "/profiles/{}/check")),
+    "POST /conflicts/<uuid:question>/<any(left, right, leave):choice>": (
+        "question",
+        to("POST", "/conflicts/{}/left"),
     ),
+    "GET /parked/<uuid:profile>/preview": ("profile", to("GET", "/parked/{}/preview")),
+    "POST /parked/<uuid:profile>/retry": ("profile", to("POST", "/parked/{}/retry")),
+}
+# The same for those that take one as a field or an argument.
+IN_FIELDS: dict[str, tuple[str, Call]] = {
+    "projects": ("connection", to("GET", "/parts/projects?connection={}")),
+    "types": ("connection", to("GET", "/parts/types/right?connection={}&right_project=1")),
     "create": (
         "connection",
         lambda s, one: s.call(
@@ -81,17 +97,22 @@ CALLS: dict[str, tuple[str, Call]] = {
         ),
     ),
 }
+CALLS = IN_PATHS | IN_FIELDS | {"resume": ("profile", to("POST", "/profiles/{}/resume"))}
+VIEW = re.compile(r'blueprint\.(get|post)\(\s*"([^"]*<uuid:[^"]*)"')
 
 
 def test_every_place_that_reads_one_of_our_ids_is_tried_here() -> None:
-    places = 0
-    for path in (ROOT / "app" / "screens").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    paths, fields = set(), 0
+    for source in (ROOT / "app" / "screens").glob("*.py"):
+        text = source.read_text()
+        found = VIEW.findall(text)
+        assert len(found) == text.count("<uuid:")
+        paths |= {f"{method.upper()} {path}" for method, path in found}
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                places += node.func.id in {"form_id", "argument_id"}
-        # One view switches both ways.
-        places += 2 * Path(path).read_text().count("<uuid:")
-    assert places == len(CALLS)
+                fields += node.func.id in {"form_id", "argument_id"}
+    assert paths == set(IN_PATHS)
+    assert fields == len(IN_FIELDS)
 
 
 def without_the_request_id(answer: requests.Response) -> tuple[bytes, dict[str, str]]:
@@ -104,7 +125,7 @@ def without_the_request_id(answer: requests.Response) -> tuple[bytes, dict[str, 
 @pytest.mark.parametrize("name", CALLS)
 def test_an_id_of_others_answers_as_one_that_never_was(scene: Scene, name: str) -> None:
     kind, call = CALLS[name]
-    theirs = call(scene, getattr(scene.rows, kind))
+    theirs = call(scene, scene.ids[kind])
     never = call(scene, uuid.uuid4())
     assert (theirs.status_code, never.status_code) == (404, 404), theirs.text
     assert without_the_request_id(theirs) == without_the_request_id(never)
