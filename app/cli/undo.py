@@ -148,11 +148,15 @@ def _show(plan: Inverse, *, delete: bool) -> None:
         rest = "" if delete else "it was created, and is left; --delete-created deletes it"
         click.echo(f"{what}{twin.issue:<12} {rest}".rstrip())
     _print_left(plan.left)
-    already = f", {plan.already} are as they were before" if plan.already else ""
+    already = f", {plan.already} as it was before" if plan.already else ""
     click.echo(
-        f"{len(plan.restores)} fields to put back, {len(plan.twins)} issues that were created, "
-        f"{len(plan.left)} left alone{already}."
+        f"To put back: {_many(len(plan.restores), 'field')}. Created: "
+        f"{_many(len(plan.twins), 'issue')}. Left alone: {len(plan.left)}{already}."
     )
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _print_left(left: tuple[Left, ...] | list[Left]) -> None:
@@ -164,8 +168,8 @@ def _print_left(left: tuple[Left, ...] | list[Left]) -> None:
 def _say(run: str, done: Done, *, before: int) -> None:
     _print_left(done.left[before:])
     click.echo(
-        f"Run {run}: {done.restored} fields put back, {done.deleted} issues deleted, "
-        f"{len(done.left)} left alone."
+        f"Run {run}: {_many(done.restored, 'field')} put back, "
+        f"{_many(done.deleted, 'issue')} deleted, {len(done.left)} left alone."
     )
     if done.trouble is not None:
         click.echo(f"It stopped early. {done.trouble.detail} Start it again: it goes on.", err=True)
