@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import threading
@@ -16,8 +17,20 @@ from sandbox.model import JsonDict
 
 FAULT_KINDS = frozenset({
     "429", "429-no-retry-after", "500", "502-html", "503", "slow", "timeout", "half-answer",
-    "drop-connection", "commit-then-500",
+    "drop-connection", "commit-then-500", "401", "403", "404", "409", "503-html", "200-html",
 })  # fmt: skip
+REFUSALS = {
+    "401": (401, "Client must be authenticated to access this resource."),
+    "403": (403, "You do not have permission to edit issues in this project."),
+    "404": (404, "Issue does not exist or you do not have permission to see it."),
+    "409": (409, "The issue is being edited by another request. Try again."),
+    "500": (500, "Internal server error"),
+}
+PAGES = {
+    "502-html": (502, "502 Bad Gateway"),
+    "503-html": (503, "Jira is down for maintenance"),
+    "200-html": (200, "Log in to continue"),
+}
 RULE_KEYS = frozenset({"method", "path", "app", "kind", "seconds", "times", "probability"})
 
 
@@ -153,12 +166,14 @@ def play(rule: Rule) -> Response | None:  # noqa: PLR0911 (one answer a kind)
         if rule.kind == "429":
             answer.headers["Retry-After"] = str(max(1, round(seconds or 1)))
         return answer
-    if rule.kind == "500":
-        body = '{"errorMessages":["Internal server error"],"errors":{}}'
-        return Response(body, 500, content_type="application/json;charset=UTF-8")
-    if rule.kind == "502-html":
-        page = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
-        return Response(page, 502, content_type="text/html")
+    if rule.kind in REFUSALS:
+        status, words = REFUSALS[rule.kind]
+        body = json.dumps({"errorMessages": [words], "errors": {}})
+        return Response(body, status, content_type="application/json;charset=UTF-8")
+    if rule.kind in PAGES:
+        status, title = PAGES[rule.kind]
+        page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+        return Response(page, status, content_type="text/html;charset=UTF-8")
     if rule.kind == "503":
         answer = Response("Service Unavailable", 503, content_type="text/plain")
         if seconds:

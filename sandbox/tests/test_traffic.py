@@ -33,7 +33,19 @@ def test_a_get_with_a_body_is_refused(acme: SiteHandle) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "status"),
-    [("429", 429), ("429-no-retry-after", 429), ("500", 500), ("502-html", 502), ("503", 503)],
+    [
+        ("401", 401),
+        ("403", 403),
+        ("404", 404),
+        ("409", 409),
+        ("429", 429),
+        ("429-no-retry-after", 429),
+        ("500", 500),
+        ("502-html", 502),
+        ("503", 503),
+        ("503-html", 503),
+        ("200-html", 200),
+    ],
 )
 def test_a_fault_answers_in_place_of_jira(acme: SiteHandle, kind: str, status: int) -> None:
     acme.faults({"kind": kind, "method": "PUT", "path": "/issue/", "times": 1})
@@ -41,6 +53,7 @@ def test_a_fault_answers_in_place_of_jira(acme: SiteHandle, kind: str, status: i
     answer = acme.call("PUT", "issue/WEB-1", json=body)
     assert answer.status_code == status
     assert ("Retry-After" in answer.headers) == (kind == "429")
+    assert answer.headers["Content-Type"].startswith("text/html") == kind.endswith("-html")
     summary = acme.call("GET", "issue/WEB-1?fields=summary").json()["fields"]["summary"]
     assert summary != "Changed"
     assert acme.call("PUT", "issue/WEB-1", json=body).status_code == 204
