@@ -112,6 +112,7 @@ def _make(
     asked: str,
 ) -> tuple[Summary, Estimate]:
     """Let the plans pass: counted, printed and written, none kept."""
+    from app.mapping.profile import Side
     from app.sync.plan_file import PlanWriter
     from app.sync.planning_summary import Summary, is_told
 
@@ -128,6 +129,7 @@ def _make(
             seconds_a_call=planner.seconds_a_call,
             hands=tandem.settings.worker_concurrency,
             points_an_hour=planner.points_an_hour(stored),
+            filtered=[side for side in Side if stored.profile.scope(side).filter],
         )
         if writer is not None:
             writer.end(figures(summary, estimate))

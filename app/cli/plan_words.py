@@ -78,7 +78,7 @@ def _lines(one: IssuePlan) -> Iterator[str]:
         Step.UPDATE: f"{one.name}: update",
         Step.CREATE: f"{one.name}: create its twin on the {to} side",
         Step.LINK: f"{one.name}: link again, as made by Tandem before",
-        Step.NOTHING: f"{one.name}: nothing",
+        Step.NOTHING: f"{one.name}: nothing is written",
     }
     yield heads[one.step] + (" (older than the profile)" if one.older else "")
     for w in one.writes:

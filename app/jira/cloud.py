@@ -24,6 +24,7 @@ from app.jira.site import (
     Created,
     Edit,
     FieldChanges,
+    FieldRule,
     Issue,
     JqlRefused,
     Named,
@@ -294,6 +295,12 @@ class CloudSite:
         ]
 
     @_understood
+    def create_fields(self, project_id: int, type_id: int) -> dict[str, FieldRule]:
+        """See JiraSite.create_fields."""
+        path = f"rest/api/3/issue/createmeta/{project_id}/issuetypes/{type_id}"
+        return {_text(raw["fieldId"]): _rule(raw) for raw in self._pages(path, "fields")}
+
+    @_understood
     def is_admin(self, account_id: str) -> bool:
         """See JiraSite.is_admin."""
         body = {"accountId": account_id, "globalPermissions": ["ADMINISTER"]}
@@ -449,6 +456,16 @@ def _parsed(raw: Mapping[str, Any]) -> ParsedJql:
     if not errors and not structure:
         raise ValueError("neither errors nor a structure")
     return ParsedJql(errors, bool(structure.get("where")), bool(structure.get("orderBy")))
+
+
+def _rule(raw: Mapping[str, Any]) -> FieldRule:
+    values = raw.get("allowedValues")
+    names = [str(one.get("name", one.get("value"))) for one in values or ()]
+    return FieldRule(
+        name=_text(raw["name"]),
+        required=bool(raw.get("required")) and not raw.get("hasDefaultValue"),
+        allowed=frozenset(names) if values else None,
+    )
 
 
 def _latest(histories: Sequence[Mapping[str, Any]]) -> dict[str, datetime]:

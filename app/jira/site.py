@@ -122,6 +122,16 @@ class SearchPage:
 
 
 @dataclass(frozen=True)
+class FieldRule:
+    """What a site asks of a field when an issue is made. `allowed`: the names of the values that
+    it takes, where it lists them; `required`: it must be given, and has no default."""
+
+    name: str
+    required: bool = False
+    allowed: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
 class ParsedJql:
     """What a site's own parser says of a JQL. `errors`: the site's words, which may quote it."""
 
@@ -201,6 +211,9 @@ class JiraSite(Protocol):
 
     def issue_types(self, project_id: int) -> list[Named]:
         """The issue types of a project that the app may create (no sub-tasks)."""
+
+    def create_fields(self, project_id: int, type_id: int) -> dict[str, FieldRule]:
+        """The fields of the create screen of a type, by field id."""
 
     def is_admin(self, account_id: str) -> bool:
         """Whether this person administers the site."""

@@ -241,7 +241,7 @@ def _pages(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
 
 def _outdated(moved: Moved) -> Problem:
     rest = moved.count - len(moved.sentences)
-    more = f" And {rest:,} more." if rest else ""
+    more = f"\n  … and {rest:,} more" if rest else ""
     issues = "1 issue moved" if moved.count == 1 else f"{moved.count:,} issues moved"
     return Problem(
         f"The plan no longer fits what is there: {issues} since it was made. Nothing was applied.\n"

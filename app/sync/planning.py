@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import text
 
 from app.database import tenant_transaction
 from app.errors import NotFound, Problem
-from app.jira.site import SiteError, SiteOpener
+from app.jira.site import FieldRule, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import completeness_store as rows
@@ -48,6 +49,7 @@ class Planner:
         self._vault, self._open_site = vault, open_site
         self._pause, self._patience = pause, patience
         self._readers: list[Reader] = []
+        self._rules: dict[tuple[uuid.UUID, Side], dict[str, FieldRule]] = {}
 
     @property
     def calls(self) -> int:
@@ -161,7 +163,7 @@ class Planner:
             raise Problem("--jql: it is empty. Give a JQL, or leave it out.", field="jql")
         if _ORDER.search(_QUOTED.sub("", jql)):
             raise Problem("--jql: leave ORDER BY out, a plan has an order of its own.", field="jql")
-        query = f"({jql}) AND {_scope(profile, side)}"
+        query = f"( {jql} ) AND {_scope(profile, side)}"
         try:
             # Alone first: its faults are then told at their own place, and it cannot end our
             # brackets to reach beyond the scope.
@@ -187,12 +189,20 @@ class Planner:
         key = self._vault.derive(profile.left_tenant, f"fingerprint:{profile.id}")
         with tenant_transaction(profile.left_tenant) as session:
             born = rows.born(session, profile.id)
-        return Survey(profile, reader, Fingerprinter(key), born)
+
+        def rules(side: Side) -> dict[str, FieldRule]:
+            """What a side asks of fields; asked once."""
+            known = self._rules.get((profile.id, side))
+            if known is None:
+                known = reader.create_fields(side, profile.profile.scope(side))
+                self._rules[profile.id, side] = known
+            return known
+
+        return Survey(profile, reader, Fingerprinter(key), born, rules)
 
 
 def _scope(profile: StoredProfile, side: Side) -> str:
-    scope = profile.profile.scope(side)
-    return f"project = {int(scope.project_id)} AND issuetype = {int(scope.issue_type_id)}"
+    return profile.profile.scope(side).jql()
 
 
 def _refuse_too_many(count: int, what: str) -> None:

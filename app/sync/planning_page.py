@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
-from app.jira.site import FieldChanges, Issue
+from app.jira.site import FieldChanges, FieldRule, Issue
 from app.jira.times import parse_time
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
@@ -23,6 +23,7 @@ from app.sync.inbox import decisions_of
 from app.sync.lanes import lane_of
 from app.sync.merge import for_create, landed
 from app.sync.plan import Base, Decision, Plan, Snapshot
+from app.sync.planning_obstacles import refused, wanting
 from app.sync.planning_read import Reader
 from app.sync.planning_rules import changed_at, decide, in_scope, source_of_twin
 from app.sync.planning_types import (
@@ -56,10 +57,16 @@ class Survey:
     """The plans of one profile's issues, page by page; keeps nothing between two pages."""
 
     def __init__(
-        self, profile: StoredProfile, reader: Reader, fingerprints: Fingerprinter, born: datetime
+        self,
+        profile: StoredProfile,
+        reader: Reader,
+        fingerprints: Fingerprinter,
+        born: datetime,
+        rules: Callable[[Side], Mapping[str, FieldRule]],
     ) -> None:
+        """`born`: when the profile was made; `rules`: what a side asks of fields."""
         self._profile, self._reader, self._marks = profile, reader, fingerprints
-        self._born = born
+        self._born, self._rules = born, rules
         self._read: dict[Side, dict[int, Issue]] = {side: {} for side in Side}
 
     def page(self, side: Side, ids: Sequence[int]) -> list[IssuePlan]:
@@ -76,6 +83,7 @@ class Survey:
             self._fetch(other, [one for one in ids_there if one is not None])
         for draft in drafts:
             self._begin(draft)
+        self._filter([one for one in drafts if one.step is not Step.NOTHING])
         self._merge([one for one in drafts if one.step in {Step.UPDATE, Step.LINK}])
         return self._finished(drafts)
 
@@ -167,6 +175,22 @@ class Survey:
                 self._snapshot(issue, side), side.other, self._profile.profile, self._marks
             )
 
+    def _filter(self, drafts: Sequence[_Draft]) -> None:
+        """A pair stands still, and no twin is made, while a side's filter does not find its issue;
+        a twin that was begun is made whatever the filter says."""
+        for side in Side:
+            jql = self._profile.profile.scope(side).filter
+            asked = [one for one in drafts if side in one.issues and not _was_begun(one)]
+            if jql is None or not asked:
+                continue
+            ids = sorted({one.issues[side].id for one in asked})
+            inside = self._reader.match_now(side, jql, ids)
+            for draft in asked:
+                if draft.issues[side].id not in inside:
+                    draft.step, draft.plan = Step.NOTHING, None
+                    sentence = f"The issue on the {side.value} side is outside the profile's filter"
+                    draft.notes.append(Note(Cause.FILTERED, sentence))
+
     def _snapshot(self, issue: Issue, side: Side) -> Snapshot:
         reading = read_fields(self._profile.profile.fields, side, issue.fields)
         return Snapshot(reading.values, issue.updated, blocked=reading.unreadable)
@@ -232,9 +256,11 @@ class Survey:
 
     def _finish(self, draft: _Draft, dirty: Mapping[tuple[Side, int], bool]) -> IssuePlan:
         plan, link = draft.plan, draft.link
-        writes = self._writes(plan) if plan else ()
+        writes, why = self._writes(draft)
         step = Step.NOTHING if draft.step is Step.UPDATE and not writes else draft.step
-        notes = [*draft.notes, *self._notes(plan)]
+        if any(note.field is None for note in why):
+            step, writes = Step.NOTHING, ()  # the site would not make the issue at all
+        notes = [*draft.notes, *self._notes(plan), *why]
         own = {(draft.side, draft.issue_id)} | {(s, i.id) for s, i in draft.issues.items()}
         found = {key: dirty[key] for key in own if key in dirty}
         return IssuePlan(
@@ -263,12 +289,24 @@ class Survey:
         values = self._snapshot(issue, side).values
         return {key: self._marks.of(key, side, value) for key, value in values.items()}
 
-    def _writes(self, plan: Plan) -> tuple[FieldWrite, ...]:
-        return tuple(
-            FieldWrite(side, w.key, w.field, w.kind, w.was, w.value, w.reason)
-            for side in Side
-            for w in plan.writes(side)
-        )
+    def _writes(self, draft: _Draft) -> tuple[tuple[FieldWrite, ...], list[Note]]:
+        """What would be written, and why some of it would be refused."""
+        made: list[FieldWrite] = []
+        notes: list[Note] = []
+        for side in Side:
+            writes = draft.plan.writes(side) if draft.plan else ()
+            if not writes:
+                continue
+            creates, rules = draft.step is Step.CREATE, self._rules(side)
+            why = refused(rules, side, writes, creates=creates)
+            lacking = wanting(rules, side, writes) if creates else None
+            notes += [*why.values(), *([lacking] if lacking else [])]
+            made += [
+                FieldWrite(side, w.key, w.field, w.kind, w.was, w.value, w.reason)
+                for w in writes
+                if w.key not in why
+            ]
+        return tuple(made), notes
 
     def _clashes(self, plan: Plan | None) -> tuple[Clash, ...]:
         kinds = {m.key: m.kind for m in self._profile.profile.fields}
@@ -290,6 +328,12 @@ def _loose(side: Side, issue: Issue, source: int) -> Link:
     """The link that the engine would make of a twin and the source that it names."""
     link = Link(_NO_ID, None, None, None, None, lane_of(source), Base(), None, None, None)
     return replace(link.with_issue(side, issue.id, issue.key)).with_issue(side.other, source, "")
+
+
+def _was_begun(draft: _Draft) -> bool:
+    """Whether the engine goes on with a create that may have been done."""
+    sent = draft.step is Step.CREATE and draft.link is not None and draft.link.create_sent_at
+    return draft.step is Step.LINK or bool(sent)
 
 
 def _gone(subject: str) -> Note:

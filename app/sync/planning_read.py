@@ -9,13 +9,23 @@ from typing import TypeVar
 
 from app.database import TenantId
 from app.errors import Problem
-from app.jira.site import Created, FieldChanges, Issue, JiraSite, SearchPage, SiteError, SiteOpener
-from app.mapping.profile import Side
+from app.jira.site import (
+    Created,
+    FieldChanges,
+    FieldRule,
+    Issue,
+    JiraSite,
+    SearchPage,
+    SiteError,
+    SiteOpener,
+)
+from app.mapping.profile import Scope, Side
 from app.sync.budget import Kind, claim
 
 T = TypeVar("T")
 
 PAGE = 100  # issues of one bulk read: what Jira gives at most
+MATCHED = 50  # issues that one question for a filter is about
 PATIENCE = 900.0  # seconds without a single call before it is given up
 LONGEST_PAUSE = 5.0  # seconds between two questions for budget
 TRIES = 5
@@ -64,6 +74,24 @@ class Reader:
         """The twin that our mark names, if search knows it."""
         return self._call(side, 2, lambda site: site.find_twin(profile, source))
 
+    def match_now(self, side: Side, jql: str, ids: Sequence[int]) -> frozenset[int]:
+        """Which of these issues a JQL finds as they are now."""
+        found: frozenset[int] = frozenset()
+        for start in range(0, len(ids), MATCHED):
+            chunk = ids[start : start + MATCHED]
+            found |= self._call(side, 1 + len(chunk), partial(_match_now, jql=jql, ids=chunk))
+        return found
+
+    def create_fields(self, side: Side, scope: Scope) -> dict[str, FieldRule]:
+        """What a side asks of fields when an issue is made; nothing where it does not tell."""
+        ids = int(scope.project_id), int(scope.issue_type_id)
+        try:
+            return self._call(side, 1, lambda site: site.create_fields(*ids))
+        except SiteError as error:
+            if error.passing or error.locked_out:
+                raise
+            return {}
+
     def _call(self, side: Side, cost: float, work: Callable[[JiraSite], T]) -> T:
         """One call; tried again where the site fails or asks for patience. Raises Problem."""
         for attempt in range(TRIES):
@@ -107,6 +135,10 @@ def chunks(things: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def _fetch(site: JiraSite, names: Sequence[int | str], fields: Sequence[str]) -> dict[int, Issue]:
     return site.fetch(names, fields)
+
+
+def _match_now(site: JiraSite, jql: str, ids: Sequence[int]) -> frozenset[int]:
+    return site.match_now(jql, ids)
 
 
 def _last_changes(site: JiraSite, ids: Sequence[int]) -> dict[int, FieldChanges]:

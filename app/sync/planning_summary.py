@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from app.mapping.profile import Side
@@ -130,10 +130,13 @@ class Summary:
         seconds_a_call: float | None,
         hands: int,
         points_an_hour: dict[Side, int] | None = None,
+        filtered: Collection[Side] = (),
     ) -> Estimate:
         """What applying it takes. `hands`: lanes that workers take at once; `points_an_hour`: what
-        each site gives, None or left out: the platform's usual."""
-        reads = {s: sum(math.ceil(n / FEW) for n in self._lanes[s].values()) for s in Side}
+        each site gives, None or left out: the platform's usual; `filtered`: sides that are asked
+        about a filter as well."""
+        batches = {s: sum(math.ceil(n / FEW) for n in self._lanes[s].values()) for s in Side}
+        reads = {side: batches[side] * (2 if side in filtered else 1) for side in Side}
         calls = {side: reads[side] + self._calls[side] for side in Side}
         second = A_CALL if seconds_a_call is None else max(seconds_a_call, 0.01)
         lanes = len({lane for side in Side for lane in self._lanes[side]})

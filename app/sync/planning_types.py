@@ -30,6 +30,7 @@ class Cause(StrEnum):
     BLOCKED = Reason.BLOCKED.value
     NO_TWIN = Reason.NO_TWIN.value
     GONE = "gone"  # an issue is deleted, or hidden from Tandem
+    FILTERED = "filtered"  # outside the filter of its side
     OUTSIDE = "outside"  # not of the profile's project and type
     SECOND_TWIN = "second_twin"  # its source has another twin already
 

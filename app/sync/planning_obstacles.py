@@ -1,0 +1,52 @@
+"""What a site would refuse, told by its create screen before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from app.jira.site import FieldRule
+from app.mapping.profile import Kind, Side
+from app.mapping.values import handler
+from app.sync.plan import Write
+from app.sync.planning_types import Cause, Note
+
+_GIVEN = frozenset({"project", "issuetype"})
+
+
+def refused(
+    rules: Mapping[str, FieldRule], to: Side, writes: Sequence[Write], *, creates: bool
+) -> dict[str, Note]:
+    """Why some of these would be refused, by mapping key. Without rules nothing is said.
+
+    Only a create is held to the screen: the one for edits may have other fields.
+    """
+    found: dict[str, Note] = {}
+    for write in writes if rules else ():
+        rule, key = rules.get(write.field), write.key
+        if rule is None and creates:
+            sentence = f"{write.field} is not on the create screen of the {to.value} side"
+            found[key] = Note(Cause.BLOCKED, sentence, key)
+        elif rule is not None and not _takes(rule, write):
+            value = handler(write.kind).brief(write.value)
+            sentence = f"{write.field} '{value}' has no twin on the {to.value} side"
+            found[key] = Note(Cause.NO_TWIN, sentence, key)
+    return found
+
+
+def wanting(rules: Mapping[str, FieldRule], to: Side, writes: Sequence[Write]) -> Note | None:
+    """What the side asks for when an issue is made and nothing fills, if so."""
+    filled = {write.field for write in writes} | _GIVEN
+    names = sorted(r.name for field, r in rules.items() if r.required and field not in filled)
+    if not names:
+        return None
+    sentence = (
+        f"the {to.value} side makes no issue without {', '.join(names)}, and no mapping fills it"
+    )
+    return Note(Cause.BLOCKED, sentence)
+
+
+def _takes(rule: FieldRule, write: Write) -> bool:
+    """Whether the field takes the value; names count in any case, as Jira compares them."""
+    if write.kind is not Kind.NAMED or write.value is None or rule.allowed is None:
+        return True
+    return str(write.value).casefold() in {name.casefold() for name in rule.allowed}
