@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 
 from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, mapped, paragraph
@@ -55,6 +56,14 @@ def codes(stack: Stack) -> list[tuple[str, str, int]]:
 def parked(stack: Stack) -> int:
     """How many changes the page counts as parked."""
     return sum(int(one["parked"]) for one in stack.overview())
+
+
+def part(stack: Stack, path: str) -> str:
+    """A part of the page, as the browser gets it."""
+    acme = stack.sandbox.acme
+    token = acme.context_token(APP_KEY, accountId=acme.admin["accountId"])
+    headers = {"Authorization": f"JWT {token}", "Accept": "text/html"}
+    return requests.get(stack.url + path, headers=headers, timeout=30).text
 
 
 def retry(stack: Stack, profile: str, **chosen: str) -> int:
@@ -238,6 +247,10 @@ def test_a_preview_says_what_a_retry_would_do_and_writes_nothing(
     assert (puts(paired), parked(paired)) == (0, 3)
     path = f"/pages/parked/{profile}/preview?code=value-unknown&issue={pairs[0][0]}"
     assert paired.page(paired.sandbox.acme, "GET", path)["total"] == 1
+    seen = part(paired, path)
+    assert f"{pairs[0][0]} / {pairs[0][1]}" in seen and "Lowest" in seen and "refused" in seen
+    card = part(paired, "/pages/parked")
+    assert "does not know the value of Priority" in card and "Retry all of Web tasks" in card
 
     globex.refusals()
     left, right = pairs[1]
@@ -284,12 +297,12 @@ def test_a_cause_that_stays_is_probed_without_a_trace_and_one_that_went_away_fre
     wait_until("nothing is parked", lambda: not parked(paired), LONG)
 
 
-def test_a_profile_that_is_resumed_asks_again_in_everything(paired: Stack, profile: str) -> None:
-    acme = paired.sandbox.acme
-    [(left, right)] = refused_priority(paired, "Resumed")
+def test_a_profile_that_gets_a_new_revision_asks_again_in_everything(
+    paired: Stack, profile: str
+) -> None:
+    [(left, right)] = refused_priority(paired, "Revised")
     paired.sandbox.globex.refusals()
-    paired.page(acme, "POST", f"/pages/profiles/{profile}/pause", x="x")
-    assert parked(paired) == 1
-    paired.page(acme, "POST", f"/pages/profiles/{profile}/resume", x="x")
+    path = f"/pages/profiles/{profile}/filters"
+    paired.page(paired.sandbox.acme, "POST", path, left_filter="created > -52w")
     wait_until("it crossed", lambda: in_step(paired, left, right), LONG)
     wait_until("nothing is parked", lambda: not parked(paired), LONG)
