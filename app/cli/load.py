@@ -157,6 +157,9 @@ def _drive(loads: Loads, stored: StoredProfile, found: Load, *, as_json: bool) -
             err=True,
         )
         return 130
+    except Problem as problem:
+        click.echo(f"\n{problem.detail} The load keeps its place: go on with --resume.", err=True)
+        return 2
     return _tell(found, as_json=as_json)
 
 

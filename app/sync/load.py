@@ -158,8 +158,7 @@ class Loads:
         try:
             if profile.state != "on":
                 raise Problem(
-                    "The profile is paused, so nothing is carried. Resume it on Tandem's page, "
-                    "then go on with --resume.",
+                    "The profile is paused, so nothing is carried. Resume it on Tandem's page.",
                     status=409,
                 )
             lanes = self._read(profile, load) if load.phase == READ else self._carry(profile, load)

@@ -256,6 +256,12 @@ def test_a_load_that_was_killed_goes_on_and_no_other_one_begins_in_its_place(
     assert b"generated" not in bytes(sealed)
 
     owner.execute("UPDATE load SET not_before = now()")  # what is left of the dead one's lease
+    owner.execute("UPDATE profile SET state = 'paused' WHERE id = %s", (made,))
+    code, _, err = load(running, made, "--resume")
+    assert code == 2
+    assert "The profile is paused, so nothing is carried. Resume it on Tandem's page. The" in err
+    assert "go on with --resume" in err
+    owner.execute("UPDATE profile SET state = 'on' WHERE id = %s", (made,))
     counts = told(load(running, made, "--resume", "--json"))
     assert (counts["paired"], counts["created"], counts["ambiguous"]) == (110, 20, 0)
     settle(running)
