@@ -23,6 +23,8 @@ CHANGES = {
     "site-held": "These changes wait for their site as a whole.",
     "waiting-for-search": "An issue was sent and its answer lost. Tandem looks whether it was "
     "made before it sends it again.",
+    "waiting-for-link": "Another profile is about to make the twin of this issue. It is linked as "
+    "soon as it is there.",
     "filter-refused": "Jira does not understand the profile's filter any more: a status, a person "
     "or a field that it names may be gone. Correct the filter; the changes wait and none is lost.",
     "retry": "It was parked, and is tried again.",

@@ -9,7 +9,7 @@ from app.activity.log import Detail, Outcome
 from app.jira.cloud import PROPERTY
 from app.jira.site import Created, Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import parked, store
+from app.sync import parked, rings, store
 from app.sync.merge import Base, Plan, blank, confirm, for_create, unmoved
 from app.sync.pairs import reconcile_linked
 from app.sync.planning_rules import in_scope, source_of_twin
@@ -35,22 +35,9 @@ def reconcile_unlinked(turn: Turn, pair: Pair) -> None:
     if source is not None:
         _adopt_source(turn, pair, issue, change.side, source)
         return
-    with turn.transaction() as session:
-        link = store.intend(
-            session,
-            turn.profile,
-            source=change.side,
-            issue_id=issue.id,
-            key=issue.key,
-            lane=turn.lane,
-            sent=False,
-        )
-    if link.left_id is not None and link.right_id is not None:
-        with turn.transaction() as session:  # another lane linked it meanwhile
-            store.move_lane(session, turn.profile, change, link.lane)
-        turn.ring(turn.profile.id, link.lane)
-        return
-    _create(turn, replace(pair, link=link), link, change.side, issue)
+    intent = rings.claim(turn, pair, change.side, issue)
+    if intent is not None:
+        _create(turn, replace(pair, link=intent), intent, change.side, issue)
 
 
 def _adopt_source(turn: Turn, pair: Pair, twin: Issue, side: Side, source: int) -> None:
@@ -102,7 +89,9 @@ def finish_create(turn: Turn, pair: Pair, link: Link) -> None:
                 )
             turn.ring(turn.profile.id, turn.lane, ADOPT_EVERY + 0.05)
             return
-    _create(turn, pair, link, side, issue)
+    intent = rings.claim(turn, pair, side, issue)
+    if intent is not None:
+        _create(turn, replace(pair, link=intent), intent, side, issue)
 
 
 def _adopted(turn: Turn, pair: Pair, link: Link, side: Side, twin: Created) -> None:
