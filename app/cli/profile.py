@@ -13,6 +13,7 @@ import click
 
 from app.cli.common import settings_or_end
 from app.cli.load import load
+from app.cli.rules import rules, set_rules
 from app.errors import NotFound, Problem
 from app.settings import Settings
 
@@ -102,6 +103,11 @@ def _all(settings: Settings) -> list[dict[str, Any]]:
     return [{**row, "id": str(row["id"])} for row in rows]
 
 
+def find_profile(settings: Settings, wanted: str) -> uuid.UUID:
+    """The profile of this id, or else of this name. Raises Problem."""
+    return _find(_all(settings), wanted)
+
+
 def _find(rows: list[dict[str, Any]], wanted: str) -> uuid.UUID:
     """The profile of this id, or else of this name. Raises Problem."""
     found = [row for row in rows if row["id"] == wanted.lower()]
@@ -152,3 +158,5 @@ def _as_json(check: Check) -> dict[str, Any]:
 
 
 profile.add_command(load)
+profile.add_command(rules)
+profile.add_command(set_rules)

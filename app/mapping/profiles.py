@@ -102,7 +102,7 @@ def create(
                 code="profile-exists",
                 field="left_project",
             )
-        _require_rest(vault, session, (tenant, partner), name, profile)
+        require_rest(vault, session, (tenant, partner), name, profile)
         session.add(
             ProfileRecord(
                 id=profile_id,
@@ -155,10 +155,19 @@ def _profile(left: Scope, right: Scope, fields: str | None) -> Profile:
         ) from None
 
 
-def _require_rest(
-    vault: Vault, session: Session, sites: tuple[TenantId, TenantId], name: str, new: Profile
+def require_rest(
+    vault: Vault,
+    session: Session,
+    sites: tuple[TenantId, TenantId],
+    name: str,
+    new: Profile,
+    *,
+    instead_of: uuid.UUID | None = None,
 ) -> None:
-    """Refuse a profile that could, with those of the caller's site, never come to rest."""
+    """Refuse a profile that could, with those of the caller's site, never come to rest.
+
+    `instead_of`: the stored profile whose new form it is. Raises Problem.
+    """
     rows = session.execute(
         select(ProfileRecord, ProfileRevision.document).join(
             ProfileRevision,
@@ -168,6 +177,8 @@ def _require_rest(
     ).all()
     known = [rest.Wired(name, str(sites[0]), str(sites[1]), new)]
     for one, document in rows:
+        if one.id == instead_of:
+            continue
         left = TenantId(one.left_tenant_id)
         opened = vault.unseal(place(left, one.id, one.revision), document)
         stored = load_profile(json.loads(opened))

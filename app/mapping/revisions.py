@@ -1,4 +1,4 @@
-"""The filter of a side of a profile, read and changed by the people of that side's site."""
+"""New revisions of a profile: another filter of a side, or other rules for a field."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
+from app.errors import Problem
 from app.mapping.document import dump_profile, load_profile
 from app.mapping.models import ProfileRecord, ProfileRevision
-from app.mapping.profile import Profile, Scope, Side
-from app.mapping.profiles import owned, place
+from app.mapping.profile import FieldMapping, Flow, Moment, Policy, Profile, Scope, Side
+from app.mapping.profiles import StoredProfile, owned, place, require_rest
 from app.tenants.caller import Caller
-from app.tenants.deeds import Action, Deed, Recorder, record_for_both
+from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
+
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 60, 86_400  # seconds, as the database holds it
 
 
 def filter_of(
@@ -55,26 +58,106 @@ def set_filter(
             return False
         scope = replace(old.scope(side), filter=jql)
         new = replace(old, left=scope) if side is Side.LEFT else replace(old, right=scope)
-        left, number = TenantId(found.left_tenant_id), found.revision + 1
-        document = json.dumps(dump_profile(new)).encode()
-        session.add(
-            ProfileRevision(
-                profile_id=profile_id,
-                number=number,
-                left_tenant_id=left,
-                right_tenant_id=found.right_tenant_id,
-                document=vault.seal(place(left, profile_id, number), document),
-                created_by=caller.actor,
-            )
-        )
-        session.flush()
-        found.revision, found.updated_at = number, func.now()
-        session.flush()
+        _add(vault, session, found, new, actor=caller.actor)
         told = {"side": side.value, "filtered": jql is not None}
         deed = Deed(caller.actor, Action.PROFILE_FILTERED, f"profile:{profile_id}", told)
         partner = found.right_tenant_id if side is Side.LEFT else found.left_tenant_id
         record_for_both(record, session, tenant, TenantId(partner), deed)
     return True
+
+
+def set_rules(
+    vault: Vault,
+    record: Recorder,
+    profile: StoredProfile,
+    key: str,
+    *,
+    flow: Flow | None = None,
+    policy: Policy | None = None,
+    moment: Moment | None = None,
+) -> FieldMapping:
+    """Say otherwise in which direction a field crosses, when, and who wins a conflict: a new
+    revision, for an operator. What is None stays.
+
+    `key`: the mapping's, or the field's id where both sides' is the same. Raises Problem, NotFound.
+    """
+    sites = profile.left_tenant, profile.right_tenant
+    with tenant_transaction(profile.left_tenant) as session:
+        found, _ = owned(session, profile.left_tenant, profile.id, lambda project: True)
+        old = _opened(vault, session, found)
+        mapping = next((m for m in old.fields if key in {m.key, m.left, m.right}), None)
+        if mapping is None:
+            raise Problem(
+                f"field: {key} is not mapped by this profile. It maps "
+                f"{', '.join(m.key for m in old.fields)}.",
+                code="invalid-field",
+                field="field",
+            )
+        ruled = replace(
+            mapping,
+            flow=flow or mapping.flow,
+            policy=policy or mapping.policy,
+            moment=moment or mapping.moment,
+        )
+        if ruled == mapping:
+            return mapping
+        new = replace(old, fields=tuple(ruled if m is mapping else m for m in old.fields))
+        require_rest(vault, session, sites, found.name, new, instead_of=profile.id)
+        _add(vault, session, found, new, actor=OPERATOR)
+        told = {
+            "flow": ruled.flow.value,
+            "policy": ruled.policy.value,
+            "moment": ruled.moment.value,
+        }
+        deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
+        record_for_both(record, session, *sites, deed)
+    return ruled
+
+
+def set_interval(record: Recorder, profile: StoredProfile, seconds: int) -> None:
+    """How often each side is searched for what no webhook told. Raises Problem."""
+    if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
+        raise Problem(
+            f"search-minutes: must be {SHORTEST_INTERVAL // 60} to {LONGEST_INTERVAL // 60}.",
+            code="invalid-field",
+            field="search-minutes",
+        )
+    with tenant_transaction(profile.left_tenant) as session:
+        session.execute(
+            text("UPDATE profile SET search_seconds = :seconds WHERE id = :profile"),
+            {"seconds": seconds, "profile": profile.id},
+        )
+        # A long wait that has begun must not outlast a shorter interval.
+        session.execute(
+            text(
+                "UPDATE search_look SET due_at = least(due_at, now() + make_interval("
+                "secs => :seconds)) WHERE profile_id = :profile AND due_at < 'infinity'"
+            ),
+            {"seconds": seconds, "profile": profile.id},
+        )
+        deed = Deed(
+            OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", {"search_seconds": seconds}
+        )
+        record_for_both(record, session, profile.left_tenant, profile.right_tenant, deed)
+
+
+def _add(vault: Vault, session: Session, found: ProfileRecord, new: Profile, *, actor: str) -> None:
+    """Add a revision and make it the one in force."""
+    left, number = TenantId(found.left_tenant_id), found.revision + 1
+    document = json.dumps(dump_profile(new)).encode()
+    session.add(
+        ProfileRevision(
+            profile_id=found.id,
+            number=number,
+            left_tenant_id=left,
+            right_tenant_id=found.right_tenant_id,
+            document=vault.seal(place(left, found.id, number), document),
+            created_by=actor,
+        )
+    )
+    session.flush()
+    found.revision, found.updated_at = number, func.now()
+    session.flush()
 
 
 def _opened(vault: Vault, session: Session, found: ProfileRecord) -> Profile:

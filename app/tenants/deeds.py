@@ -39,6 +39,7 @@ class Action(StrEnum):
     PROFILE_PAUSED = "profile.paused"
     PROFILE_RESUMED = "profile.resumed"
     PROFILE_FILTERED = "profile.filter-changed"
+    PROFILE_RULED = "profile.rules-changed"
     CONFLICT_DECIDED = "conflict.decided"
     PARKED_RETRIED = "parked.retried"
     UNDO_BEGUN = "undo.begun"
@@ -90,5 +91,6 @@ def record_for_both(
     """
     for tenant in sorted((own, partner)):
         scope_to(session, tenant)
-        record(session, tenant, deed if tenant == own else replace(deed, actor=PARTNER))
+        theirs = tenant != own and deed.actor != OPERATOR  # an operator is of neither site
+        record(session, tenant, replace(deed, actor=PARTNER) if theirs else deed)
     scope_to(session, own)
