@@ -10,8 +10,11 @@ import psycopg
 import pytest
 import requests
 
+from app.mapping.document import dump_profile
+from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope
 from demo.stack import APP_KEY, Stack, wait_until
-from demo.walk import LEFT, RIGHT, create_issue, edit_issue, mapped, paragraph
+from demo.walk import LEFT, create_issue, edit_issue, mapped, paragraph
+from tests.real.test_inbox import conflict, create, days, decide, questions
 from tests.real.test_walk import in_step, pair, settle
 from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
@@ -23,8 +26,10 @@ SECRET = "words-of-an-issue"
 
 @pytest.fixture(scope="module")
 def profile(running: Stack) -> str:  # noqa: F811
-    """One profile that is on."""
-    return running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="Web tasks")
+    """One profile that is on. It asks people about due dates that both sides changed."""
+    fields = dump_profile(Profile(Scope("1", "1"), Scope("1", "1"), DEFAULT_FIELDS))["fields"]
+    asking = [one | ({"policy": "ask"} if one["left"] == "duedate" else {}) for one in fields]
+    return str(create(running, running.connect(), asking).json()["profile"])
 
 
 @pytest.fixture
@@ -208,6 +213,27 @@ def test_a_refused_value_costs_later_changes_no_call_and_crosses_once_it_is_edit
     wait_until("nothing is parked", lambda: not parked(paired), LONG)
 
 
+def test_a_decision_that_the_site_refuses_waits_and_is_not_asked_of_a_person_again(
+    paired: Stack, profile: str
+) -> None:
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    left, right = pair(paired, "Decided", duedate="2026-12-01")
+    settle(paired)
+    asked = conflict(paired, left, right, 5)
+    globex.refusals({"issue": right, "field": "duedate", "message": "Not that day."})
+    decide(paired, asked, "left")
+    wait_until("it is parked", lambda: codes(paired) == [("field-refused", "duedate", 1)], LONG)
+    edit_issue(acme, left, summary="Decided, renamed")
+    wait_until("the rest crosses", lambda: mapped(globex, right)["summary"] == "Decided, renamed")
+    settle(paired)
+    assert [one["choice"] for one in questions(paired)] == ["left"]
+    assert days(paired, left, right) == ("2027-01-05", "2027-02-05")
+    globex.refusals()
+    assert retry(paired, profile, issue=left) == 1
+    wait_until("the decision crossed", lambda: in_step(paired, left, right), LONG)
+    wait_until("the question is gone", lambda: questions(paired) == [], LONG)
+
+
 def test_one_bad_issue_leaves_the_other_forty_nine_in_step(paired: Stack, profile: str) -> None:
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     keys = acme.make_issues(50, LEFT[0], LEFT[1], webhooks=True)
@@ -250,7 +276,7 @@ def test_a_preview_says_what_a_retry_would_do_and_writes_nothing(
     seen = part(paired, path)
     assert f"{pairs[0][0]} / {pairs[0][1]}" in seen and "Lowest" in seen and "refused" in seen
     card = part(paired, "/pages/parked")
-    assert "does not know the value of Priority" in card and "Retry all of Web tasks" in card
+    assert "does not know the value of Priority" in card and "Retry all of Asking" in card
 
     globex.refusals()
     left, right = pairs[1]
