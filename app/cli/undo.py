@@ -79,15 +79,16 @@ def _span(settings: Settings, profile: str, since: str, until: str | None) -> Ta
 
     found = Target(
         _find(_all(settings), profile),
-        since=_time("--since", since),
-        until=_time("--until", until) if until else None,
+        since=time_of("--since", since),
+        until=time_of("--until", until) if until else None,
     )
     if found.until and found.since and found.until <= found.since:
         raise click.UsageError("--until must be later than --since.")
     return found
 
 
-def _time(option: str, text: str) -> datetime:
+def time_of(option: str, text: str) -> datetime:
+    """A time as it was typed, in UTC where it has no zone. Raises UsageError."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -10,9 +10,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from click import UsageError
+from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import text
 
+from app.cli.undo import time_of, undo
 from app.database import tenant_transaction, unscoped_transaction
 from app.errors import Problem
 from app.mapping.profile import Kind, Side
@@ -262,3 +265,26 @@ def test_a_run_owns_what_it_wrote_only_where_no_live_change_was_among_it() -> No
     assert written.run_of([dirty(run), dirty(run)]) == run
     assert written.run_of([dirty(run), dirty(None)]) is None
     assert written.run_of([dirty(run), dirty(uuid.uuid4())]) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "Give a RUN, or --profile and --since."),
+        (("--profile", "Web"), "--profile and --since belong together."),
+        (("x", "--until", "2026-11-25"), "--until belongs to --since."),
+        (("x", "--unlink"), "--unlink needs --delete-created"),
+        (("x", "--json"), "--json needs --yes or --dry-run."),
+    ],
+)
+def test_a_wrong_command_says_what_is_wrong(words: tuple[str, ...], sentence: str) -> None:
+    done = CliRunner().invoke(undo, words)
+    assert done.exit_code == 2
+    assert sentence in done.output
+
+
+@pytest.mark.parametrize("words", ["noon", "25.11.2026", ""])
+def test_a_time_that_is_none_is_refused_with_an_example(words: str) -> None:
+    with pytest.raises(UsageError, match="--since: this is no time. Write it as 2026-11-25T14:00"):
+        time_of("--since", words)
+    assert time_of("--since", "2026-11-25T14:00") == datetime(2026, 11, 25, 14, tzinfo=UTC)

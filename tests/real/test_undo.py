@@ -58,10 +58,22 @@ class Scene:
 
     def pair(self, summary: str, **fields: Any) -> tuple[str, str]:
         """Two issues in step."""
-        left = create_issue(self.left, *LEFT, summary=summary, **fields)
-        wait_until("the twin is there", lambda: keys_by_summary(self.right, RIGHT[0]).get(summary))
+        [made] = self.pairs({"summary": summary, **fields})
+        return made
+
+    def pairs(self, *issues: dict[str, Any]) -> list[tuple[str, str]]:
+        """Pairs of issues in step, by the fields of the left ones."""
+        lefts = [create_issue(self.left, *LEFT, **fields) for fields in issues]
+        names = [fields["summary"] for fields in issues]
+        found: dict[str, list[str]] = {}
+
+        def all_there() -> bool:
+            found.update(keys_by_summary(self.right, RIGHT[0]))
+            return all(name in found for name in names)
+
+        wait_until("the twins are there", all_there, PATIENCE)
         self.settle()
-        return left, keys_by_summary(self.right, RIGHT[0])[summary][0]
+        return [(left, found[name][0]) for left, name in zip(lefts, names, strict=True)]
 
     def settle(self) -> None:
         """Wait until no webhook is under way and no change is pending."""
@@ -162,11 +174,17 @@ def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
 def test_edits_that_cross_in_a_run_are_undone_on_the_side_that_was_written_and_stay_undone(
     scene: Scene,
 ) -> None:
-    to_right, to_right_twin = scene.pair(
-        "Over", labels=["b", "a"], priority={"name": "Low"}, duedate="2027-01-01"
+    pairs = scene.pairs(
+        {
+            "summary": "Over",
+            "labels": ["b", "a"],
+            "priority": {"name": "Low"},
+            "duedate": "2027-01-01",
+        },
+        {"summary": "Both", "labels": ["kept"]},
+        {"summary": "Later"},
     )
-    both, both_twin = scene.pair("Both", labels=["kept"])
-    later, later_twin = scene.pair("Later")
+    (to_right, to_right_twin), (both, both_twin), (later, later_twin) = pairs
     with scene.unheard():
         edit_issue(
             scene.left, to_right, summary="Over there", labels=["c"], duedate="2027-02-02",
@@ -278,7 +296,7 @@ def test_of_what_was_created_only_what_nobody_touched_is_deleted_and_only_when_a
 def test_an_undo_that_is_killed_goes_on_when_it_is_started_again_while_people_edit(
     scene: Scene,
 ) -> None:
-    pairs = [scene.pair(f"Kill {number}") for number in range(8)]
+    pairs = scene.pairs(*({"summary": f"Kill {number}"} for number in range(8)))
     with scene.unheard():
         for left, _ in pairs:
             edit_issue(scene.left, left, summary="Carried")
@@ -323,8 +341,10 @@ def test_rich_text_is_restored_where_the_changelog_has_all_of_it_and_otherwise_l
     bold["content"][0]["content"][0]["marks"] = [{"type": "strong"}]
     two = paragraph("One.")
     two["content"].append(paragraph("Two.")["content"][0])
-    exact, exact_twin = scene.pair("Exact", description=two)
-    inexact, inexact_twin = scene.pair("Inexact", description=bold)
+    pairs = scene.pairs(
+        {"summary": "Exact", "description": two}, {"summary": "Inexact", "description": bold}
+    )
+    (exact, exact_twin), (inexact, inexact_twin) = pairs
     with scene.unheard():
         for key in (exact, inexact):
             edit_issue(scene.left, key, description=paragraph("Other."))
@@ -354,6 +374,44 @@ def test_a_write_whose_answer_was_lost_is_known_and_undone(scene: Scene) -> None
     assert (code, told["done"]["restored"]) == (0, 1)
     assert mapped(scene.right, right)["summary"] == "Lost answer"
     assert scene.rests()
+
+
+@pytest.mark.parametrize("fault", ["commit-then-500", "429"])
+def test_an_undo_whose_site_fails_in_the_middle_comes_to_its_end(scene: Scene, fault: str) -> None:
+    pairs = scene.pairs(*({"summary": f"Kill {fault} {number}"} for number in range(3)))
+    with scene.unheard():
+        for left, _ in pairs:
+            edit_issue(scene.left, left, summary="Carried")
+    run = scene.run(*(left for left, _ in pairs))
+    scene.right.faults({"kind": fault, "method": "PUT", "path": "/rest/api/3/issue/", "times": 2})
+    code, told = scene.undo(run)
+    scene.right.faults()
+    assert code == 0, told
+    assert told["done"]["already"] + told["done"]["restored"] == len(pairs)
+    assert back(scene, pairs) == len(pairs)
+    assert scene.rests()
+    assert back(scene, pairs) == len(pairs)
+    assert all(mapped(scene.left, left)["summary"] == "Carried" for left, _ in pairs)
+
+
+def test_who_says_no_to_the_plan_changes_nothing(scene: Scene) -> None:
+    left, right = scene.pair("Asked")
+    with scene.unheard():
+        edit_issue(scene.left, left, summary="Asked, over")
+    run = scene.run(left)
+    asked = subprocess.run(
+        [sys.executable, "-m", "app.cli", "undo", run],
+        env=scene.stack.environment,
+        cwd=ROOT,
+        input="n\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert asked.returncode == 1
+    assert "To put back: 1 field. Created: 0 issues. Left alone: 0." in asked.stdout
+    assert mapped(scene.right, right)["summary"] == "Asked, over"
 
 
 def test_nothing_of_what_was_written_or_put_back_is_stored_for_it(scene: Scene) -> None:
@@ -392,20 +450,7 @@ def _query(scene: Scene, query: str) -> list[Any]:
         return owner.execute(query).fetchall()
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("not-a-run",), "RUN: there is no run of this id."),
-        ((), "Give a RUN, or --profile and --since."),
-        (("--profile", "Undo"), "--profile and --since belong together."),
-        (("--profile", "Undo", "--since", "noon"), "--since: this is no time."),
-        (("x", "--unlink"), "--unlink needs --delete-created"),
-        (("x", "--json"), "--json needs --yes or --dry-run."),
-    ],
-)
-def test_a_wrong_command_says_what_is_wrong(
-    scene: Scene, words: tuple[str, ...], sentence: str
-) -> None:
-    done = tandem(scene.stack.environment, "undo", *words)
+def test_a_run_that_is_not_there_is_told(scene: Scene) -> None:
+    done = tandem(scene.stack.environment, "undo", "not-a-run")
     assert done.returncode == 2
-    assert sentence in done.stderr
+    assert "RUN: there is no run of this id. `tandem runs` has them." in done.stderr
