@@ -9,9 +9,11 @@ from pathlib import Path
 
 import click
 
+from bench.arrival import seconds_to_arrival
 from bench.boundary import the_boundary
 from bench.calls import the_calls
 from bench.changes import changes_a_second
+from bench.idle import idle_tenants, memory
 from bench.load import first_load
 from bench.result import Result
 from bench.vault import seal_and_unseal
@@ -19,10 +21,13 @@ from bench.walk import the_walk
 from bench.webhooks import deliveries
 
 BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
+    "arrival": seconds_to_arrival,
     "boundary": the_boundary,
     "calls": the_calls,
     "changes": changes_a_second,
     "load": first_load,
+    "idle": idle_tenants,
+    "memory": memory,
     "vault": seal_and_unseal,
     "webhooks": deliveries,
     "walk": the_walk,

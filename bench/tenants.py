@@ -27,6 +27,7 @@ from app.tenants.installations import Site, Stamp
 from app.tenants.models import InstallationState
 from bench.plant import Plant
 from demo.stack import APP_KEY, scope_ids
+from sandbox.process import SiteHandle
 
 LABELS_OF_THE_LEFT = json.dumps(
     [{"left": "labels", "right": "labels", "kind": "labels", "policy": "left"}]
@@ -84,6 +85,18 @@ def tenant_pairs(
         )
         made.append(TenantPair(tenants[0], tenants[1], profile))
     return made
+
+
+def ids_of(site: SiteHandle, project: str) -> list[int]:
+    """The ids of all issues of a project that the sandbox generated, in one order."""
+    found: list[int] = []
+    asked = {"jql": f"project = {project} AND labels = generated ORDER BY key", "fields": ["id"]}
+    while True:
+        page = site.call("POST", "search/jql", json={**asked, "maxResults": 5000}).json()
+        found += [int(issue["id"]) for issue in page["issues"]]
+        if "nextPageToken" not in page:
+            return sorted(found)
+        asked["nextPageToken"] = page["nextPageToken"]
 
 
 def link_all(one: Plant, pair: TenantPair, twins: Sequence[tuple[int, int]]) -> None:

@@ -6,27 +6,14 @@ import pytest
 from flask import Flask
 
 from bench.plant import Plant, go_on, plant, stop
-from bench.tenants import TenantPair, app_of, link_all, mark_all, tenant_pairs
+from bench.tenants import TenantPair, app_of, ids_of, link_all, mark_all, tenant_pairs
 from demo.stack import wait_until
-from sandbox.process import SiteHandle
 
 pytestmark = pytest.mark.real
 
 TENANTS = 50
 FLOOD = 10_000
 UNDER_WAY = 100  # of the flood, before the others change anything
-
-
-def ids(site: SiteHandle, project: str) -> list[int]:
-    """The ids of all generated issues of a project, in one order."""
-    found: list[int] = []
-    asked = {"jql": f"project = {project} AND labels = generated ORDER BY key", "fields": ["id"]}
-    while True:
-        page = site.call("POST", "search/jql", json={**asked, "maxResults": 5000}).json()
-        found += [int(issue["id"]) for issue in page["issues"]]
-        if "nextPageToken" not in page:
-            return sorted(found)
-        asked["nextPageToken"] = page["nextPageToken"]
 
 
 def prepare(one: Plant, app: Flask) -> list[tuple[TenantPair, list[tuple[int, int]]]]:
@@ -36,10 +23,10 @@ def prepare(one: Plant, app: Flask) -> list[tuple[TenantPair, list[tuple[int, in
         site.webhooks(hold=True)  # the marks are made here; what echoes is no part of this
     one.acme.make_issues(FLOOD + TENANTS, "SUP")
     one.globex.make_issues(FLOOD + TENANTS + 1, "OPS")
-    wait_until("the index is there", lambda: len(ids(one.acme, "SUP")) == FLOOD + TENANTS)
-    wait_until("the index is there", lambda: len(ids(one.globex, "OPS")) > FLOOD + TENANTS)
+    wait_until("the index is there", lambda: len(ids_of(one.acme, "SUP")) == FLOOD + TENANTS)
+    wait_until("the index is there", lambda: len(ids_of(one.globex, "OPS")) > FLOOD + TENANTS)
     # One further along: the sandbox numbers the labels, and twins of one number would be alike.
-    twins = list(zip(ids(one.acme, "SUP"), ids(one.globex, "OPS")[1:], strict=True))
+    twins = list(zip(ids_of(one.acme, "SUP"), ids_of(one.globex, "OPS")[1:], strict=True))
     pairs = tenant_pairs(one, app, TENANTS, left=("SUP", "Task"), right=("OPS", "Task"))
     shares = [twins[:FLOOD], *([twin] for twin in twins[FLOOD + 1 :])]
     for pair, share in zip(pairs, shares, strict=True):
