@@ -147,6 +147,18 @@ def _traffic(blue: Blueprint, world: World, site: Site) -> None:
         faults.replace([])
         return get_faults()
 
+    @blue.get("/latency")
+    def get_latency() -> Answer:
+        return jsonify(milliseconds=round(faults.latency * 1000))
+
+    @blue.put("/latency")
+    def put_latency() -> Answer:
+        wait = _body().get("milliseconds")
+        if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait <= 60_000:
+            raise JiraError(400, "milliseconds: must be a number from 0 to 60000")
+        faults.latency = wait / 1000
+        return get_latency()
+
     @blue.get("/refusals")
     def get_refusals() -> Answer:
         return jsonify(refusals.rules)
@@ -198,6 +210,7 @@ def _data(blue: Blueprint, world: World, site: Site) -> None:
             world.engines[site.name].reset()
             world.engines[site.name].restore()
             world.faults[site.name].replace([])
+            world.faults[site.name].latency = 0.0
             world.refusals[site.name].replace([])
             world.calls[site.name].clear()
             world.limits.update(Limits().to_json())

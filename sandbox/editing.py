@@ -167,8 +167,12 @@ def change(
     actor: str,
     type_name: str = "issue_updated",
     comment: Comment | None = None,
+    secondary: bool = False,
 ) -> bool:
-    """Write checked values; what equals the present changes nothing. Says if anything moved."""
+    """Write checked values; what equals the present changes nothing. Says if anything moved.
+
+    `secondary`: it is one of many, so that its webhook flows behind others.
+    """
     items = [
         _item(site, site.fields[name], issue.fields.get(name), value)
         for name, value in stored.items()
@@ -196,6 +200,7 @@ def change(
         change_id=history.id,
         type_name=type_name,
         comment=comment,
+        secondary=secondary,
     )
     return True
 

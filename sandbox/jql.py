@@ -430,6 +430,10 @@ class Compiler:
             raise JqlError(f"The operator '{operator}' is not supported by the '{name}' field.")
         return _order_test(operator, reader, bound)
 
+    def moment(self, name: str, value: str) -> int:
+        """A time that the query names, in epoch milliseconds. Raises JqlError."""
+        return self._moment(name, value)
+
     def _moment(self, name: str, value: str) -> int:
         """A time in epoch milliseconds: given so, relative, or quoted in the asker's zone."""
         if re.fullmatch(r"\d{9,}", value):

@@ -85,6 +85,10 @@ class SiteHandle:
         """Replace the admins' rules that refuse what apps write; none takes all away."""
         self.control("PUT", "refusals", list(rules))
 
+    def latency(self, milliseconds: float) -> None:
+        """Let every REST call take so much longer, 0 for none."""
+        self.control("PUT", "latency", {"milliseconds": milliseconds})
+
     def webhooks(self, **switches: Any) -> JsonDict:
         """Set webhook switches (none: only read them)."""
         found: JsonDict = self.control("PUT", "webhooks", switches)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import time
 import uuid
 from typing import Any
 
@@ -42,6 +43,7 @@ def create_site_app(world: World, site: Site) -> Flask:
         "history",
         "comments",
         "props",
+        "bulk",
     ):
         importlib.import_module(f"sandbox.rest.{name}")
     for entry in ROUTES:
@@ -113,7 +115,10 @@ class _Call:
             return Response("<html><body>403 Forbidden</body></html>", 403, mimetype="text/html")
         caller = self._caller()
         self.world.calls[self.site.name].add(caller.name, request.method, self._label())
-        rule = self.world.faults[self.site.name].pick(caller.name)
+        faults = self.world.faults[self.site.name]
+        if faults.latency:
+            time.sleep(faults.latency)
+        rule = faults.pick(caller.name)
         if rule and (fault := traffic.play(rule)):
             return fault
         if refusal := self._refusal(caller, path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import threading
 import time
@@ -23,6 +24,8 @@ from sandbox.model import (
     Status,
     User,
 )
+
+MOVES_KEPT = 20_000
 
 
 class Site:
@@ -48,6 +51,8 @@ class Site:
         self.keys: dict[str, str] = {}
         self.comment_issue: dict[str, str] = {}
         self.apps: dict[str, AppInstall] = {}
+        # Bulk operations by task id.
+        self.tasks: dict[str, Any] = {}
         # Parent issue id -> ids of its children, so that reading an issue scans nothing.
         self.children: dict[str, dict[str, None]] = {}
         self.index_delay_ms = 400
@@ -58,6 +63,12 @@ class Site:
         self._small_ids = itertools.count(first_id + 100)
         self._project_counts: dict[str, int] = {}
         self._index: dict[str, Issue] = {}
+        self._by_updated: list[tuple[int, str]] = []
+        # What moved in the index, by number, for those who keep an answer current.
+        self.index_version = 0
+        self._moved: deque[tuple[int, str]] = deque(maxlen=MOVES_KEPT)
+        # Answers of searches, kept by those who page through them.
+        self.search_cache: dict[Any, Any] = {}
         self._index_queue: deque[tuple[float, str, Issue | None]] = deque()
 
     # --- looking things up -------------------------------------------------------------
@@ -159,28 +170,63 @@ class Site:
         due = time.monotonic() + self.index_delay_ms / 1000
         self._index_queue.append((due, issue_id, issue.snapshot() if issue else None))
 
-    def indexed(self, current: set[str] | frozenset[str] = frozenset()) -> list[Issue]:
-        """The issues as search sees them; those named in `current` as they really are."""
+    def indexed(
+        self,
+        current: set[str] | frozenset[str] = frozenset(),
+        *,
+        since: int | None = None,
+    ) -> list[Issue]:
+        """The issues as search sees them; those named in `current` as they really are. `since`:
+        only those that were updated at this time (epoch milliseconds) or later."""
+        self.catch_up()
+        if current:
+            merged = dict(self._index)
+            for issue_id in current:
+                merged.pop(issue_id, None)
+                if issue_id in self.issues:
+                    merged[issue_id] = self.issues[issue_id]
+            return list(merged.values())
+        if since is None:
+            return list(self._index.values())
+        start = bisect.bisect_left(self._by_updated, (since, ""))
+        return [self._index[issue_id] for _, issue_id in self._by_updated[start:]]
+
+    def indexed_issue(self, issue_id: str) -> Issue | None:
+        """One issue as search sees it."""
+        return self._index.get(issue_id)
+
+    def catch_up(self) -> None:
+        """Let search see what is due to be seen."""
         now = time.monotonic()
         while self._index_queue and (self.index_delay_ms == 0 or self._index_queue[0][0] <= now):
             _, issue_id, snapshot = self._index_queue.popleft()
-            if snapshot is None:
-                self._index.pop(issue_id, None)
-            else:
+            before = self._index.pop(issue_id, None)
+            if before is not None:
+                place = bisect.bisect_left(self._by_updated, (before.updated, issue_id))
+                del self._by_updated[place]
+            if snapshot is not None:
                 self._index[issue_id] = snapshot
-        if not current:
-            return list(self._index.values())
-        merged = dict(self._index)
-        for issue_id in current:
-            merged.pop(issue_id, None)
-            if issue_id in self.issues:
-                merged[issue_id] = self.issues[issue_id]
-        return list(merged.values())
+                bisect.insort(self._by_updated, (snapshot.updated, issue_id))
+            self.index_version += 1
+            self._moved.append((self.index_version, issue_id))
+
+    def moved_since(self, version: int) -> set[str] | None:
+        """The issues that moved in the index after this version; None where that is forgotten."""
+        if self.index_version - version > len(self._moved):
+            return None
+        return {issue_id for number, issue_id in reversed(self._moved) if number > version}
 
     def index_now(self) -> None:
         """Bring the index up to date at once (seed and tests)."""
         self._index = {i: issue.snapshot() for i, issue in self.issues.items()}
+        self._by_updated = sorted((one.updated, i) for i, one in self._index.items())
         self._index_queue.clear()
+        self._forget_moves()
+
+    def _forget_moves(self) -> None:
+        self.index_version += 1
+        self._moved.clear()
+        self.search_cache.clear()
 
     # --- events ------------------------------------------------------------------------
 
@@ -195,8 +241,11 @@ class Site:
         self.keys.clear()
         self.comment_issue.clear()
         self.children.clear()
+        self.tasks.clear()
         self._index.clear()
+        self._by_updated.clear()
         self._index_queue.clear()
+        self._forget_moves()
         self._project_counts.clear()
 
     def self_url(self, version: int, path: str) -> str:

@@ -127,6 +127,7 @@ class Faults:
     def __init__(self, rng: random.Random) -> None:
         """`rng` decides for rules with a probability."""
         self.rules: list[Rule] = []
+        self.latency = 0.0  # seconds that every call takes beyond its own work
         self._rng = rng
         self._lock = threading.Lock()
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox.errors import JiraError
-from sandbox.jql import JqlError, compile_jql, sort_issues
+from sandbox.jql import Compiler, JqlError, Query, compile_jql, sort_issues
 from sandbox.model import Issue, JsonDict
 from sandbox.rest import Ctx, route
 from sandbox.rest.issues import wanted_fields
@@ -16,6 +18,10 @@ from sandbox.rest.meta import view
 
 RECONCILE_LIMIT = 50
 PAGE_LIMIT = 5000
+ANSWERS_KEPT = 16
+# A query that means something else a moment later.
+RELATIVE = re.compile(r"\(\s*\)|[+-]?\d+[mhdw]\b")
+NARROW = ("updated", "updateddate")
 
 
 def _objects(body: Any) -> int:
@@ -59,9 +65,54 @@ def _find(ctx: Ctx, jql: str, reconcile: list[int]) -> list[Issue]:
             "Unbounded JQL queries are not allowed here. Please add a search restriction to "
             "your query.",
         )
-    candidates = ctx.site.indexed({str(i) for i in reconcile})
+    if reconcile or RELATIVE.search(jql):
+        return _scan(ctx, query, compiler, {str(i) for i in reconcile})
+    return _kept(ctx, jql, query, compiler)
+
+
+def _scan(ctx: Ctx, query: Query, compiler: Compiler, reconcile: set[str]) -> list[Issue]:
+    candidates = ctx.site.indexed(reconcile, since=_since(query, compiler))
     found = [i for i in candidates if ctx.caller.sees_issue(ctx.site, i) and query.matches(i)]
     return sort_issues(ctx.site, found, query, compiler)
+
+
+def _since(query: Query, compiler: Compiler) -> int | None:
+    """The time that every issue of the answer was updated at or after, if the query says one."""
+    where = query.structure["where"]
+    for clause in where["clauses"] if where.get("operator") == "and" else [where]:
+        name = clause.get("field", {}).get("name", "").lower()
+        value = clause.get("operand", {}).get("value")
+        if name in NARROW and clause["operator"] in (">", ">=") and value is not None:
+            return compiler.moment(name, value)
+    return None
+
+
+@dataclass
+class _Answer:
+    """What a query found, and the version of the index that it holds for."""
+
+    found: list[Issue]
+    version: int
+
+
+def _kept(ctx: Ctx, jql: str, query: Query, compiler: Compiler) -> list[Issue]:
+    """The answer as of now, made from that of the page before by what moved since."""
+    site = ctx.site
+    site.catch_up()
+    key = (jql, ctx.caller.user.account_id)
+    answer = site.search_cache.pop(key, None)
+    moved = site.moved_since(answer.version) if answer else None
+    if answer is None or moved is None:
+        answer = _Answer(_scan(ctx, query, compiler, set()), site.index_version)
+    elif moved:
+        again = [one for one in map(site.indexed_issue, moved) if one is not None]
+        found = [one for one in answer.found if one.id not in moved]
+        found += [i for i in again if ctx.caller.sees_issue(site, i) and query.matches(i)]
+        answer = _Answer(sort_issues(site, found, query, compiler), site.index_version)
+    site.search_cache[key] = answer
+    if len(site.search_cache) > ANSWERS_KEPT:
+        site.search_cache.pop(next(iter(site.search_cache)))
+    return answer.found
 
 
 def _search(ctx: Ctx, asked: JsonDict) -> JsonDict:
