@@ -214,7 +214,14 @@ def test_many_fresh_issues_on_all_sites_at_once_are_none_too_many(ring: Stack) -
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda one: create_issue(one[0], one[1], "Task", summary=one[2]), wanted))
     for _, _, summary in wanted:
-        keys = whole_ring(ring, places, summary)
+        for place in places:
+            the_one(*place, summary)
+    settle(ring)
+    found = [keys_by_summary(*place) for place in places]
+    for _, _, summary in wanted:
+        keys = [key for one in found for key in one[summary]]
+        assert len(keys) == 3, f"{summary} is {keys}"
+        assert len(links_of(ring, keys)) == 3, summary
         assert agree(places, keys)
 
 
