@@ -25,6 +25,7 @@ from app.sync.merge import for_create, landed
 from app.sync.plan import Base, Decision, Plan, Snapshot
 from app.sync.planning_obstacles import refused, wanting
 from app.sync.planning_read import Reader
+from app.sync.planning_rings import candidates
 from app.sync.planning_rules import changed_at, decide, in_scope, source_of_twin
 from app.sync.planning_types import (
     STANDS_IN_THE_WAY,
@@ -51,6 +52,8 @@ class _Draft:
     notes: list[Note] = field(default_factory=list)
     plan: Plan | None = None
     asks_times: bool = False
+    begun: bool = False
+    """Whether its twin may be there already, made by this profile: no filter stops that."""
 
 
 class Survey:
@@ -78,6 +81,7 @@ class Survey:
         self._fetch(side, wanted)
         self._adopt_sources([one for one in drafts if one.link is None])
         self._find_twins([one for one in drafts if one.link and one.link.create_sent_at])
+        self._find_rings([one for one in drafts if one.step is Step.NOTHING and not one.notes])
         for other in Side:
             ids_there = [one.link.issue_id(other) for one in drafts if one.link]
             self._fetch(other, [one for one in ids_there if one is not None])
@@ -116,7 +120,8 @@ class Survey:
                 draft.notes.append(_SECOND)
             elif source is not None:
                 sources[source] = draft
-                draft.step, draft.link = Step.LINK, _loose(draft.side, issue, source)
+                draft.step, draft.begun = Step.LINK, True
+                draft.link = _loose(draft.side, issue, source, lane_of(source))
         if not sources:
             return
         side = drafts[0].side
@@ -139,9 +144,30 @@ class Survey:
             if source is None:
                 continue
             twin = self._reader.find_twin(to, str(self._profile.id), source)
+            draft.begun = True
             if twin is not None:
                 draft.step = Step.LINK
                 draft.link = link.with_issue(to, twin.id, twin.key)
+
+    def _find_rings(self, drafts: Sequence[_Draft]) -> None:
+        """Twins that other profiles made: the engine links to them and makes none."""
+        for draft in drafts:
+            side, link = draft.side, draft.link
+            issue = self._read[side].get(draft.issue_id)
+            if issue is None or (link is not None and link.issue_id(side.other) is not None):
+                continue
+            if link is None and not in_scope(self._profile, issue, side):
+                continue
+            ids = candidates(self._profile, side, issue)
+            taken = self._links(side.other, ids) if ids else {}
+            self._fetch(side.other, [one for one in ids if one not in taken])
+            for one in ids:
+                twin = self._read[side.other].get(one)
+                if one not in taken and twin and in_scope(self._profile, twin, side.other):
+                    own = link or _loose(side, issue, one, lane_of(issue.id))
+                    own = own.with_issue(side.other, twin.id, twin.key)
+                    draft.step, draft.link = Step.LINK, replace(own, base=Base(), planned={})
+                    break
 
     # -- what is decided
 
@@ -180,7 +206,7 @@ class Survey:
         a twin that was begun is made whatever the filter says."""
         for side in Side:
             jql = self._profile.profile.scope(side).filter
-            asked = [one for one in drafts if side in one.issues and not _was_begun(one)]
+            asked = [one for one in drafts if side in one.issues and not one.begun]
             if jql is None or not asked:
                 continue
             ids = sorted({one.issues[side].id for one in asked})
@@ -324,16 +350,10 @@ _NO_ID = uuid.UUID(int=0)
 _SECOND = Note(Cause.SECOND_TWIN, "Its source has another twin already; it is left as it is.")
 
 
-def _loose(side: Side, issue: Issue, source: int) -> Link:
-    """The link that the engine would make of a twin and the source that it names."""
-    link = Link(_NO_ID, None, None, None, None, lane_of(source), Base(), None, None, None)
-    return replace(link.with_issue(side, issue.id, issue.key)).with_issue(side.other, source, "")
-
-
-def _was_begun(draft: _Draft) -> bool:
-    """Whether the engine goes on with a create that may have been done."""
-    sent = draft.step is Step.CREATE and draft.link is not None and draft.link.create_sent_at
-    return draft.step is Step.LINK or bool(sent)
+def _loose(side: Side, issue: Issue, other: int, lane: int) -> Link:
+    """The link that the engine would make of two issues."""
+    link = Link(_NO_ID, None, None, None, None, lane, Base(), None, None, None)
+    return link.with_issue(side, issue.id, issue.key).with_issue(side.other, other, "")
 
 
 def _gone(subject: str) -> Note:

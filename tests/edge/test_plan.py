@@ -491,6 +491,37 @@ def test_a_twin_that_was_made_before_is_linked_again_and_never_made_twice(
     assert plans.one(issue_id=3).step is Step.LINK
 
 
+def test_a_twin_that_another_profile_made_is_linked_and_the_walk_leaves_no_trace(
+    plans: Plans,
+    owner: psycopg.Connection,  # noqa: F811
+) -> None:
+    another = uuid.uuid4()
+    owner.execute(
+        "INSERT INTO profile (id, connection_id, left_tenant_id, right_tenant_id, name, state,"
+        " left_project_id, left_type_id, right_project_id, right_type_id, revision)"
+        " SELECT %s, connection_id, left_tenant_id, right_tenant_id, 'q', 'on',"
+        " 10, 3, 10, 3, 1 FROM profile",
+        (another,),
+    )
+    owner.execute("UPDATE issue_link SET profile_id = %s WHERE left_issue_id = 4", (another,))
+    # The maker's own link is not complete yet, as its mark on the issue says.
+    owner.execute(
+        "UPDATE issue_link SET profile_id = %s, left_issue_id = NULL WHERE left_issue_id = 5",
+        (another,),
+    )
+    plans.left.marks[5] = {
+        "profile": str(another), "side": "left", "source": str(5 + RIGHT_IDS),
+    }  # fmt: skip
+    before = owner.execute("SELECT xmin::text, k::text FROM issue_link k ORDER BY id").fetchall()
+    found = plans.of(Side.LEFT, 4, 5)
+    for number, one in zip((4, 5), found, strict=True):
+        assert (one.step, one.writes) == (Step.LINK, ())
+        assert one.right is not None
+        assert one.right.id == number + RIGHT_IDS
+    after = owner.execute("SELECT xmin::text, k::text FROM issue_link k ORDER BY id").fetchall()
+    assert after == before
+
+
 # -- what is asked for, and of whom
 
 
