@@ -71,7 +71,9 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
                     text("SELECT profile_id, lane FROM tandem_due_lanes(:most)"),
                     {"most": LANES_A_SWEEP},
                 ).all()
-            for profile_id, lane in [*lanes, *parked_groups.probe()]:
+            for profile_id, lane in lanes:
+                ring(profile_id, lane)
+            for profile_id, lane in parked_groups.probe():
                 ring(profile_id, lane)
             with unscoped_transaction() as session:
                 written.forget(session)

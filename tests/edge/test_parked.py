@@ -28,6 +28,8 @@ from app.sync.plan import Base, Plan, Reason, Write
 from app.sync.reasons import Cause, Code
 from app.sync.store import Dirty
 from app.sync.words import refused_fields
+from app.vault.store import DERIVATION_ROOT
+from app.vault.vault import SERVER
 from tests.rows import Rows, write_rows
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -449,3 +451,49 @@ def test_a_code_that_does_not_exist_is_refused_with_those_that_do(
     ended = CliRunner().invoke(main, ["parked", "list", "p", "--code", "nonsense"])
     assert ended.exit_code == 2
     assert "Choose one of field-required" in ended.stderr
+
+
+def test_a_retry_that_comes_while_the_change_is_in_hand_is_not_lost(
+    app: Flask, owner: psycopg.Connection, rows: Rows
+) -> None:
+    park(app, owner, rows, 1, cause())
+    found = known(rows, (Side.LEFT, 1))  # a worker has read this
+    with tenant_transaction(rows.left) as session:
+        parked_groups.retry(session, rows.profile, Wanted())
+    tandem: Tandem = app.extensions["tandem"]
+    change = Dirty(Side.LEFT, 1, 1, 1, None, 0)
+    with tenant_transaction(rows.left) as session:
+        store.park(session, stored(rows), [change], "value-unknown")
+        parked.settle(
+            session, tandem.vault, stored(rows), found=found, changes=[change], causes=[cause()]
+        )
+    assert changes(owner) == [("left", 1, False, "retry")]
+    assert [one.ask for one in known(rows, (Side.LEFT, 1))] == [Ask.RETRY]
+
+
+def test_a_retry_is_on_both_trails_and_names_its_person_on_his_own_alone(
+    app: Flask, owner: psycopg.Connection, rows: Rows
+) -> None:
+    park(app, owner, rows, 1, cause())
+    tandem: Tandem = app.extensions["tandem"]
+    tandem.vault.store.create(SERVER, DERIVATION_ROOT)
+    rung: list[int] = []
+    for wanted in (Wanted(field="labels"), Wanted(field="priority")):
+        parked_groups.ask_again(
+            tandem.record,
+            lambda _profile, lane: rung.append(lane),
+            stored(rows),
+            wanted,
+            actor="a-person",
+            own=rows.right,
+        )
+    assert rung == [1]
+    told = owner.execute(
+        "SELECT chain, actor, detail FROM audit_event WHERE action = 'parked.retried'"
+    ).fetchall()
+    assert len(told) == 2
+    detail = {"side": None, "code": None, "field": "priority", "issues": 1}
+    assert {chain: (actor, kept) for chain, actor, kept in told} == {
+        rows.left: ("partner", detail),
+        rows.right: ("a-person", detail),
+    }
