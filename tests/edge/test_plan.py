@@ -21,7 +21,7 @@ from app.errors import Problem
 from app.jira.site import Created, FieldChanges, FieldRule, Issue, SiteError
 from app.mapping import profiles
 from app.mapping.document import dump_profile
-from app.mapping.profile import Side
+from app.mapping.profile import Profile, Side
 from app.mapping.profiles import StoredProfile
 from app.sync.apply import Applier
 from app.sync.plan_file import PlanFile, PlanWriter
@@ -53,6 +53,7 @@ class Played(Site):
     marks: dict[int, dict[str, str]] = field(default_factory=dict)
     failures: list[SiteError] = field(default_factory=list)
     refused_jql: str | None = None
+    outside: frozenset[int] = frozenset()
 
     def count(self, jql: str) -> int:
         """See JiraSite.count."""
@@ -60,6 +61,11 @@ class Played(Site):
         if jql == self.refused_jql:
             raise SiteError("answered 400: Field 'x' does not exist.", site_status=400)
         return len(self.ids) if self.found is None else self.found
+
+    def match_now(self, jql: str, issue_ids: Sequence[int]) -> frozenset[int]:
+        """See JiraSite.match_now."""
+        assert (jql, len(issue_ids) <= 50) == ("labels = ours", True)
+        return frozenset(issue_ids) - self.outside
 
     def create_fields(self, project_id: int, type_id: int) -> dict[str, FieldRule]:
         """See JiraSite.create_fields."""
@@ -156,6 +162,23 @@ def make(scene: Maker, count: int) -> Plans:  # noqa: F811
 def stored(owner: psycopg.Connection) -> list[Any]:  # noqa: F811
     """The runs and the changes."""
     return owner.execute("SELECT id FROM run UNION ALL SELECT profile_id FROM change").fetchall()
+
+
+def revise(plans: Plans, owner: psycopg.Connection, profile: Profile) -> None:  # noqa: F811
+    """Store a second revision of the profile."""
+    stored = plans.profile
+    document = json.dumps(dump_profile(profile)).encode()
+    place = profiles.place(stored.left_tenant, stored.id, 2)
+    owner.execute(
+        "INSERT INTO profile_revision VALUES (%s, 2, %s, %s, %s, 'someone')",
+        (
+            stored.id,
+            stored.left_tenant,
+            stored.right_tenant,
+            plans.scene.tandem.vault.seal(place, document),
+        ),
+    )
+    owner.execute("UPDATE profile SET revision = 2")
 
 
 # -- the file
@@ -379,15 +402,7 @@ def test_a_plan_of_an_older_revision_of_the_profile_is_refused(
     plans.left.summaries = {1: "One"}
     path, profile = tmp_path / "plan.jsonl", plans.profile
     plans.file(path)
-    document = json.dumps(dump_profile(profile.profile)).encode()
-    sealed = plans.scene.tandem.vault.seal(
-        profiles.place(profile.left_tenant, profile.id, 2), document
-    )
-    owner.execute(
-        "INSERT INTO profile_revision VALUES (%s, 2, %s, %s, %s, 'someone')",
-        (profile.id, profile.left_tenant, profile.right_tenant, sealed),
-    )
-    owner.execute("UPDATE profile SET revision = 2")
+    revise(plans, owner, profile.profile)
     with pytest.raises(Problem, match="from revision 1 of the profile, which is at 2 by now"):
         applied(plans, path)
     assert stored(owner) == []
@@ -520,6 +535,22 @@ def test_a_twin_that_another_profile_made_is_linked_and_the_walk_leaves_no_trace
         assert one.right.id == number + RIGHT_IDS
     after = owner.execute("SELECT xmin::text, k::text FROM issue_link k ORDER BY id").fetchall()
     assert after == before
+
+
+def test_what_is_outside_the_filter_of_its_side_is_left_alone_and_no_twin_is_made(
+    plans: Plans,
+    owner: psycopg.Connection,  # noqa: F811
+) -> None:
+    profile = plans.profile.profile
+    revise(plans, owner, replace(profile, left=replace(profile.left, filter="labels = ours")))
+    owner.execute("DELETE FROM issue_link WHERE left_issue_id IN (2, 4)")
+    plans.left.summaries = {1: "One", 3: "Three"}
+    plans.left.outside = frozenset({1, 2})
+    still, unmade, moved, made = plans.of(Side.LEFT, 1, 2, 3, 4)
+    for one in (still, unmade):
+        assert (one.step, one.writes) == (Step.NOTHING, ())
+        assert [note.cause for note in one.left_alone] == [Cause.FILTERED]
+    assert (moved.step, made.step) == (Step.UPDATE, Step.CREATE)
 
 
 # -- what is asked for, and of whom
