@@ -332,6 +332,8 @@ def test_given_up_what_was_not_begun_is_withdrawn_and_what_is_linked_stays(scene
     assert scene.owner.execute("SELECT state FROM run").fetchall() == [("stopped",)]
     assert scene.loads().step(scene.profile.id, load.run_id).ended_at is not None
     assert scene.loads().unfinished(scene.profile) is None
+    with pytest.raises(Problem, match="There is no load to go on with"):
+        scene.loads().resume(scene.profile, None)
 
 
 def test_a_rehearsal_counts_what_a_load_would_do_and_stores_nothing(scene: Scene) -> None:
