@@ -21,7 +21,7 @@ ISSUES = int(os.environ.get("BENCH_LOAD_ISSUES", "10000"))
 
 PAIRED = (("WEB", "Task"), ("PLAT", "Task"))
 CREATED = (("SUP", "Task"), ("OPS", "Task"))
-PLENTY = {"points": {"perHour": 1_000_000_000}}
+PLENTY = {"points": {"perHour": 500_000_000}}
 
 
 def first_load() -> list[Result]:
