@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from app.mapping.profile import Side
 from app.sync import parked, rings, store
 from app.sync.merge import Base, Plan, blank, confirm, for_create, unmoved
 from app.sync.pairs import reconcile_linked
+from app.sync.plan import Snapshot
 from app.sync.planning_rules import in_scope, source_of_twin
 from app.sync.store import Link
 from app.sync.turn import Pair, Turn, Visit
@@ -127,16 +129,17 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     dirty: frozenset[str] = frozenset()
     stored = _read_back(turn, to, created)
     if stored is not None:
-        before = blank(turn.profile.profile, issue.updated)
+        before, made = blank(turn.profile.profile, issue.updated), turn.snapshot(stored, to)
         base, dirty = confirm(
             base,
             to,
             writes=writes,
             read=before,
-            returned=turn.snapshot(stored, to),
+            returned=made,
             profile=turn.profile.profile,
             fingerprints=turn.fingerprints,
         )
+        base, dirty = _unfilled(turn, base, to, made, refused), dirty - refused.keys()
         if not dirty:
             link = link.with_seen(to, stored.updated)
     link = replace(link, base=base)
@@ -155,6 +158,14 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
         made=to,
     )
     turn.finish([visit])
+
+
+def _unfilled(turn: Turn, base: Base, to: Side, made: Snapshot, keys: Iterable[str]) -> Base:
+    """The base where these fields were refused: what the site filled in is nobody's edit, so it
+    never goes back over the source's value."""
+    own = {k: turn.fingerprints.of(k, to, made.values[k]) for k in keys if k in made.values}
+    both = {to: {**base.of(to), **own}, to.other: base.of(to.other)}
+    return Base(both[Side.LEFT], both[Side.RIGHT])
 
 
 def _send_create(

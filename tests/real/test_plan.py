@@ -210,10 +210,11 @@ def test_a_plan_of_the_whole_scope_has_pairs_and_lone_issues_and_its_estimate_is
     for site, project in ((globex, RIGHT[0]), (acme, LEFT[0])):
         twins = keys_by_summary(site, project)
         assert len(twins["Lone at Acme"]) == len(twins["Lone at Globex"]) == 1
-    # The check before it reads as well: two bulk reads, and one more where a side has lone issues.
+    # The check before it reads as well, three bulk reads and two screens; and a worker that comes
+    # upon half a batch reads once more for the rest.
     spent = sum(site.calls()["byApp"][APP_KEY]["total"] for site in running.sandbox.sites)
     assert sum(summary["calls"].values()) <= spent
-    assert spent <= sum(summary["calls"].values()) + 4
+    assert spent <= sum(summary["calls"].values()) + 12
     assert plan(running)["summary"]["steps"].keys() == {"nothing"}
 
 
@@ -278,6 +279,41 @@ def test_a_jql_that_the_site_does_not_take_ends_with_its_words_and_what_to_do(
     assert "--jql: the right site does not take it." in done.stderr
     assert "Correct the JQL" in done.stderr
     assert not list(plan_file.parent.iterdir())
+
+
+def test_what_a_site_would_refuse_is_grouped_by_cause_and_the_rest_is_applied(
+    running: Stack,  # noqa: F811
+    pairs: list[Pair],
+    plan_file: Path,
+) -> None:
+    acme, globex = running.sandbox.sites
+    bugs = ("WEB", "Bug"), ("OPS", "Bug")
+    with owner(running) as connection:
+        [(known,)] = connection.execute("SELECT id::text FROM connection").fetchall()
+    running.create_profile(known, left=bugs[0], right=bugs[1], name="Bugs")
+    impact = {"customfield_10125": {"value": "Critical"}}
+    for number in range(3):
+        create_issue(acme, *bugs[0], summary=f"Bug at Acme {number}")
+        create_issue(
+            globex, *bugs[1], summary=f"Outage {number}", priority={"name": "Blocker"}, **impact
+        )
+    search_knows(running, "Bug at Acme 2")
+    wait_until("it is found", lambda: "Outage 2" in keys_by_summary(globex, "OPS"))
+    done = tandem(running, "plan", "Bugs", "--out", str(plan_file))
+    assert done.returncode == 1, done.stderr  # something is blocked
+    assert "4 issues: priority 'Blocker' has no twin on the left side (OPS-" in done.stdout
+    assert "issues: the right side makes no issue without Impact, and no mapping" in done.stdout
+    assert "4 twins to create (4 on the left)" in done.stdout
+    calls = written(running)
+    done = tandem(running, "apply", str(plan_file))
+    assert done.returncode == 1  # the priority is set aside, as was said
+    assert "4 were set aside" in done.stdout
+    twins = keys_by_summary(acme, "WEB")
+    assert all(len(twins[f"Outage {number}"]) == 1 for number in range(3))
+    assert written(running)[1] == calls[1]
+    # The twin's own default never goes back over the value that it could not take.
+    sources = keys_by_summary(globex, "OPS")
+    assert mapped(globex, sources["Outage 0"][0])["priority"] == "Blocker"
 
 
 def test_stopping_the_command_stops_no_worker(
