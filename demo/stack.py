@@ -19,7 +19,7 @@ from sandbox.process import Running, SiteHandle, running
 
 ROOT = Path(__file__).resolve().parents[1]
 APP_KEY = "tandem"
-READY_SECONDS = 60
+READY_SECONDS = 180  # a machine that is busy with much else takes its time
 
 
 class StackError(RuntimeError):
@@ -103,7 +103,7 @@ def scope_ids(site: SiteHandle, project: str, issue_type: str) -> tuple[str, str
     return str(found["id"]), str(types[issue_type])
 
 
-def wait_until(what: str, true: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_until(what: str, true: Callable[[], object], seconds: float = 150.0) -> None:
     """Ask again every tenth of a second until it holds. Raises StackError when time is up."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -103,7 +103,7 @@ class SiteHandle:
         found: list[JsonDict] = self.control("GET", "webhooks/log", params={"last": last})
         return found
 
-    def wait_idle(self, timeout_s: float = 30) -> None:
+    def wait_idle(self, timeout_s: float = 150) -> None:
         """Wait until no webhook is under way. Raises TimeoutError."""
         end = time.monotonic() + timeout_s
         while self.control("GET", "webhooks/idle")["pending"]:
@@ -199,7 +199,7 @@ def running(
 
 
 def _wait(announce: Path, process: subprocess.Popen[bytes], log: Path) -> JsonDict:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not announce.exists():
         if process.poll() is not None or time.monotonic() > end:
             raise RuntimeError(f"the sandbox did not start:\n{log.read_text()[-3000:]}")

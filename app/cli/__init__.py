@@ -29,6 +29,8 @@ from app.errors import Problem
 from app.logs import configure_logs
 from app.settings import Settings
 
+LOOK_EVERY = 2.0  # seconds between two looks whether the embedded database runs
+
 
 class _Commands(click.Group):
     """The commands; a refusal that names its cure is told as a sentence, not as a fault."""
@@ -109,11 +111,12 @@ def serve(workers: int) -> None:
     url = database_url(settings)
     upgrade(settings)
     _make_keys(settings)
+    embedded = None if settings.database_url else settings.instance
     # The children join the running database rather than each starting its own.
     environment = os.environ | {"DATABASE_URL": url}
     commands = [["web"], *[["worker"]] * workers]
     children = [_child(command, environment) for command in commands]
-    raise SystemExit(_watch(commands, children, environment))
+    raise SystemExit(_watch(commands, children, environment, embedded))
 
 
 def _make_keys(settings: Settings) -> None:
@@ -139,14 +142,30 @@ def _child(command: list[str], environment: dict[str, str]) -> subprocess.Popen[
     )
 
 
+def _keep(instance: Path) -> None:
+    from app.database import keep_embedded
+
+    try:
+        keep_embedded(instance)
+    except Exception as fault:  # a file caught half-written, a disk without room: asked again
+        click.echo(f"The database does not run ({type(fault).__name__}).", err=True)
+
+
 def _watch(
-    commands: list[list[str]], children: list[subprocess.Popen[bytes]], environment: dict[str, str]
+    commands: list[list[str]],
+    children: list[subprocess.Popen[bytes]],
+    environment: dict[str, str],
+    embedded: Path | None,
 ) -> int:
-    """Start a child again that died; end all on SIGTERM or SIGINT."""
+    """Start a child again that died, and the embedded database; end all on SIGTERM or SIGINT."""
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: stopping.append(received))
+    looked = time.monotonic()
     while not stopping:
+        if embedded is not None and time.monotonic() - looked > LOOK_EVERY:
+            _keep(embedded)
+            looked = time.monotonic()
         for position, child in enumerate(children):
             if child.poll() is not None and not stopping:
                 click.echo(f"{commands[position][0]} ended ({child.returncode}); again.", err=True)
