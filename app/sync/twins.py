@@ -171,7 +171,7 @@ def _unfilled(turn: Turn, base: Base, to: Side, made: Snapshot, keys: Iterable[s
 def _send_create(
     turn: Turn, plan: Plan, link: Link, to: Side, issue: Issue
 ) -> tuple[Created, dict[str, str]]:
-    """Create; where the site names mapped fields that it will not take, once without them."""
+    """Create; where the site names mapped fields that it will not take, without them."""
     scope = turn.profile.profile.scope(to)
     properties = {
         PROPERTY: {
@@ -181,18 +181,21 @@ def _send_create(
         }
     }
     fixed = {"project": {"id": scope.project_id}, "issuetype": {"id": scope.issue_type_id}}
-    writes = plan.writes(to)
-    try:
-        return turn.sites[to].create(fixed | raw(writes), properties), {}
-    except SiteError as error:
-        refused = refused_fields(error, writes)
-        if not refused:
-            raise
+    writes, first = plan.writes(to), None
+    refused: dict[str, str] = {}
+    while True:
         rest = [w for w in writes if w.key not in refused]
+        try:
+            return turn.sites[to].create(fixed | raw(rest), properties), refused
+        except SiteError as error:
+            more = refused_fields(error, rest)
+            if not more:
+                # It wants a field whose value it would not take: what it said first is the cause.
+                raise (first if first and refused_fields(error, writes) else error) from None
+            first, refused = first or error, refused | more
         with turn.transaction() as session:
             base = unmoved(plan.base, Base(), refused)
             store.mark_create(session, link, base, sent=True)
-        return turn.sites[to].create(fixed | raw(rest), properties), refused
 
 
 def _read_back(turn: Turn, side: Side, created: Created) -> Issue | None:

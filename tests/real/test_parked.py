@@ -131,6 +131,8 @@ CREATES: list[tuple[dict[str, Any], str, str]] = [
      "create-forbidden", ""),
     ({"names": "project", "message": "valid project is required"}, "scope-refused", "project"),
     ({"names": "", "message": f"A validator: {SECRET}"}, "create-refused", ""),
+    ({"names": "summary", "message": "Summary can't exceed 255 characters."},
+     "value-too-long", "summary"),
     ({"names": "customfield_10125", "message": "Impact is required."},
      "field-required", "customfield_10125"),
 ]  # fmt: skip
