@@ -131,7 +131,7 @@ function sentenceOf(xhr) {
 }
 
 function markWrong(field) {
-  const input = field && document.querySelector(`[name="${CSS.escape(field)}"]`);
+  const input = field && document.querySelector(`[name="${CSS.escape(field.replace(".", "_"))}"]`);
   if (!input) return;
   input.setAttribute("aria-invalid", "true");
   input.focus();

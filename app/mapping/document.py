@@ -94,8 +94,8 @@ def filter_problem(jql: str) -> str | None:
         return f"must have at most {MAX_FILTER:,} characters; it has {len(jql):,}: shorten it"
     if not jql.strip() or jql != jql.strip():
         return "must be JQL without blanks around it; write some, or leave the filter out"
-    if not all(one.isprintable() or one in "\n\t" for one in jql):
-        return "holds a character that cannot be seen; type it anew"
+    if not jql.isprintable():
+        return "holds a line break or another character that cannot be seen; type it anew"
     return None
 
 

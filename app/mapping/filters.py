@@ -22,7 +22,8 @@ _PLACE = re.compile(r"\(line (\d{1,4}), character (\d{1,5})\)")
 
 def written(text: str, side: Side) -> str | None:
     """The filter that a form holds; None for none. Raises Problem where no Jira need be asked."""
-    jql = text.replace("\r\n", "\n").strip()
+    # In one line: the page's own input would drop what breaks it.
+    jql = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ").strip()
     if not jql:
         return None
     problem = filter_problem(jql)

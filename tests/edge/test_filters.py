@@ -185,7 +185,7 @@ def test_what_no_jira_need_be_asked_about_names_field_rule_and_cure(text: str, w
 
 
 def test_blanks_around_a_filter_are_taken_off_and_none_is_no_filter() -> None:
-    assert written("  labels = a\r\n AND b = c ", Side.LEFT) == "labels = a\n AND b = c"
+    assert written("  labels = a\r\n AND b = c ", Side.LEFT) == "labels = a  AND b = c"
     assert written(" \n", Side.LEFT) is None
 
 
@@ -211,6 +211,10 @@ def test_a_document_keeps_a_filter_and_one_without_it_is_as_it_was() -> None:
     [
         (7, "must be JQL, as text in quotes"),
         ("", "must be JQL without blanks around it; write some, or leave the filter out"),
+        (
+            "a = b\nAND c = d",
+            "holds a line break or another character that cannot be seen; type it anew",
+        ),
         (" a = b", "must be JQL without blanks around it; write some, or leave the filter out"),
         ("a = b" * 500, "must have at most 2,000 characters; it has 2,500: shorten it"),
     ],

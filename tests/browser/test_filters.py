@@ -1,0 +1,46 @@
+"""The filter on the page: given with the profile, shown, refused in words, changed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from demo.stack import Stack, scope_ids
+from demo.walk import LEFT, RIGHT
+from tests.browser.conftest import OpenPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.real]
+
+
+def test_a_filter_is_given_with_the_profile_then_shown_refused_and_changed(
+    running: Stack, open_page: OpenPage
+) -> None:
+    acme, globex = running.sandbox.sites[:2]
+    connection = running.connect()
+    _, frame = open_page(acme)
+    frame.get_by_role("button", name="New profile").click()
+    form = frame.locator("#new-profile")
+    form.locator("#left_project").select_option(scope_ids(acme, *LEFT)[0])
+    form.locator("#connection").select_option(connection)
+    form.locator("#right_project").select_option(scope_ids(globex, *RIGHT)[0])
+    form.locator("#left_type").select_option(scope_ids(acme, *LEFT)[1])
+    form.locator("#right_type").select_option(scope_ids(globex, *RIGHT)[1])
+    form.locator("#name").fill("By the page")
+    form.locator("#left_filter").fill("labels = shared AND")
+    form.get_by_role("button", name="Switch on").click()
+    expect(form.get_by_role("alert")).to_contain_text("Your Jira does not understand it")
+    form.locator("#left_filter").fill("labels = shared")
+    form.get_by_role("button", name="Switch on").click()
+    frame.get_by_role("button", name=re.compile("^Filter.*By the page")).click()
+    own = frame.locator("#own_filter")
+    expect(own).to_have_value("labels = shared")
+    own.fill('summary ~ "<b>" ORDER BY id')
+    frame.get_by_role("button", name="Save").click()
+    expect(frame.locator("#filter").get_by_role("alert")).to_contain_text("Remove ORDER BY")
+    own.fill('summary ~ "<b>"')
+    frame.get_by_role("button", name="Save").click()
+    expect(frame.locator("#filter")).to_have_count(0)
+    frame.get_by_role("button", name=re.compile("^Filter.*By the page")).click()
+    expect(own).to_have_value('summary ~ "<b>"')
