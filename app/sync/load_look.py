@@ -19,7 +19,7 @@ from app.sync.load_decide import bonds_of, judge
 from app.sync.load_issues import Read
 from app.sync.load_match import MatchField, Outcome
 from app.sync.load_store import NAMED, READ, Load
-from app.sync.load_walk import Held, Walk, tenant_of, walk_jql, walks
+from app.sync.load_walk import Held, Reader, Walk, tenant_of, walk_jql, walks
 
 MOST_ISSUES = 200_000
 
@@ -123,7 +123,22 @@ def rehearse(
         unsettled=0,
         named=[],
     )
-    reader = loads.reader(profile, load.run_id, ask)
+    found = _read_all(loads.reader(profile, load.run_id, ask), load, on_page, wait)
+    issues = list(found.values())
+    with tenant_transaction(profile.left_tenant) as session:
+        bonds = bonds_of(session, profile, issues, load.begun_at)
+    sources = [one for one in issues if one.source]
+    chunk = judge(profile, load, sources, [one for one in issues if one.mark], bonds)
+    outcomes = [chunk.outcomes[one.side, one.issue_id] for one in sources]
+    load.paired, load.linked = outcomes.count(Outcome.PAIRED), outcomes.count(Outcome.LINKED)
+    load.created = outcomes.count(Outcome.CREATE)
+    load.ambiguous, load.named = outcomes.count(Outcome.AMBIGUOUS), chunk.named[:NAMED]
+    return load
+
+
+def _read_all(
+    reader: Reader, load: Load, on_page: Callable[[int], None], wait: Callable[[float], None]
+) -> dict[tuple[Side, int], Read]:
     found: dict[tuple[Side, int], Read] = {}
     while load.phase == READ:
         try:
@@ -136,13 +151,4 @@ def rehearse(
             if before is None or one.source:
                 found[one.side, one.issue_id] = one
         on_page(load.read)
-    issues = list(found.values())
-    with tenant_transaction(profile.left_tenant) as session:
-        bonds = bonds_of(session, profile, issues, load.begun_at)
-    sources = [one for one in issues if one.source]
-    chunk = judge(profile, load, sources, [one for one in issues if one.mark], bonds)
-    outcomes = [chunk.outcomes[one.side, one.issue_id] for one in sources]
-    load.paired, load.linked = outcomes.count(Outcome.PAIRED), outcomes.count(Outcome.LINKED)
-    load.created = outcomes.count(Outcome.CREATE)
-    load.ambiguous, load.named = outcomes.count(Outcome.AMBIGUOUS), chunk.named[:NAMED]
-    return load
+    return found
