@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -153,11 +154,14 @@ def look_again(
     profile: StoredProfile,
     side: Side,
     ring: Callable[[uuid.UUID, int], None],
+    *,
+    began: datetime,
 ) -> int:
     """Mark the pairs that stand still for an issue of this side which is inside by now; no event
-    need have told of it. Returns how many. Raises SiteError."""
-    with tenant_transaction(profile.left_tenant) as session:
-        began = session.execute(text("SELECT now()")).scalar_one()
+    need have told of it. Returns how many. Raises SiteError.
+
+    `began`: when the look began, by the database's clock; none is looked at twice in one.
+    """
     marked, old = 0, 0
     for _ in range(NEW_CHUNKS):
         with tenant_transaction(profile.left_tenant) as session:

@@ -142,7 +142,7 @@ class Searcher:
         if profile.state != "on":
             return 0
         site, page = self._open_site(look.site), None
-        marked = filters.look_again(site, profile, look.side, self._ring)
+        marked = filters.look_again(site, profile, look.side, self._ring, began=look.began)
         while True:
             found = _search(site, profile, look, page)
             marked += self._take_up(profile, look.side, found.issues)

@@ -400,6 +400,7 @@ def test_a_filter_that_makes_no_sense_to_its_own_site_is_refused_and_nothing_is_
     assert (told["status"], told["field"]) == (400, field)
     assert words in told["detail"]
     assert "Rumpelstilzchen" not in told["detail"]
+    assert "Rumpelstilzchen" not in (running.instance / "tandem.log").read_text()
 
 
 def test_a_changed_filter_that_makes_no_sense_leaves_the_old_one_as_it_was(
