@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
 from demo.stack import APP_KEY, Stack
 from sandbox.process import SiteHandle
@@ -31,6 +31,9 @@ EXPECTED_LINES = (
 # Where a host page embeds the page that the descriptor names "tandem".
 HOME = f"/plugins/servlet/ac/{APP_KEY}/tandem"
 
+PATIENCE = 60_000  # milliseconds: a busy machine's, never an assertion about speed
+expect.set_options(timeout=PATIENCE)
+
 OpenPage = Callable[[SiteHandle], tuple[Page, FrameLocator]]
 
 
@@ -51,7 +54,7 @@ def open_page(browser: Browser, running: Stack) -> Iterator[OpenPage]:  # noqa: 
 
     def open_in(site: SiteHandle) -> tuple[Page, FrameLocator]:
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console",
