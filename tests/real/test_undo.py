@@ -394,6 +394,36 @@ def test_an_undo_whose_site_fails_in_the_middle_comes_to_its_end(scene: Scene, f
     assert all(mapped(scene.left, left)["summary"] == "Carried" for left, _ in pairs)
 
 
+def test_a_load_is_undone_by_the_run_that_the_list_of_runs_shows(scene: Scene) -> None:
+    names = ("Loaded one", "Loaded two", "Matched")
+    with scene.unheard():
+        for name in names:
+            create_issue(scene.left, *LEFT, summary=name, labels=["loaded"])
+        matched = create_issue(scene.right, *RIGHT, summary="Matched", labels=[])
+    for site in (scene.left, scene.right):
+        site.webhooks(drop=0.0)
+    for site, project in ((scene.left, LEFT[0]), (scene.right, RIGHT[0])):
+        wait_until(
+            "search knows them",
+            lambda s=site, p=project: "Matched" in keys_by_summary(s, p),  # type: ignore[misc]
+            PATIENCE,
+        )
+    words = ["--from", "left", "--jql", "labels = loaded", "--match", "summary"]
+    loaded = tandem(scene.stack.environment, "profile", "load", "Undo", *words)
+    assert loaded.returncode == 0, (loaded.stdout, loaded.stderr)
+    scene.settle()
+    assert mapped(scene.right, matched)["labels"] == ["loaded"]
+
+    listed = json.loads(tandem(scene.stack.environment, "runs", "Undo", "--json").stdout)
+    [run] = [one for one in listed if one["kind"] == "load"]
+    assert (run["created"], run["fields"], run["state"]) == (2, 1, "done")
+    code, told = scene.undo(run["id"], "--delete-created")
+    assert (code, told["done"]["left"]) == (0, [])
+    assert (told["done"]["restored"], told["done"]["deleted"]) == (1, 2)
+    assert mapped(scene.right, matched)["labels"] == []
+    assert scene.rests()
+
+
 def test_who_says_no_to_the_plan_changes_nothing(scene: Scene) -> None:
     left, right = scene.pair("Asked")
     with scene.unheard():
