@@ -5,55 +5,29 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
 from app.jira.site import FieldChanges, FieldRule, Issue
-from app.jira.times import parse_time
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.values import read_fields
 from app.sync import completeness_store as rows
 from app.sync import store
 from app.sync.fingerprint import Fingerprinter
 from app.sync.inbox import decisions_of
 from app.sync.lanes import lane_of
 from app.sync.merge import for_create, landed
-from app.sync.plan import Base, Decision, Plan, Snapshot
-from app.sync.planning_obstacles import refused, wanting
+from app.sync.plan import Base, Decision, Plan
+from app.sync.planning_draft import SECOND, Draft, gone, loose
 from app.sync.planning_read import Reader
 from app.sync.planning_rings import candidates
 from app.sync.planning_rules import changed_at, decide, in_scope, source_of_twin
-from app.sync.planning_types import (
-    STANDS_IN_THE_WAY,
-    Cause,
-    Clash,
-    FieldWrite,
-    IssuePlan,
-    Note,
-    Ref,
-    Step,
-)
+from app.sync.planning_tell import Teller
+from app.sync.planning_types import Cause, IssuePlan, Note, Step
 from app.sync.store import Link
-
-
-@dataclass
-class _Draft:
-    """One issue of the page, on its way to a plan."""
-
-    side: Side
-    issue_id: int
-    link: Link | None
-    issues: dict[Side, Issue] = field(default_factory=dict)
-    step: Step = Step.NOTHING
-    notes: list[Note] = field(default_factory=list)
-    plan: Plan | None = None
-    asks_times: bool = False
-    begun: bool = False
-    """Whether its twin may be there already, made by this profile: no filter stops that."""
 
 
 class Survey:
@@ -69,7 +43,7 @@ class Survey:
     ) -> None:
         """`born`: when the profile was made; `rules`: what a side asks of fields."""
         self._profile, self._reader, self._marks = profile, reader, fingerprints
-        self._born, self._rules = born, rules
+        self._teller = Teller(profile, fingerprints, born, rules)
         self._read: dict[Side, dict[int, Issue]] = {side: {} for side in Side}
 
     def page(self, side: Side, ids: Sequence[int]) -> list[IssuePlan]:
@@ -77,7 +51,7 @@ class Survey:
         self._read = {one: {} for one in Side}
         wanted = list(dict.fromkeys(ids))
         links = self._links(side, wanted)
-        drafts = [_Draft(side, one, links.get(one)) for one in wanted]
+        drafts = [Draft(side, one, links.get(one)) for one in wanted]
         self._fetch(side, wanted)
         self._adopt_sources([one for one in drafts if one.link is None])
         self._find_twins([one for one in drafts if one.link and one.link.create_sent_at])
@@ -108,20 +82,20 @@ class Survey:
             fields = [m.field(side) for m in self._profile.profile.fields]
             self._read[side] |= self._reader.fetch(side, missing, [*fields, "created"])
 
-    def _adopt_sources(self, drafts: Sequence[_Draft]) -> None:
+    def _adopt_sources(self, drafts: Sequence[Draft]) -> None:
         """Twins of ours that have no link: the engine links them to the source that they name."""
-        sources: dict[int, _Draft] = {}
+        sources: dict[int, Draft] = {}
         for draft in drafts:
             issue = self._read[draft.side].get(draft.issue_id)
             if issue is None or not in_scope(self._profile, issue, draft.side):
                 continue
             source = source_of_twin(self._profile, issue, draft.side)
             if source in sources:
-                draft.notes.append(_SECOND)
+                draft.notes.append(SECOND)
             elif source is not None:
                 sources[source] = draft
                 draft.step, draft.begun = Step.LINK, True
-                draft.link = _loose(draft.side, issue, source, lane_of(source))
+                draft.link = loose(draft.side, issue, source, lane_of(source))
         if not sources:
             return
         side = drafts[0].side
@@ -129,12 +103,12 @@ class Survey:
             draft, theirs = sources[source], link.issue_id(side)
             if theirs is not None and theirs != draft.issue_id:
                 draft.step, draft.link = Step.NOTHING, None
-                draft.notes.append(_SECOND)
+                draft.notes.append(SECOND)
             else:
                 issue = self._read[side][draft.issue_id]
                 draft.link = link.with_issue(side, issue.id, issue.key)
 
-    def _find_twins(self, drafts: Sequence[_Draft]) -> None:
+    def _find_twins(self, drafts: Sequence[Draft]) -> None:
         """Creates that were sent and never answered: the engine looks for the twin first."""
         for draft in drafts:
             link = draft.link
@@ -149,7 +123,7 @@ class Survey:
                 draft.step = Step.LINK
                 draft.link = link.with_issue(to, twin.id, twin.key)
 
-    def _find_rings(self, drafts: Sequence[_Draft]) -> None:
+    def _find_rings(self, drafts: Sequence[Draft]) -> None:
         """Twins that other profiles made: the engine links to them and makes none."""
         for draft in drafts:
             side, link = draft.side, draft.link
@@ -164,14 +138,14 @@ class Survey:
             for one in ids:
                 twin = self._read[side.other].get(one)
                 if one not in taken and twin and in_scope(self._profile, twin, side.other):
-                    own = link or _loose(side, issue, one, lane_of(issue.id))
+                    own = link or loose(side, issue, one, lane_of(issue.id))
                     own = own.with_issue(side.other, twin.id, twin.key)
                     draft.step, draft.link = Step.LINK, replace(own, base=Base(), planned={})
                     break
 
     # -- what is decided
 
-    def _begin(self, draft: _Draft) -> None:
+    def _begin(self, draft: Draft) -> None:
         """What sort of visit it is, and what there is no visit for."""
         if draft.notes:
             return
@@ -186,11 +160,11 @@ class Survey:
             if len(draft.issues) == 2:
                 draft.step = Step.LINK if draft.step is Step.LINK else Step.UPDATE
                 return
-            gone = Side.LEFT if Side.LEFT not in draft.issues else Side.RIGHT
+            lost = Side.LEFT if Side.LEFT not in draft.issues else Side.RIGHT
             draft.step = Step.NOTHING
-            draft.notes.append(_gone(f"The issue on the {gone.value} side is"))
+            draft.notes.append(gone(f"The issue on the {lost.value} side is"))
         elif issue is None:
-            draft.notes.append(_gone("The issue is"))
+            draft.notes.append(gone("The issue is"))
         elif link is None and not in_scope(self._profile, issue, side):
             draft.issues[side] = issue
             sentence = "The issue is not of the profile's project and type."
@@ -198,10 +172,10 @@ class Survey:
         else:
             draft.issues[side], draft.step = issue, Step.CREATE
             draft.plan = for_create(
-                self._snapshot(issue, side), side.other, self._profile.profile, self._marks
+                self._teller.snapshot(issue, side), side.other, self._profile.profile, self._marks
             )
 
-    def _filter(self, drafts: Sequence[_Draft]) -> None:
+    def _filter(self, drafts: Sequence[Draft]) -> None:
         """A pair stands still, and no twin is made, while a side's filter does not find its issue;
         a twin that was begun is made whatever the filter says."""
         for side in Side:
@@ -217,11 +191,7 @@ class Survey:
                     sentence = f"The issue on the {side.value} side is outside the profile's filter"
                     draft.notes.append(Note(Cause.FILTERED, sentence))
 
-    def _snapshot(self, issue: Issue, side: Side) -> Snapshot:
-        reading = read_fields(self._profile.profile.fields, side, issue.fields)
-        return Snapshot(reading.values, issue.updated, blocked=reading.unreadable)
-
-    def _merge(self, drafts: Sequence[_Draft]) -> None:
+    def _merge(self, drafts: Sequence[Draft]) -> None:
         """Merge the pairs; with what people chose and with times, where the engine asks them."""
         for draft in drafts:
             draft.plan = self._decide(draft, {}, None)
@@ -247,7 +217,7 @@ class Survey:
 
     def _decide(
         self,
-        draft: _Draft,
+        draft: Draft,
         chosen: Mapping[uuid.UUID, Mapping[str, Decision]],
         times: Mapping[Side, Mapping[int, FieldChanges]] | None,
     ) -> Plan:
@@ -258,7 +228,7 @@ class Survey:
             found = (times or {}).get(side, {}).get(draft.issues[side].id, FieldChanges())
             return changed_at(profile, side, found)
 
-        snapshots = {side: self._snapshot(draft.issues[side], side) for side in Side}
+        snapshots = {side: self._teller.snapshot(draft.issues[side], side) for side in Side}
         base = link.base if link else Base()
         if link is not None and link.planned:
             base = landed(base, link.planned, snapshots, self._marks)
@@ -271,102 +241,9 @@ class Survey:
             times=None if times is None else when,
         )
 
-    # -- what is told
-
-    def _finished(self, drafts: Sequence[_Draft]) -> list[IssuePlan]:
+    def _finished(self, drafts: Sequence[Draft]) -> list[IssuePlan]:
         issues = {(one.side, one.issue_id) for one in drafts}
         issues |= {(side, issue.id) for one in drafts for side, issue in one.issues.items()}
         with self._transaction() as session:
             dirty = rows.dirty(session, self._profile, sorted(issues)) if issues else {}
-        return [self._finish(one, dirty) for one in drafts]
-
-    def _finish(self, draft: _Draft, dirty: Mapping[tuple[Side, int], bool]) -> IssuePlan:
-        plan, link = draft.plan, draft.link
-        writes, why = self._writes(draft)
-        step = Step.NOTHING if draft.step is Step.UPDATE and not writes else draft.step
-        if any(note.field is None for note in why):
-            step, writes = Step.NOTHING, ()  # the site would not make the issue at all
-        notes = [*draft.notes, *self._notes(plan), *why]
-        own = {(draft.side, draft.issue_id)} | {(s, i.id) for s, i in draft.issues.items()}
-        found = {key: dirty[key] for key in own if key in dirty}
-        return IssuePlan(
-            step=step,
-            side=draft.side,
-            left=_ref(draft, Side.LEFT),
-            right=_ref(draft, Side.RIGHT),
-            lane=link.lane if link and link.id != _NO_ID else lane_of(draft.issue_id),
-            link=link.id if link and link.id != _NO_ID else None,
-            writes=writes,
-            clashes=self._clashes(plan),
-            left_alone=tuple(one for one in notes if one.cause not in STANDS_IN_THE_WAY),
-            blocked=tuple(one for one in notes if one.cause in STANDS_IN_THE_WAY),
-            seen={side: self._seen(issue, side) for side, issue in draft.issues.items()},
-            base={side: dict(link.base.of(side)) if link else {} for side in Side},
-            parked=frozenset(side for (side, _), parked in found.items() if parked),
-            waiting=any(not parked for parked in found.values()),
-            older=step is Step.CREATE and link is None and self._is_older(draft),
-            asks_times=draft.asks_times,
-        )
-
-    def _is_older(self, draft: _Draft) -> bool:
-        return parse_time(draft.issues[draft.side].fields["created"]) < self._born
-
-    def _seen(self, issue: Issue, side: Side) -> dict[str, str]:
-        values = self._snapshot(issue, side).values
-        return {key: self._marks.of(key, side, value) for key, value in values.items()}
-
-    def _writes(self, draft: _Draft) -> tuple[tuple[FieldWrite, ...], list[Note]]:
-        """What would be written, and why some of it would be refused."""
-        made: list[FieldWrite] = []
-        notes: list[Note] = []
-        for side in Side:
-            writes = draft.plan.writes(side) if draft.plan else ()
-            if not writes:
-                continue
-            creates, rules = draft.step is Step.CREATE, self._rules(side)
-            why = refused(rules, side, writes, creates=creates)
-            lacking = wanting(rules, side, writes) if creates else None
-            notes += [*why.values(), *([lacking] if lacking else [])]
-            made += [
-                FieldWrite(side, w.key, w.field, w.kind, w.was, w.value, w.reason)
-                for w in writes
-                if w.key not in why
-            ]
-        return tuple(made), notes
-
-    def _clashes(self, plan: Plan | None) -> tuple[Clash, ...]:
-        kinds = {m.key: m.kind for m in self._profile.profile.fields}
-        return tuple(
-            Clash(c.key, kinds[c.key], c.left, c.right, c.winner, c.sentence)
-            for c in (plan.conflicts if plan else ())
-        )
-
-    def _notes(self, plan: Plan | None) -> list[Note]:
-        alone = plan.left_alone if plan else ()
-        return [Note(Cause(one.reason.value), one.sentence, one.key) for one in alone]
-
-
-_NO_ID = uuid.UUID(int=0)
-_SECOND = Note(Cause.SECOND_TWIN, "Its source has another twin already; it is left as it is.")
-
-
-def _loose(side: Side, issue: Issue, other: int, lane: int) -> Link:
-    """The link that the engine would make of two issues."""
-    link = Link(_NO_ID, None, None, None, None, lane, Base(), None, None, None)
-    return link.with_issue(side, issue.id, issue.key).with_issue(side.other, other, "")
-
-
-def _gone(subject: str) -> Note:
-    return Note(Cause.GONE, f"{subject} gone or hidden from Tandem; nothing is written.")
-
-
-def _ref(draft: _Draft, side: Side) -> Ref | None:
-    """The issue on a side: as it was read, or at least as the link knows it."""
-    issue, link = draft.issues.get(side), draft.link
-    if issue is not None:
-        return Ref(issue.id, issue.key)
-    linked = link.issue_id(side) if link else None
-    if link is not None and linked is not None:
-        key = link.left_key if side is Side.LEFT else link.right_key
-        return Ref(linked, key or str(linked))
-    return Ref(draft.issue_id, str(draft.issue_id)) if side is draft.side else None
+        return [self._teller.tell(one, dirty) for one in drafts]

@@ -1,0 +1,54 @@
+"""One issue on its way to a plan: what was read of it, and what is decided so far."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+from app.jira.site import Issue
+from app.mapping.profile import Side
+from app.sync.plan import Base, Plan
+from app.sync.planning_types import Cause, Note, Ref, Step
+from app.sync.store import Link
+
+NO_ID = uuid.UUID(int=0)
+SECOND = Note(Cause.SECOND_TWIN, "Its source has another twin already; it is left as it is.")
+
+
+@dataclass
+class Draft:
+    """One issue of the page, on its way to a plan."""
+
+    side: Side
+    issue_id: int
+    link: Link | None
+    issues: dict[Side, Issue] = field(default_factory=dict)
+    step: Step = Step.NOTHING
+    notes: list[Note] = field(default_factory=list)
+    plan: Plan | None = None
+    asks_times: bool = False
+    begun: bool = False
+    """Whether its twin may be there already, made by this profile: no filter stops that."""
+
+
+def loose(side: Side, issue: Issue, other: int, lane: int) -> Link:
+    """The link that the engine would make of two issues."""
+    link = Link(NO_ID, None, None, None, None, lane, Base(), None, None, None)
+    return link.with_issue(side, issue.id, issue.key).with_issue(side.other, other, "")
+
+
+def gone(subject: str) -> Note:
+    """Says that an issue cannot be read any more."""
+    return Note(Cause.GONE, f"{subject} gone or hidden from Tandem; nothing is written.")
+
+
+def ref(draft: Draft, side: Side) -> Ref | None:
+    """The issue on a side: as it was read, or at least as the link knows it."""
+    issue, link = draft.issues.get(side), draft.link
+    if issue is not None:
+        return Ref(issue.id, issue.key)
+    linked = link.issue_id(side) if link else None
+    if link is not None and linked is not None:
+        key = link.left_key if side is Side.LEFT else link.right_key
+        return Ref(linked, key or str(linked))
+    return Ref(draft.issue_id, str(draft.issue_id)) if side is draft.side else None
