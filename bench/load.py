@@ -16,7 +16,7 @@ from app.database import start_embedded
 from bench.result import Result
 from demo.stack import APP_KEY, ROOT, Stack, stack
 
-ISSUES = int(os.environ.get("BENCH_LOAD_ISSUES", "10000"))
+ISSUES = int(os.environ.get("BENCH_LOAD_ISSUES", "2000"))
 """Issues a side to be paired; a fifth as many are created."""
 
 PAIRED = (("WEB", "Task"), ("PLAT", "Task"))
