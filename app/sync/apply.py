@@ -36,6 +36,14 @@ _LEFT = text(
     FROM change WHERE run_id = :run
     """
 )
+# What a site refused before is asked again, in the same value: the plan says to write it.
+_ASK = text(
+    """
+    UPDATE parked_cause p SET ask = 'retry'
+    FROM unnest(CAST(:sides AS text[]), CAST(:issues AS bigint[])) AS w (side, issue_id)
+    WHERE p.profile_id = :profile AND p.side = w.side AND p.issue_id = w.issue_id
+    """
+)
 _SETTLE = text(
     """
     UPDATE run r SET state = 'done', ended_at = now()
@@ -137,6 +145,12 @@ class Applier:
                 }
                 if marks:
                     mark(session, list(marks.values()))
+                    asked = {
+                        "profile": profile.id,
+                        "sides": [side.value for side, _ in marks],
+                        "issues": [issue_id for _, issue_id in marks],
+                    }
+                    session.execute(_ASK, asked)
                 issues += sum(one.step is not Step.NOTHING for one in page)
                 lanes |= {one.lane for one in marks.values()}
             count = session.execute(_LEFT, {"run": run}).one().due

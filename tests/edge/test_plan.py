@@ -330,6 +330,39 @@ def test_a_plan_that_fits_marks_what_it_changes_for_one_run_and_nothing_else(
     ]
 
 
+def test_what_was_set_aside_is_asked_again_and_what_the_plan_leaves_out_is_not(
+    plans: Plans,
+    tmp_path: Path,
+    owner: psycopg.Connection,  # noqa: F811
+) -> None:
+    plans.left.summaries = {1: "One"}
+    for side, issue in (("right", 1 + RIGHT_IDS), ("left", 2)):
+        owner.execute(
+            "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane,"
+            " parked) SELECT id, %s, %s, left_tenant_id, right_tenant_id, %s, true FROM profile",
+            (side, issue, issue % 8),
+        )
+        owner.execute(
+            "INSERT INTO parked_cause (id, profile_id, side, issue_id, left_tenant_id,"
+            " right_tenant_id, at_side, code, field, field_key, said)"
+            " SELECT gen_random_uuid(), id, %s, %s, left_tenant_id, right_tenant_id, 'right',"
+            " 'value-unknown', 'summary', 'summary=summary', 'x' FROM profile",
+            (side, issue),
+        )
+    path = tmp_path / "plan.jsonl"
+    plans.file(path)
+    applied(plans, path)
+    rows = owner.execute(
+        "SELECT c.side, c.issue_id, c.parked, c.run_id IS NOT NULL, p.ask FROM change c"
+        " LEFT JOIN parked_cause p USING (profile_id, side, issue_id) ORDER BY c.issue_id"
+    ).fetchall()
+    assert rows == [
+        ("left", 1, False, True, None),
+        ("left", 2, True, False, ""),
+        ("right", 1 + RIGHT_IDS, False, True, "retry"),
+    ]
+
+
 def test_what_moved_is_named_with_its_fields_at_most_twenty_and_a_count(
     scene: Maker,  # noqa: F811
     tmp_path: Path,
