@@ -92,11 +92,13 @@ def _claim(
     if not may_be_a_ring(session, profile, side, issue):
         return _intend(session, turn, side, issue)
     session.execute(_LOCK)
+    own = _own(session, profile, side, issue.id)
+    if own is not None and None not in (own.left_id, own.right_id):
+        return own
     issues, under_way = walk(session, profile, side, issue)
     fresh = [one for one in issues if one not in looked_at]
     if fresh:
         return fresh
-    own = _own(session, profile, side, issue.id)
     if under_way:
         # Two that were both sent are left over from crashes: the lesser id goes first.
         sent = own is not None and own.create_sent_at is not None
@@ -166,6 +168,7 @@ def _link(session: Session, turn: Turn, side: Side, issue: Issue, twin: Issue) -
     elif None in (own.left_id, own.right_id) and (ours or own.create_sent_at is None):
         session.execute(_DROP, values)
         session.execute(_FILL, values)
+        session.expire_all()  # what was read before is old now
     link = _own(session, profile, side, issue.id)
     return link if link is not None and link.issue_id(side.other) == twin.id else None
 
