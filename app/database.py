@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +16,12 @@ import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from psycopg.rows import namedtuple_row
-from sqlalchemy import DateTime, MetaData, TextClause, event, text
+from sqlalchemy import DateTime, Engine, MetaData, TextClause, event, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.settings import Settings
 from app.traceless import guard_statement
@@ -25,6 +30,10 @@ TenantId = NewType("TenantId", uuid.UUID)
 
 APP_ROLE = "tandem_app"
 """The role that the running product acts as: it owns nothing and cannot bypass row security."""
+
+
+REST_SECONDS = 1.0
+"""A connection that was used within this time is taken without a look."""
 
 
 class Base(DeclarativeBase):
@@ -98,6 +107,27 @@ def init_database(app: Flask, url: str, *, pool_size: int = 16, as_owner: bool =
     db.init_app(app)
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", guard_statement)
+        _look_after_rest(db.engine)
+
+
+def _look_after_rest(engine: Engine) -> None:
+    """Look whether a connection that rested is still there.
+
+    A restart of the database cuts them all, and nobody's call should have to fail to find that.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def used(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("used", math.inf) < REST_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error as fault:
+            raise InvalidatePoolError from fault
 
 
 _SCOPE = text("SELECT set_config('tandem.tenant', :tenant, true)")

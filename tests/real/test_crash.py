@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.real, pytest.mark.crash]
 FIELDS = ["summary", "description", "labels", "priority", "duedate"]
 INDEX_SECONDS = 0.3  # the sandbox's search lags a tenth of a second behind
 LEAST_KILLS = 200
+LEAST_OF_A_PATH = 50  # on the create path, and on the update path
 
 
 @dataclass
@@ -328,6 +329,8 @@ def test_workers_killed_at_every_statement_lose_and_double_nothing(scene: Scene)
     kills = {way: kill_everywhere(scene, WAYS[way], known) for way in WAYS}
     print(f"{sum(kills.values())} kills at {len(known)} lines and between them: {kills}")
     assert sum(kills.values()) >= LEAST_KILLS
+    assert sum(kills[way] for way in WAYS if "create" in way) >= LEAST_OF_A_PATH
+    assert kills["update of several fields on both sides"] >= LEAST_OF_A_PATH
     scene.check_rest()
 
 

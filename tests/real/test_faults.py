@@ -377,6 +377,8 @@ def test_a_database_that_ends_under_a_running_tandem_is_started_again_and_loses_
     wait_until("the database is down", lambda: not alive(pid), seconds=LONG)
     edit_issue(paired.sandbox.acme, left, summary=f"{summary}, over")
     wait_until("it serves again", lambda: ready(paired), seconds=LONG)
+    for _ in range(20):
+        page_text(paired)  # nobody's call fails to find that a connection was cut
     follows(paired, left, right)
     rests(paired, f"{summary}, over")
 
