@@ -29,7 +29,17 @@ from app.settings import Settings
 
 MODULES = tuple(
     str(ROOT / "app" / "sync" / f"{name}.py")
-    for name in ("reconcile", "flight", "turn", "twins", "pairs", "written", "store")
+    for name in (
+        "reconcile",
+        "flight",
+        "turn",
+        "twins",
+        "rings",
+        "ring_walk",
+        "pairs",
+        "written",
+        "store",
+    )
 )
 HTTP: dict[CodeType, str] = {
     http.client.HTTPConnection.request.__code__: "send",
