@@ -254,9 +254,9 @@ class CloudSite:
         answer = self._call("POST", "rest/api/3/issue/bulkfetch", body=body)
         found = {}
         for raw in answer.get("issues", []):
-            log = raw.get("changelog") or {}
-            histories = log.get("histories", [])
-            whole = int(log.get("total", len(histories) + 1)) <= len(histories)
+            told = raw.get("changelog") or {}
+            histories = told.get("histories", [])
+            whole = int(told.get("total", len(histories) + 1)) <= len(histories)
             found[int(raw["id"])] = Changelog(_edits(histories), whole)
         return found
 
