@@ -11,6 +11,8 @@ SETUP_INPUTS := pyproject.toml $(wildcard requirements*.lock) package.json packa
 # static/vendor/tokens.css holds just the design tokens that these name.
 STYLED := $(shell find static templates sandbox/static sandbox/templates -type f \
 	-not -path 'static/vendor/*' 2>/dev/null)
+# Files of tests that run beside each other: they wait for processes for most of their time.
+PROCESSES := 3
 # More arguments for pytest, the demo or the benchmarks: make test ARGS="-k merge"
 ARGS ?=
 
@@ -46,7 +48,7 @@ demo-check: $(READY) ## the same walk without hands; ends with one line of JSON
 	@$(PYTHON_BIN) -m demo check $(ARGS)
 
 test: $(READY) browser ## every test but the long ones
-	$(PYTHON_BIN) -m pytest $(ARGS)
+	$(PYTHON_BIN) -m pytest -n $(PROCESSES) --dist loadfile $(ARGS)
 
 nightly: $(READY) browser ## the long tests
 	$(PYTHON_BIN) -m pytest -m nightly $(ARGS)

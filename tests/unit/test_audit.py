@@ -148,7 +148,7 @@ def test_ids_numbers_and_words_are_recorded(good: Deed) -> None:
         {1: "admin"},
         {None: "admin"},
     ],
-    ids=repr,
+    ids=lambda bad: repr(bad).split(" at 0x")[0],
 )
 def test_a_detail_of_another_type_is_refused(bad: dict[Any, Any]) -> None:
     with pytest.raises(TypeError, match="detail"):

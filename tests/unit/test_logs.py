@@ -32,11 +32,13 @@ SECRET = "Pl4nted-9f8e7d6c5b4a"
 OWN = {"timestamp", "level", "event", "exception", "dropped"}
 LIBRARY = {"timestamp", "level", "event", "logger", "at", "message", "exception"}
 
-IDS = {"request": "0" * 32, "tenant": str(uuid.uuid4()), "profile": str(uuid.uuid4())}
+# The same in each process that runs a part of these tests.
+SOME_ID = uuid.UUID("2f1c7ce2-6b0c-4be4-9f0e-0d3b5a7f1c11")
+IDS = {"request": "0" * 32, "tenant": str(SOME_ID), "profile": str(SOME_ID)}
 GOOD: dict[str, list[Any]] = {
-    "request": [uuid.uuid4().hex],
-    "tenant": [uuid.uuid4(), str(uuid.uuid4())],
-    "profile": [uuid.uuid4(), str(uuid.uuid4())],
+    "request": [SOME_ID.hex],
+    "tenant": [SOME_ID, str(SOME_ID)],
+    "profile": [SOME_ID, str(SOME_ID)],
     "proof": ["public", *Proof],
     "method": ["GET", "OTHER"],
     "endpoint": ["static", "pages.people.people", "descriptor.atlassian_connect"],
@@ -54,7 +56,7 @@ GOOD: dict[str, list[Any]] = {
 }
 BAD: dict[str, list[Any]] = {
     "request": ["0" * 31, "0" * 33, "g" * 32, "0" * 32 + "\n", 7],
-    "tenant": ["acme", str(uuid.uuid4()) + "x", uuid.uuid4().hex, b"x", True],
+    "tenant": ["acme", str(SOME_ID) + "x", SOME_ID.hex, b"x", True],
     "profile": ["", "x" * 36],
     "proof": [SECRET, "PAGE", 1],
     "method": ["BREW", "get", SECRET],
