@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ from app.settings import Settings, load_settings
 
 BASE_URL = "https://tandem.example.test"
 MASTER_KEY = "k1:" + "A" * 43 + "="
+
+# A run in the background of a shell ignores Ctrl-C, and so would every command that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _numbers = itertools.count(1)
 
