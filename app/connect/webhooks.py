@@ -53,7 +53,7 @@ _ROUTES = text(
     watching AS (
         SELECT a.number, p.id AS profile_id, p.revision, p.left_tenant_id, p.right_tenant_id,
                'left' AS side,
-               l.id AS link_id, l.lane, l.base -> 'left' AS base, l.left_seen AS seen,
+               l.id AS link_id, l.lane, l.base -> 'left' AS base, l.planned, l.left_seen AS seen,
                l.outside IS NOT NULL AS still
         FROM asked a
         JOIN profile p ON p.left_tenant_id = tandem_tenant()
@@ -61,7 +61,7 @@ _ROUTES = text(
         WHERE l.id IS NOT NULL OR (p.left_project_id = a.project AND p.left_type_id = a.type)
         UNION ALL
         SELECT a.number, p.id, p.revision, p.left_tenant_id, p.right_tenant_id, 'right',
-               l.id, l.lane, l.base -> 'right', l.right_seen, l.outside IS NOT NULL
+               l.id, l.lane, l.base -> 'right', l.planned, l.right_seen, l.outside IS NOT NULL
         FROM asked a
         JOIN profile p ON p.right_tenant_id = tandem_tenant()
         LEFT JOIN issue_link l ON l.profile_id = p.id AND l.right_issue_id = a.issue
@@ -97,6 +97,7 @@ class Route:
     linked: bool
     lane: int
     base: Mapping[str, str]
+    planned: Mapping[str, str]  # what this side holds once the writes under way are done
     seen: datetime | None
     still: bool  # an issue of the pair was outside its filter when it was last looked at
 
@@ -271,6 +272,10 @@ def _routes(pipe: Pipe, events: Sequence[Event]) -> tuple[Any, list[tuple[int, R
             linked=row.link_id is not None,
             lane=lane_of(events[position].issue_id) if row.lane is None else row.lane,
             base=row.base or {},
+            planned={
+                key: left if row.side == Side.LEFT.value else right
+                for key, (_, left, right) in (row.planned or {}).items()
+            },
             seen=row.seen,
             still=bool(row.still),
         )
@@ -297,7 +302,8 @@ def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bo
 def _is_echo(event: Event, route: Route, vault: Vault, fields: Sequence[FieldMapping]) -> bool:
     """Whether the body says nothing that the base does not hold already.
 
-    Every mapped field that a body can be compared by has the base's fingerprint; and where the
+    Every mapped field that a body can be compared by has the base's fingerprint, or that of a
+    write under way, whose change is done with only once the base is stored; and where the
     event may be about one that it cannot (a body carries rich text as wiki markup, the base knows
     it as a document; a thin body leaves fields out), the issue's `updated` is one that the base
     was made from.
@@ -316,8 +322,10 @@ def _is_echo(event: Event, route: Route, vault: Vault, fields: Sequence[FieldMap
             return False
         if value is NOT_COMPARABLE:
             opaque = opaque or event.changed is None or name in event.changed
-        elif fingerprints.of(mapping.key, route.side, value) != route.base.get(mapping.key):
-            return False
+        else:
+            mark = fingerprints.of(mapping.key, route.side, value)
+            if mark not in (route.base.get(mapping.key), route.planned.get(mapping.key)):
+                return False
     if not opaque:
         return True
     return event.updated is not None and route.seen is not None and event.updated <= route.seen

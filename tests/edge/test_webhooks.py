@@ -203,6 +203,24 @@ def test_the_echo_of_our_own_write_leaves_no_row(
     assert changes(database_url) == []
 
 
+def test_the_echo_of_a_write_under_way_leaves_no_row_and_any_other_value_does(
+    app: Flask, installed: Jira, database_url: str, profile: uuid.UUID
+) -> None:
+    link(app, database_url, profile, seen="2026-04-25T18:40:13.605+0530")
+    tandem: Tandem = app.extensions["tandem"]
+    stored = profiles.load(tandem.vault, profile)
+    marks = Fingerprinter(tandem.vault.derive(stored.left_tenant, f"fingerprint:{profile}"))
+    written = ["left", marks.of("summary=summary", Side.LEFT, "Written"), "theirs"]
+    with psycopg.connect(database_url) as owner:
+        owner.execute(
+            "UPDATE issue_link SET planned = %s", (json.dumps({"summary=summary": written}),)
+        )
+    assert installed.webhook(body(summary="Written")).status_code == 204
+    assert changes(database_url) == []
+    assert installed.webhook(body(summary="Typed meanwhile")).status_code == 204
+    assert len(changes(database_url)) == 1
+
+
 @pytest.mark.parametrize(
     "changed",
     [
