@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,7 +23,7 @@ from app.sync.lanes import LANES
 from app.sync.load import Loads
 from app.sync.load_pace import FEW
 from demo.stack import APP_KEY, ROOT, Stack, wait_until
-from demo.walk import create_issue, edit_issue, keys_by_summary, mapped
+from demo.walk import INDEX_SECONDS, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import SiteHandle
 from tests.real.crash_points import Points
 from tests.stack_fixture import running  # noqa: F401  a fixture
@@ -76,7 +77,8 @@ def told(found: tuple[int, str, str]) -> dict[str, Any]:
 
 
 def summaries(site: SiteHandle, scope: Scope) -> dict[str, int]:
-    """How many issues of a scope have each summary."""
+    """How many issues of a scope have each summary, as search knows them."""
+    time.sleep(INDEX_SECONDS)
     found: dict[str, int] = {}
     body: dict[str, Any] = {
         "jql": f"project = {scope[0]} AND issuetype = {scope[1]} ORDER BY id",

@@ -236,6 +236,7 @@ def test_an_issue_that_has_another_key_by_now_is_still_its_pair(
     look(owner)
     wait_until("it crossed", lambda: in_step(running, left, right))
     settle(running)
+    wait_until("search knows the new summary", lambda: twins(running, "Moved, and edited"))
     assert len(twins(running, "Moved, and edited")) == 1
     [(keys,)] = owner.execute(
         "SELECT count(*) FROM issue_link WHERE left_key = %s AND right_key = %s", (left, right)
