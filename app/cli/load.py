@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.common import settings_or_end
+from app.cli.found import opened_profile
 from app.errors import Problem
 from app.settings import Settings
 
@@ -88,19 +89,11 @@ def _check(**options: Any) -> None:
 
 @contextmanager
 def _opened(settings: Settings, wanted: str) -> Iterator[tuple[Tandem, Loads, StoredProfile]]:
-    from app.cli.profile import _all, _find
-
-    found = _find(_all(settings), wanted)
-    from app import create_app
     from app.jobs.bell import ring
-    from app.mapping import profiles
     from app.sync.load import Loads
 
-    app = create_app(settings, pool_size=2)
-    with app.app_context():
-        tandem: Tandem = app.extensions["tandem"]
-        loads = Loads(tandem.vault, tandem.open_site, ring, tandem.record)
-        yield tandem, loads, profiles.load(tandem.vault, found)
+    with opened_profile(settings, wanted) as (tandem, stored):
+        yield tandem, Loads(tandem.vault, tandem.open_site, ring, tandem.record), stored
 
 
 def _asked(stored: StoredProfile, **options: Any) -> Ask:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from app.cli.common import settings_or_end
+from app.cli.found import opened_profile
 from app.errors import Problem
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def list_parked(profile: str, *, as_json: bool, **options: Any) -> None:
     from app.sync import parked_groups
 
     wanted = _wanted(**options)
-    with _opened(profile) as (tandem, stored):
+    with opened_profile(settings_or_end(), profile) as (tandem, stored):
         with tenant_transaction(stored.left_tenant) as session:
             found = parked_groups.groups(session, tandem.vault, stored.id, wanted)
         if as_json:
@@ -74,7 +74,7 @@ def retry(profile: str, *, as_json: bool, preview: bool, **options: Any) -> None
     from app.tenants.deeds import OPERATOR
 
     wanted = _wanted(**options)
-    with _opened(profile) as (tandem, stored):
+    with opened_profile(settings_or_end(), profile) as (tandem, stored):
         if preview:
             shown = parked_preview.preview(tandem.vault, tandem.open_site, stored, wanted)
             click.echo(_preview(shown, as_json=as_json))
@@ -88,21 +88,6 @@ def retry(profile: str, *, as_json: bool, preview: bool, **options: Any) -> None
             click.echo(f"{count} {'change is' if count == 1 else 'changes are'} tried again now.")
         else:
             click.echo("Nothing of that is parked. `tandem parked list` has what is.")
-
-
-@contextmanager
-def _opened(wanted: str) -> Iterator[tuple[Tandem, StoredProfile]]:
-    from app.cli.profile import _all, _find
-
-    settings = settings_or_end()
-    found = _find(_all(settings), wanted)
-    from app import create_app
-    from app.mapping import profiles
-
-    app = create_app(settings, pool_size=2)
-    with app.app_context():
-        tandem: Tandem = app.extensions["tandem"]
-        yield tandem, profiles.load(tandem.vault, found)
 
 
 def _wanted(*, side: str | None, code: str | None, field: str | None, key: str | None) -> Wanted:

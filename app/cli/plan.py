@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.common import settings_or_end
+from app.cli.found import opened_profile
 from app.cli.plan_words import JsonPrinter, Printer, figures
 
 if TYPE_CHECKING:
@@ -64,18 +65,9 @@ def plan(
         raise click.UsageError("Give --side: a JQL is read by one site.")
     if side is not None and issue is None and jql is None:
         raise click.UsageError("--side goes with --issue or --jql.")
-    settings = settings_or_end()
-    from app.cli.profile import _all, _find
-
-    wanted = _find(_all(settings), profile)
-    from app import create_app
-    from app.mapping import profiles
     from app.sync.planning import Planner
 
-    app = create_app(settings, pool_size=2)
-    with app.app_context():
-        tandem: Tandem = app.extensions["tandem"]
-        stored = profiles.load(tandem.vault, wanted)
+    with opened_profile(settings_or_end(), profile) as (tandem, stored):
         planner = Planner(tandem.vault, tandem.open_site)
         plans = _asked(planner, stored, issue, jql, side)
         asked = "issue" if issue else "jql" if jql else "scope"
@@ -155,13 +147,12 @@ def _watched(plans: Iterable[IssuePlan]) -> Iterator[IssuePlan]:
 def _record(tandem: Tandem, stored: StoredProfile, asked: str, summary: Summary) -> None:
     """Values of both sites were read and shown: both trails have it."""
     from app.database import tenant_transaction
-    from app.sync.apply import record_on_both
-    from app.tenants.deeds import OPERATOR, Action, Deed
+    from app.tenants.deeds import OPERATOR, Action, Deed, record_for_both
 
     detail: dict[str, str | int | bool | None] = {"asked": asked, "issues": summary.looked_at}
     with tenant_transaction(stored.left_tenant) as session:
         deed = Deed(OPERATOR, Action.PLAN_MADE, f"profile:{stored.id}", detail)
-        record_on_both(tandem.record, session, stored, deed)
+        record_for_both(tandem.record, session, stored.left_tenant, stored.right_tenant, deed)
 
 
 @click.command()

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from app.cli.common import settings_or_end
+from app.cli.found import all_profiles, opened_profile
 from app.cli.load import load
 from app.cli.rules import rules, set_rules
-from app.errors import NotFound, Problem
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.mapping.profiles import StoredProfile
@@ -23,18 +21,6 @@ if TYPE_CHECKING:
     from app.sync.completeness_store import Check
 
 LONGEST_WAIT = 2.0  # seconds between two looks at a check that others may be taking on
-
-_LIST = """
-    SELECT p.id, p.name, p.state, l.base_url AS site, r.base_url AS partner,
-        (SELECT count(*) FROM issue_link k WHERE k.profile_id = p.id
-            AND k.left_issue_id IS NOT NULL AND k.right_issue_id IS NOT NULL) AS linked,
-        (SELECT count(*) FROM change c WHERE c.profile_id = p.id AND NOT c.parked) AS pending,
-        (SELECT count(*) FROM change c WHERE c.profile_id = p.id AND c.parked) AS parked
-    FROM profile p
-    JOIN installation l ON l.id = p.left_tenant_id
-    JOIN installation r ON r.id = p.right_tenant_id
-    ORDER BY p.created_at
-"""
 
 
 @click.group()
@@ -49,7 +35,7 @@ def list_profiles(as_json: bool) -> None:
 
     Reads as the owner of the tables, past the walls between tenants.
     """
-    rows = _all(settings_or_end())
+    rows = all_profiles(settings_or_end())
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -72,51 +58,16 @@ def check(profile: str, as_json: bool) -> None:
     is handed to the workers, who bring it in step: check again to see it done. Ends with 0 where
     all agrees, otherwise with 1.
     """
-    settings = settings_or_end()
-    wanted = _find(_all(settings), profile)
-    from app import create_app
     from app.jobs.bell import ring
-    from app.mapping import profiles
     from app.sync.completeness import Completeness
     from app.sync.completeness_words import well
 
-    app = create_app(settings, pool_size=2)
-    with app.app_context():
-        tandem = app.extensions["tandem"]
+    with opened_profile(settings_or_end(), profile) as (tandem, stored):
         work = Completeness(tandem.vault, tandem.open_site, ring)
-        stored = profiles.load(tandem.vault, wanted)
-        work.begin(wanted)
+        work.begin(stored.id)
         found = _run(work, stored)
         click.echo(json.dumps(_as_json(found)) if as_json else _said(found, stored))
     raise SystemExit(0 if well(found) else 1)
-
-
-def _all(settings: Settings) -> list[dict[str, Any]]:
-    from sqlalchemy import text
-
-    from app import create_owner_app
-    from app.database import unscoped_transaction
-
-    with create_owner_app(settings).app_context(), unscoped_transaction() as session:
-        session.execute(text("SET LOCAL row_security = off"))
-        rows = session.execute(text(_LIST)).mappings().all()
-    return [{**row, "id": str(row["id"])} for row in rows]
-
-
-def find_profile(settings: Settings, wanted: str) -> uuid.UUID:
-    """The profile of this id, or else of this name. Raises Problem."""
-    return _find(_all(settings), wanted)
-
-
-def _find(rows: list[dict[str, Any]], wanted: str) -> uuid.UUID:
-    """The profile of this id, or else of this name. Raises Problem."""
-    found = [row for row in rows if row["id"] == wanted.lower()]
-    found = found or [row for row in rows if row["name"] == wanted]
-    if not found:
-        raise NotFound("PROFILE: there is none of this id or name. `tandem profile list` has them.")
-    if len(found) > 1:
-        raise Problem("PROFILE: several have this name. Give the id: `tandem profile list`.")
-    return uuid.UUID(found[0]["id"])
 
 
 def _run(work: Completeness, stored: StoredProfile) -> Check:

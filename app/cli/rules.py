@@ -7,6 +7,7 @@ import json
 import click
 
 from app.cli.common import settings_or_end
+from app.cli.found import opened_profile
 from app.mapping.profile import Flow, Moment, Policy
 
 
@@ -15,15 +16,8 @@ from app.mapping.profile import Flow, Moment, Policy
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rules(profile: str, as_json: bool) -> None:
     """List the fields of PROFILE (its id or its name) with their rules."""
-    from app import create_app
-    from app.cli.profile import find_profile
-    from app.mapping import profiles
-
-    settings = settings_or_end()
-    wanted = find_profile(settings, profile)
-    app = create_app(settings, pool_size=2)
-    with app.app_context():
-        stored = profiles.load(app.extensions["tandem"].vault, wanted)
+    with opened_profile(settings_or_end(), profile) as (_, stored):
+        fields, revision = stored.profile.fields, stored.revision
     rows = [
         {
             "left": m.left,
@@ -33,10 +27,10 @@ def rules(profile: str, as_json: bool) -> None:
             "moment": m.moment.value,
             "policy": m.policy.value,
         }
-        for m in stored.profile.fields
+        for m in fields
     ]
     if as_json:
-        click.echo(json.dumps({"profile": str(wanted), "revision": stored.revision, "rules": rows}))
+        click.echo(json.dumps({"profile": str(stored.id), "revision": revision, "rules": rows}))
         return
     for row in rows:
         click.echo(
@@ -80,16 +74,9 @@ def set_rules(
         raise click.UsageError("--field goes with --flow, --moment or --policy: give both.")
     if not ruled and search_minutes is None:
         raise click.UsageError("Say what to change: --field with a rule, or --search-minutes.")
-    from app import create_app
-    from app.cli.profile import find_profile
-    from app.mapping import profiles, revisions
+    from app.mapping import revisions
 
-    settings = settings_or_end()
-    wanted = find_profile(settings, profile)
-    app = create_app(settings, pool_size=2)
-    with app.app_context():
-        tandem = app.extensions["tandem"]
-        stored = profiles.load(tandem.vault, wanted)
+    with opened_profile(settings_or_end(), profile) as (tandem, stored):
         if field is not None:
             found = revisions.set_rules(
                 tandem.vault,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.common import settings_or_end
+from app.cli.found import read_as_owner
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def list_runs(settings: Settings, profile: str | None) -> list[dict[str, Any]]:
             name: value.isoformat() if name.endswith("_at") and value else _plain(value)
             for name, value in row.items()
         }
-        for row in _read(settings, _RUNS, wanted=profile)
+        for row in read_as_owner(settings, _RUNS, wanted=profile)
     ]
 
 
@@ -65,20 +66,9 @@ def find_run(settings: Settings, wanted: str) -> Target:
     from app.sync.undo_plan import Target
 
     query = "SELECT id, profile_id FROM run WHERE CAST(id AS text) = lower(:wanted)"
-    for row in _read(settings, query, wanted=wanted):
+    for row in read_as_owner(settings, query, wanted=wanted):
         return Target(row["profile_id"], run_id=row["id"])
     raise NotFound("RUN: there is no run of this id. `tandem runs` has them.")
-
-
-def _read(settings: Settings, query: str, **arguments: Any) -> list[dict[str, Any]]:
-    from sqlalchemy import text
-
-    from app import create_owner_app
-    from app.database import unscoped_transaction
-
-    with create_owner_app(settings).app_context(), unscoped_transaction() as session:
-        session.execute(text("SET LOCAL row_security = off"))
-        return [dict(row) for row in session.execute(text(query), arguments).mappings()]
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.common import settings_or_end
+from app.cli.found import find_profile
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,11 +75,10 @@ def undo(
 
 
 def _span(settings: Settings, profile: str, since: str, until: str | None) -> Target:
-    from app.cli.profile import _all, _find
     from app.sync.undo_plan import Target
 
     found = Target(
-        _find(_all(settings), profile),
+        find_profile(settings, profile),
         since=time_of("--since", since),
         until=time_of("--until", until) if until else None,
     )

@@ -179,10 +179,8 @@ def require_rest(
     for one, document in rows:
         if one.id == instead_of:
             continue
-        left = TenantId(one.left_tenant_id)
-        opened = vault.unseal(place(left, one.id, one.revision), document)
-        stored = load_profile(json.loads(opened))
-        known.append(rest.Wired(one.name, str(left), str(one.right_tenant_id), stored))
+        sides = str(one.left_tenant_id), str(one.right_tenant_id)
+        known.append(rest.Wired(one.name, *sides, opened(vault, one, document)))
     unrest = rest.find_unrest(known)
     if unrest is not None:
         raise Problem(f"fields: {unrest}", status=409, code="never-rests", field="fields")
@@ -235,18 +233,22 @@ def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
     if row is None:
         raise NotFound("There is no such profile.")
     record, document = row
-    left = TenantId(record.left_tenant_id)
-    opened = vault.unseal(place(left, record.id, record.revision), document)
     return StoredProfile(
         id=record.id,
-        left_tenant=left,
+        left_tenant=TenantId(record.left_tenant_id),
         right_tenant=TenantId(record.right_tenant_id),
         name=record.name,
         state=record.state,
         reason=record.reason,
-        profile=_parsed(opened),
+        profile=opened(vault, record, document),
         revision=record.revision,
     )
+
+
+def opened(vault: Vault, record: ProfileRecord, document: bytes) -> Profile:
+    """The mapping document of the revision that a profile is at, opened."""
+    where = place(TenantId(record.left_tenant_id), record.id, record.revision)
+    return _parsed(vault.unseal(where, document))
 
 
 @lru_cache(maxsize=1024)

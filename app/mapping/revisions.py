@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
-from app.mapping.document import dump_profile, load_profile
+from app.mapping.document import dump_profile
 from app.mapping.models import ProfileRecord, ProfileRevision
 from app.mapping.profile import FieldMapping, Flow, Moment, Policy, Profile, Scope, Side
-from app.mapping.profiles import StoredProfile, owned, place, require_rest
+from app.mapping.profiles import StoredProfile, opened, owned, place, require_rest
 from app.tenants.caller import Caller
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
@@ -166,5 +166,4 @@ def _opened(vault: Vault, session: Session, found: ProfileRecord) -> Profile:
             ProfileRevision.profile_id == found.id, ProfileRevision.number == found.revision
         )
     ).one()
-    where = place(TenantId(found.left_tenant_id), found.id, found.revision)
-    return load_profile(json.loads(vault.unseal(where, document)))
+    return opened(vault, found, document)

@@ -14,7 +14,7 @@ from itertools import islice
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.database import scope_to, tenant_transaction
+from app.database import tenant_transaction
 from app.errors import Problem
 from app.mapping.models import ProfileRecord, ProfileState
 from app.mapping.profile import Side
@@ -25,7 +25,7 @@ from app.sync.plan_file import PlanFile, Planned, writes_of
 from app.sync.planning import Planner
 from app.sync.planning_read import PAGE
 from app.sync.planning_types import IssuePlan, Step
-from app.tenants.deeds import OPERATOR, Action, Deed, Recorder
+from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 
 NAMED = 20
 """How many issues that moved are named; the rest is counted."""
@@ -156,7 +156,7 @@ class Applier:
             count = session.execute(_LEFT, {"run": run}).one().due
             detail: dict[str, str | int | bool | None] = {"issues": issues, "run": str(run)}
             deed = Deed(OPERATOR, Action.PLAN_APPLIED, f"profile:{profile.id}", detail)
-            record_on_both(self._record, session, profile, deed)
+            record_for_both(self._record, session, profile.left_tenant, profile.right_tenant, deed)
         for lane in sorted(lanes):
             self._ring(profile.id, lane)
         return run, int(count)
@@ -184,14 +184,6 @@ class Applier:
         """End a run that nothing is left of."""
         with tenant_transaction(profile.left_tenant) as session:
             runs.end(session, run)
-
-
-def record_on_both(record: Recorder, session: Session, profile: StoredProfile, deed: Deed) -> None:
-    """Record what an operator did to a profile on both sites' trails, in one order whoever acts."""
-    for tenant in sorted((profile.left_tenant, profile.right_tenant)):
-        scope_to(session, tenant)
-        record(session, tenant, deed)
-    scope_to(session, profile.left_tenant)
 
 
 def what_moved(then: Planned, now: IssuePlan | None, profile: StoredProfile) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.database import scope_to, tenant_transaction
+from app.database import tenant_transaction
 from app.errors import Problem
 from app.jira.site import SiteError, SiteOpener
 from app.mapping import profiles
@@ -28,7 +28,7 @@ from app.sync.load_match import MatchField
 from app.sync.load_store import CARRY, CHUNK, DECIDE, READ, Load
 from app.sync.load_walk import Held, Reader
 from app.sync.models import Change, IssueLink
-from app.tenants.deeds import OPERATOR, Action, Deed, Recorder
+from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
 
 Ring = Callable[[uuid.UUID, int], None]
@@ -219,12 +219,8 @@ class Loads:
     def _tell(
         self, session: Session, profile: StoredProfile, action: Action, run_id: uuid.UUID
     ) -> None:
-        """On both trails, taken in one order."""
         deed = Deed(OPERATOR, action, f"profile:{profile.id}", {"run": str(run_id)})
-        for tenant in sorted((profile.left_tenant, profile.right_tenant)):
-            scope_to(session, tenant)
-            self._record(session, tenant, deed)
-        scope_to(session, profile.left_tenant)
+        record_for_both(self._record, session, profile.left_tenant, profile.right_tenant, deed)
 
     def asked(self, profile: StoredProfile, load: Load) -> Ask:
         """What a load was begun for."""

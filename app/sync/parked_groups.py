@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.database import TenantId, scope_to, tenant_transaction, unscoped_transaction
+from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync.parked import Row, place
 from app.sync.reasons import Code
-from app.tenants.deeds import OPERATOR, PARTNER, Action, Deed, Recorder
+from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
 
 PROBES_A_SWEEP = 20
@@ -119,11 +119,8 @@ def ask_again(
         }
         deed = Deed(actor, Action.PARKED_RETRIED, f"profile:{profile.id}", detail)
         if count:
-            for tenant in sorted((profile.left_tenant, profile.right_tenant)):
-                scope_to(session, tenant)
-                known = tenant == own or actor == OPERATOR
-                record(session, tenant, deed if known else replace(deed, actor=PARTNER))
-            scope_to(session, own)
+            partner = profile.right_tenant if own == profile.left_tenant else profile.left_tenant
+            record_for_both(record, session, own, partner, deed)
     for lane in sorted(lanes):
         ring(profile.id, lane)
     return count

@@ -9,19 +9,17 @@ from dataclasses import dataclass, field
 
 from app.mapping.profile import Side
 from app.sync.budget import BACKGROUND_SHARE, POINTS_AN_HOUR
+from app.sync.flight import SIDE_BY_SIDE
 from app.sync.lanes import LANES
+from app.sync.load_pace import CREATE, FEW, READ, UPDATE
 from app.sync.planning_types import Cause, IssuePlan, Note, Step
 
 EXAMPLES = 5
 MOST_GROUPS = 200
 """So many causes are told apart; the rest is counted as one."""
 
-FEW = 8  # changes of a run that a worker takes at once from a lane: one bulk read a site for these
-SIDE_BY_SIDE = 4  # writes of a lane that are under way at once
 A_CALL = 0.2
 """Seconds of a call, where none was measured."""
-READ, CREATE, UPDATE = 2, 3, 2
-"""Points that a worker claims: to read an issue, to make one and read it back, to write one."""
 
 
 @dataclass

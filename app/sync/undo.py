@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from app.database import scope_to, tenant_transaction
+from sqlalchemy.orm import Session
+
+from app.database import tenant_transaction
 from app.errors import Problem
 from app.jira.site import JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
@@ -26,7 +28,7 @@ from app.sync.undo_plan import Inverse, Left, Restore, Target, Twin, Why
 from app.sync.undo_read import Reader, chunks, written_by
 from app.sync.undo_twins import delete_created
 from app.sync.undo_work import Done, Work, put_back
-from app.tenants.deeds import OPERATOR, Action, Deed, Recorder
+from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
 
 MOST_TRIES = 5
@@ -104,10 +106,7 @@ class Undo:
         with tenant_transaction(self._profile.left_tenant) as session:
             runs.stop_undos(session, self._profile)
             run_id = runs.begin(session, self._profile, runs.RunKind.UNDO, begun_by="command")
-            for tenant in sorted(self._tenants.values()):
-                scope_to(session, tenant)
-                deed = Deed(OPERATOR, Action.UNDO_BEGUN, f"run:{run_id}", detail)
-                self._record(session, tenant, deed)
+            self._tell(session, Deed(OPERATOR, Action.UNDO_BEGUN, f"run:{run_id}", detail))
         return run_id
 
     def _end(self, run_id: uuid.UUID, done: Done, *, stopped: bool) -> None:
@@ -119,10 +118,11 @@ class Undo:
         }
         with tenant_transaction(self._profile.left_tenant) as session:
             runs.end(session, run_id, stopped=stopped)
-            for tenant in sorted(self._tenants.values()):
-                scope_to(session, tenant)
-                deed = Deed(OPERATOR, Action.UNDO_ENDED, f"run:{run_id}", detail)
-                self._record(session, tenant, deed)
+            self._tell(session, Deed(OPERATOR, Action.UNDO_ENDED, f"run:{run_id}", detail))
+
+    def _tell(self, session: Session, deed: Deed) -> None:
+        sites = self._profile.left_tenant, self._profile.right_tenant
+        record_for_both(self._record, session, *sites, deed)
 
     def _all(self, run: _Run, plan: Inverse) -> None:
         lanes = self._lanes(plan)

@@ -84,13 +84,14 @@ class Recorder(Protocol):
 def record_for_both(
     record: Recorder, session: Session, own: TenantId, partner: TenantId, deed: Deed
 ) -> None:
-    """Record what a person of `own` did to something that both sites share, on both trails.
+    """Record what was done to something that both sites share, on both trails: by a person of
+    `own`, whom the partner's does not name, or by an operator, whom both do.
 
     Leaves the transaction in the scope of `own`. The trails are taken in one order, whoever acts:
     two who act at once must not wait for each other's.
     """
     for tenant in sorted((own, partner)):
         scope_to(session, tenant)
-        theirs = tenant != own and deed.actor != OPERATOR  # an operator is of neither site
+        theirs = tenant != own and deed.actor != OPERATOR
         record(session, tenant, replace(deed, actor=PARTNER) if theirs else deed)
     scope_to(session, own)
