@@ -19,6 +19,7 @@ from sandbox.process import Running, SiteHandle, running
 
 ROOT = Path(__file__).resolve().parents[1]
 APP_KEY = "tandem"
+SETTLE_SECONDS = 180
 READY_SECONDS = 180  # a machine that is busy with much else takes its time
 
 
@@ -89,6 +90,21 @@ class Stack:
             right_type=right_type,
         )
         return str(made["profile"])
+
+    @property
+    def database(self) -> str:
+        """The address of the embedded database, for the owner of its tables."""
+        return f"postgresql://postgres@/postgres?host={self.instance / 'postgres'}"
+
+    def settle(self) -> None:
+        """Wait until no webhook is under way and no change is pending. Raises StackError."""
+        for site in self.sandbox.sites:
+            site.wait_idle(SETTLE_SECONDS)
+        wait_until(
+            "nothing is pending",
+            lambda: all(not profile["pending"] for profile in self.overview()),
+            seconds=SETTLE_SECONDS,
+        )
 
     def overview(self, site: SiteHandle | None = None) -> list[dict[str, Any]]:
         """The profiles with their counts, as a site's admin sees them."""

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from demo.stack import ROOT, Stack, stack
@@ -24,14 +25,21 @@ def running() -> Iterator[Stack]:
             assert whole.sandbox.broken_answers() == []
 
 
-def tandem(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the `tandem` command as a process of its own."""
+def owner(stack: Stack) -> psycopg.Connection:
+    """A connection of the owner of the tables, past row security."""
+    return psycopg.connect(stack.database, autocommit=True)
+
+
+def tandem(
+    environment: dict[str, str], *words: str, seconds: float = 60.0
+) -> subprocess.CompletedProcess[str]:
+    """Run the `tandem` command as a process of its own, for so long at most."""
     return subprocess.run(
         [sys.executable, "-m", "app.cli", *words],
         env=environment,
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds,
         check=False,
     )

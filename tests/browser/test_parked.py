@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from demo.stack import Stack, wait_until
 from demo.walk import LEFT, RIGHT, edit_issue
 from tests.browser.conftest import OpenPage
-from tests.real.test_inbox import pair, settle
+from tests.real.test_inbox import pair
 from tests.real.test_walk import in_step
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
@@ -27,7 +27,7 @@ def test_a_parked_change_is_explained_previewed_and_retried_by_a_press(
     globex.refusals({"field": "priority", "message": "The priority selected is invalid."})
     edit_issue(acme, left, priority={"name": "Low"})
     wait_until("it is parked", lambda: [p["parked"] for p in running.overview()] == [1])
-    settle(running)
+    running.settle()
     _, frame = open_page(acme)
     card = frame.locator("#parked")
     expect(card.get_by_text("does not know the value of Priority").first).to_be_visible(

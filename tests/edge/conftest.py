@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
+from app.cli import main
 from app.settings import Settings
-from tests.conftest import make_settings
+from tests.conftest import MASTER_KEY, make_settings
 from tests.edge.jira import Jira, KeyServer, key_server
 
 
@@ -26,6 +28,16 @@ def settings(tmp_path: Path, database_url: str, keys: KeyServer) -> Settings:
     return make_settings(
         tmp_path, database_url, TANDEM_INSTALL_KEY_URLS=keys.url, TANDEM_INSECURE_HTTP="1"
     )
+
+
+@pytest.fixture
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The `tandem` command in this process, with this test's settings."""
+    monkeypatch.setenv("TANDEM_BASE_URL", settings.base_url)
+    monkeypatch.setenv("TANDEM_INSTANCE", str(settings.instance))
+    monkeypatch.setenv("DATABASE_URL", settings.database_url or "")
+    monkeypatch.setenv("TANDEM_MASTER_KEYS", MASTER_KEY)
+    return lambda *words, **more: CliRunner().invoke(main, list(words), **more)
 
 
 @pytest.fixture

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from app import create_owner_app
-from app.cli import main
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import Problem
 from app.governance.audit import NOTHING, Audit, Event, canonical_json, mac_of, trail_key
@@ -641,13 +640,9 @@ def test_what_a_partner_did_does_not_say_from_which_address(
 
 
 @pytest.fixture
-def tandem(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """The `tandem` command with this test's settings."""
-    monkeypatch.setenv("TANDEM_BASE_URL", settings.base_url)
-    monkeypatch.setenv("TANDEM_INSTANCE", str(settings.instance))
-    monkeypatch.setenv("DATABASE_URL", settings.database_url or "")
-    monkeypatch.setenv("TANDEM_MASTER_KEYS", MASTER_KEY)
-    return lambda *words: CliRunner().invoke(main, ["audit", *words])
+def tandem(command: Callable[..., Result]) -> Callable[..., Result]:
+    """`tandem audit …` with this test's settings."""
+    return lambda *words: command("audit", *words)
 
 
 def test_verify_ends_with_0_and_gives_heads_that_a_later_one_takes(

@@ -8,28 +8,21 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from flask import Flask
 
 from app import Tandem
-from app.cli import main
 from app.mapping import profiles
 from app.mapping.profile import Flow, Moment, Policy
-from app.settings import Settings
-from tests.conftest import MASTER_KEY
 from tests.edge.test_webhooks import profile
 
 __all__ = ["profile"]
 
 
 @pytest.fixture
-def tandem(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def tandem(command: Callable[..., Result]) -> Callable[..., Result]:
     """`tandem profile …` with this test's settings."""
-    monkeypatch.setenv("TANDEM_BASE_URL", settings.base_url)
-    monkeypatch.setenv("TANDEM_INSTANCE", str(settings.instance))
-    monkeypatch.setenv("DATABASE_URL", settings.database_url or "")
-    monkeypatch.setenv("TANDEM_MASTER_KEYS", MASTER_KEY)
-    return lambda *words: CliRunner().invoke(main, ["profile", *words])
+    return lambda *words: command("profile", *words)
 
 
 def test_a_rule_is_a_new_revision_and_leaves_the_other_fields_as_they_were(

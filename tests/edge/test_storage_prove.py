@@ -14,17 +14,15 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from flask import Flask
 from sqlalchemy import text
 
 from app.activity.log import Detail, Outcome, record
-from app.cli import main
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.settings import Settings
 from app.vault.store import DERIVATION_ROOT
 from app.vault.vault import SERVER
-from tests.conftest import MASTER_KEY
 from tests.rows import Rows, write_rows
 
 MARK = "Mega-Corp & Söhne/Jira"
@@ -47,17 +45,9 @@ def rows(app: Flask, database_url: str) -> Rows:
 
 
 @pytest.fixture
-def prove(app: Flask, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def prove(app: Flask, command: Callable[..., Result]) -> Callable[..., Result]:
     """Run the command over the test's database and instance folder."""
-    monkeypatch.setenv("TANDEM_BASE_URL", settings.base_url)
-    monkeypatch.setenv("TANDEM_INSTANCE", str(settings.instance))
-    monkeypatch.setenv("DATABASE_URL", settings.database_url or "")
-    monkeypatch.setenv("TANDEM_MASTER_KEYS", MASTER_KEY)
-
-    def run(*words: str, **more: Any) -> Result:
-        return CliRunner().invoke(main, ["storage", "prove", *words], **more)
-
-    return run
+    return lambda *words, **more: command("storage", "prove", *words, **more)
 
 
 def finds(result: Result) -> list[tuple[str, str, int, str]]:

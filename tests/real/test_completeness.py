@@ -8,12 +8,11 @@ import subprocess
 import sys
 from typing import Any
 
-import psycopg
 import pytest
 
 from demo.stack import APP_KEY, ROOT, Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.stack_fixture import owner, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -29,7 +28,7 @@ def profile(running: Stack) -> str:  # noqa: F811
     made = running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="Web tasks")
     acme.make_issues(PAIRS, *LEFT, webhooks=True)
     wait_until("all are paired", lambda: running.overview()[0]["linked"] == PAIRS, seconds=240)
-    settle(running)
+    running.settle()
     with owner(running) as connection:  # at a pace of its own, the test would take minutes
         wait_until(
             "its row is there",
@@ -38,25 +37,9 @@ def profile(running: Stack) -> str:  # noqa: F811
     return made
 
 
-def owner(stack: Stack) -> psycopg.Connection:
-    """A connection of the owner of the tables."""
-    folder = stack.instance / "postgres"
-    return psycopg.connect(f"postgresql://postgres@/postgres?host={folder}", autocommit=True)
-
-
-def settle(stack: Stack) -> None:
-    """Wait until no webhook is under way and no change is pending."""
-    for site in stack.sandbox.sites:
-        site.wait_idle()
-    wait_until("nothing is pending", lambda: all(not p["pending"] for p in stack.overview()))
-
-
 def command(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     """`tandem profile …`."""
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", "profile", *words],
-        env=stack.environment, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return tandem(stack.environment, "profile", *words, seconds=300)
 
 
 def check(stack: Stack, profile: str) -> tuple[int, dict[str, Any]]:
@@ -123,9 +106,9 @@ def test_what_no_webhook_told_is_found_and_named_and_the_next_check_finds_it_agr
     assert "2027-05-01" not in row
 
     wait_until("healed", lambda: all(mapped(acme, a) == mapped(globex, b) for a, b in pairs))
-    settle(running)
+    running.settle()
     wait_until("the lonely one is paired", lambda: running.overview()[0]["linked"] == PAIRS + 1)
-    settle(running)
+    running.settle()
     code, found = check(running, profile)
     assert (code, found["agreed"], found["named"]) == (0, PAIRS + 1, [])
 
@@ -173,7 +156,7 @@ def test_a_deleted_twin_is_gone_and_not_called_a_difference(
         ).fetchone() or [None]
     assert globex.call("DELETE", f"issue/{right}").status_code == 204
     globex.wait_idle()
-    settle(running)
+    running.settle()
     code, found = check(running, profile)
     assert (code, found["gone"], found["differing"]) == (1, 1, 0)
     assert found["named"][0]["gone"] == "right"

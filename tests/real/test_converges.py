@@ -293,7 +293,7 @@ def run(whole: Stack, *, examples: int, steps: int, number: int | None = None) -
         seed(number)(Machine)
     profile = whole.create_profile(whole.connect(), left=LEFT, right=RIGHT, name="Converges")
     whole.sandbox.acme.limits(issueWrites={"on": False}, burst={"on": False})
-    url = f"postgresql://postgres@/postgres?host={whole.instance / 'postgres'}"
+    url = whole.database
     owner_app = create_owner_app(load_settings(whole.environment | {"DATABASE_URL": url}))
     with psycopg.connect(url, autocommit=True) as owner, owner_app.app_context():
         Machine.world = World(whole, profile, owner, ring)

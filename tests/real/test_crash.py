@@ -184,7 +184,7 @@ def scene() -> Iterator[Scene]:
                 points={"on": False}, burst={"on": False}, issueWrites={"on": False}
             )
             profile = whole.create_profile(whole.connect(), left=LEFT, right=RIGHT, name="Crash")
-            url = f"postgresql://postgres@/postgres?host={instance / 'postgres'}"
+            url = whole.database
             settings = load_settings(whole.environment | {"DATABASE_URL": url})
             victim = Victim.of(settings, instance / "victim.log")
             with psycopg.connect(url, autocommit=True) as owner:

@@ -7,14 +7,13 @@ import signal
 import subprocess
 from typing import Any
 
-import psycopg
 import pytest
 import requests
 
 from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
-from tests.real.test_walk import in_step, page_text, pair, settle, writes
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.real.test_walk import in_step, page_text, pair, writes
+from tests.stack_fixture import owner, running  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -27,12 +26,6 @@ def paired(running: Stack) -> Stack:  # noqa: F811
     """The stack with one profile that is on."""
     running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="Web tasks")
     return running
-
-
-def owner(stack: Stack) -> psycopg.Connection:
-    """A connection past row security."""
-    folder = stack.instance / "postgres"
-    return psycopg.connect(f"postgresql://postgres@/postgres?host={folder}", autocommit=True)
 
 
 def said(stack: Stack, words: str) -> None:
@@ -54,9 +47,9 @@ def follows(stack: Stack, left: str, right: str) -> None:
 
 def rests(stack: Stack, *summaries: str) -> None:
     """Nothing is doubled, and nothing is written any more."""
-    settle(stack)
+    stack.settle()
     before = writes(stack)
-    settle(stack)
+    stack.settle()
     assert writes(stack) == before
     for site, project in ((stack.sandbox.acme, LEFT[0]), (stack.sandbox.globex, RIGHT[0])):
         wait_until(  # search lags behind
@@ -91,7 +84,7 @@ def test_a_fault_is_said_on_the_page_and_passes(
 ) -> None:
     summary = f"Said {fault['kind']}"
     left, right = pair(paired, summary)
-    settle(paired)
+    paired.settle()
     paired.sandbox.globex.faults({**WRITES, **fault})
     edit_issue(paired.sandbox.acme, left, summary=f"{summary}, over")
     said(paired, words)
@@ -113,7 +106,7 @@ def test_a_write_that_was_done_and_answered_badly_is_read_again_and_not_written_
     paired: Stack, kind: str, words: str
 ) -> None:
     left, right = pair(paired, f"Done, {kind}")
-    settle(paired)
+    paired.settle()
     globex = paired.sandbox.globex
     globex.webhooks(hold=True)
     globex.faults({**WRITES, "kind": kind})
@@ -146,7 +139,7 @@ def test_a_site_that_forbids_or_misses_one_issue_parks_it_alone_until_it_is_retr
 ) -> None:
     bad, bad_twin = pair(paired, f"Only this {kind}")
     good, good_twin = pair(paired, f"Not this {kind}")
-    settle(paired)
+    paired.settle()
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     bad_id = globex.call("GET", f"issue/{bad_twin}").json()["id"]
     globex.faults({**WRITES, "path": f"/rest/api/3/issue/{bad_id}$", "kind": kind})
@@ -173,7 +166,7 @@ def test_a_site_that_forbids_or_misses_one_issue_parks_it_alone_until_it_is_retr
 
 def test_while_a_site_asks_for_patience_no_lane_calls_it(paired: Stack) -> None:
     pairs = [pair(paired, f"Patience {number}") for number in range(6)]
-    settle(paired)
+    paired.settle()
     globex = paired.sandbox.globex
     globex.faults({**WRITES, "kind": "429", "seconds": 600, "times": 1})
     edit_issue(paired.sandbox.acme, pairs[0][0], labels=["first"])
@@ -203,7 +196,7 @@ def test_while_a_site_asks_for_patience_no_lane_calls_it(paired: Stack) -> None:
 def test_an_issue_that_always_fails_blocks_only_itself(paired: Stack) -> None:
     bad, bad_twin = pair(paired, "Bad one")
     good = [pair(paired, f"Good {number}") for number in range(5)]
-    settle(paired)
+    paired.settle()
     globex = paired.sandbox.globex
     bad_id = globex.call("GET", f"issue/{bad_twin}").json()["id"]
     globex.faults({**WRITES, "path": f"/rest/api/3/issue/{bad_id}$", "kind": "500"})
@@ -223,7 +216,7 @@ def test_an_issue_that_always_fails_blocks_only_itself(paired: Stack) -> None:
 
 def test_an_hours_points_that_are_used_up_are_waited_for(paired: Stack) -> None:
     left, right = pair(paired, "Points")
-    settle(paired)
+    paired.settle()
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     globex.limits(points={"perHour": 0})
     edit_issue(acme, left, summary="Points, over")
@@ -239,7 +232,7 @@ def test_an_hours_points_that_are_used_up_are_waited_for(paired: Stack) -> None:
 
 def test_bursts_beyond_the_limit_arrive_whole(paired: Stack) -> None:
     pairs = [pair(paired, f"Burst {number}") for number in range(6)]
-    settle(paired)
+    paired.settle()
     paired.sandbox.acme.webhooks(hold=True)
     for left, _ in pairs:
         edit_issue(paired.sandbox.acme, left, labels=["burst"])
@@ -255,7 +248,7 @@ def test_bursts_beyond_the_limit_arrive_whole(paired: Stack) -> None:
 def test_an_issue_that_was_written_too_often_waits_alone(paired: Stack) -> None:
     busy, busy_twin = pair(paired, "Busy")
     calm, calm_twin = pair(paired, "Calm")
-    settle(paired)
+    paired.settle()
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     acme.webhooks(hold=True)
     edit_issue(acme, busy, labels=["one"])
@@ -281,7 +274,7 @@ def test_a_site_that_locks_us_out_is_paused_said_and_resumed(
     paired: Stack, status: int, words: str
 ) -> None:
     left, right = pair(paired, f"Locked {status}")
-    settle(paired)
+    paired.settle()
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     globex.control("POST", f"apps/{APP_KEY}/disable")
     if status == 401:  # the site's word that it disabled us was lost
@@ -300,11 +293,11 @@ def test_a_site_that_locks_us_out_is_paused_said_and_resumed(
 
 def test_an_issue_that_is_gone_leaves_its_twin_alone(paired: Stack) -> None:
     left, right = pair(paired, "Gone")
-    settle(paired)
+    paired.settle()
     assert paired.sandbox.globex.call("DELETE", f"issue/{right}").status_code == 204
     edit_issue(paired.sandbox.acme, left, summary="Gone, still here")
     said(paired, "is gone or hidden from Tandem")
-    settle(paired)
+    paired.settle()
     assert mapped(paired.sandbox.acme, left)["summary"] == "Gone, still here"
     there = keys_by_summary(paired.sandbox.globex, RIGHT[0])
     assert "Gone, still here" not in there
@@ -348,7 +341,7 @@ def ready(stack: Stack) -> bool:
 @pytest.mark.crash
 def test_a_killed_web_process_loses_no_change(paired: Stack) -> None:
     left, right = pair(paired, "Web killed")
-    settle(paired)
+    paired.settle()
     [pid] = children(paired, "web")
     orphans = grandchildren(pid)
     os.kill(pid, signal.SIGKILL)
@@ -370,7 +363,7 @@ def test_a_database_that_ends_under_a_running_tandem_is_started_again_and_loses_
 ) -> None:
     summary = f"Database, {how.name}"
     left, right = pair(paired, summary)
-    settle(paired)
+    paired.settle()
     file = paired.instance / "postgres" / "postmaster.pid"
     pid = int(file.read_text().split()[0])
     os.kill(pid, how)  # SIGINT is PostgreSQL's fast shutdown: it cuts every connection

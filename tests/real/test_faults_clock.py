@@ -15,7 +15,7 @@ import requests
 from demo.stack import APP_KEY, Stack, free_port, tandem_environment, tandem_serving, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import running as sites_running
-from tests.real.test_walk import in_step, pair, settle, writes
+from tests.real.test_walk import in_step, pair, writes
 from tests.stack_fixture import tandem
 
 pytestmark = pytest.mark.real
@@ -106,7 +106,7 @@ def scene() -> Iterator[Stepped]:
                 whole = Stack(jira, child, url, instance, environment)
                 whole.install()
                 whole.create_profile(whole.connect(), left=LEFT, right=RIGHT, name="Web tasks")
-                address = f"postgresql://postgres@/postgres?host={instance / 'postgres'}"
+                address = whole.database
                 with psycopg.connect(address, autocommit=True) as owner:
                     yield Stepped(whole, step, owner)
             assert jira.broken_answers() == []
@@ -147,7 +147,7 @@ def test_a_clock_that_is_stepped_loses_and_doubles_nothing(scene: Stepped, hours
     acme, globex = stack.sandbox.acme, stack.sandbox.globex
     name = "ahead" if hours > 0 else "back"
     left, right = pair(stack, f"Clock {name}")
-    settle(stack)
+    stack.settle()
     acme.webhooks(hold=True)
     globex.webhooks(hold=True)
     scene.step(hours * HOUR)
@@ -222,7 +222,7 @@ def test_the_doctor_says_that_the_clock_is_wrong(scene: Stepped) -> None:
 def rests(scene: Stepped, *summaries: str) -> None:
     """Each of these is there once a side, and nothing is written any more."""
     stack = scene.stack
-    settle(stack)
+    stack.settle()
     before = writes(stack)
     for site, project in ((stack.sandbox.acme, LEFT[0]), (stack.sandbox.globex, RIGHT[0])):
         wait_until(
@@ -235,5 +235,5 @@ def rests(scene: Stepped, *summaries: str) -> None:
         found = keys_by_summary(site, project)
         assert [len(found[summary]) for summary in summaries] == [1] * len(summaries)
     search(scene)
-    settle(stack)
+    stack.settle()
     assert writes(stack) == before

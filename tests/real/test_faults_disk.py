@@ -15,7 +15,7 @@ import requests
 
 from demo.stack import Stack, stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
-from tests.real.test_walk import in_step, pair, settle, writes
+from tests.real.test_walk import in_step, pair, writes
 
 pytestmark = [pytest.mark.real, pytest.mark.crash]
 
@@ -86,7 +86,7 @@ def test_a_full_disk_acknowledges_nothing_that_is_not_kept_and_goes_on_by_itself
 ) -> None:
     acme, globex = small.sandbox.acme, small.sandbox.globex
     pairs = [pair(small, f"Full {number}") for number in range(3)]
-    settle(small)
+    small.settle()
     acme.webhooks(retryMs=3000)  # five tries: for a minute and a half
     ballast = fill(small)
     made = [create_issue(acme, *LEFT, summary=f"New {number}") for number in range(60)]
@@ -101,9 +101,9 @@ def test_a_full_disk_acknowledges_nothing_that_is_not_kept_and_goes_on_by_itself
         assert mapped(globex, right)["labels"] == ["full"]
     wanted = {f"New {number}" for number in range(len(made))}
     wait_until("all have a twin", lambda: wanted <= set(keys_by_summary(globex, RIGHT[0])), LONG)
-    settle(small)
+    small.settle()
     before = writes(small)
-    settle(small)
+    small.settle()
     assert writes(small) == before
     for site, project in ((acme, LEFT[0]), (globex, RIGHT[0])):
         found = keys_by_summary(site, project)

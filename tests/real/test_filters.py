@@ -34,7 +34,7 @@ FILTER = "priority = High AND (labels is EMPTY OR labels != secret)"
 @pytest.fixture(scope="module")
 def owner(running: Stack) -> Iterator[psycopg.Connection]:  # noqa: F811
     """A connection of the owner of the tables."""
-    address = f"postgresql://postgres@/postgres?host={running.instance / 'postgres'}"
+    address = running.database
     with psycopg.connect(address, autocommit=True) as connection:
         yield connection
 
@@ -77,15 +77,6 @@ def make(stack: Stack, **more: str) -> Any:
     return stack.page(acme, "POST", "/pages/profiles", **form | more)
 
 
-def settle(stack: Stack) -> None:
-    """Wait until no webhook is under way and no change is pending."""
-    for site in stack.sandbox.sites:
-        site.wait_idle(LONG)
-    wait_until(
-        "nothing is pending", lambda: all(not p["pending"] for p in stack.overview()), seconds=LONG
-    )
-
-
 def twins(stack: Stack, summary: str) -> list[str]:
     """The keys of Globex's issues of this summary."""
     return keys_by_summary(stack.sandbox.globex, RIGHT[0]).get(summary, [])
@@ -95,7 +86,7 @@ def pair(stack: Stack, summary: str) -> tuple[str, str]:
     """A pair that is inside the filter."""
     left = create_issue(stack.sandbox.acme, *LEFT, summary=summary, priority=IN)
     wait_until("its twin is there", lambda: twins(stack, summary), seconds=LONG)
-    settle(stack)
+    stack.settle()
     [right] = twins(stack, summary)
     return left, right
 
@@ -111,7 +102,7 @@ def search_knows(site: SiteHandle, key: str) -> bool:
 @pytest.fixture(scope="module")
 def here(running: Stack, owner: psycopg.Connection) -> Iterator[Flask]:  # noqa: F811
     """The product in this process as well, on the database of the running one."""
-    url = f"postgresql://postgres@/postgres?host={running.instance / 'postgres'}"
+    url = running.database
     app = create_app(load_settings(running.environment | {"DATABASE_URL": url}), pool_size=4)
     with app.app_context():
         yield app
@@ -206,7 +197,7 @@ def test_a_pair_that_leaves_the_filter_stands_still_and_crosses_both_ways_when_i
     edit_issue(globex, right, duedate="2027-05-05")
     for number in range(3):
         edit_issue(acme, left, summary=f"Left while outside, {number}")
-    settle(running)
+    running.settle()
     assert shown(globex, right) == (*before[:2], "2027-05-05")
     assert shown(acme, left) == ("Left while outside, 2", *before[1:])
     assert entries(owner, left) == told + 1  # said once, not once an event
@@ -218,7 +209,7 @@ def test_a_pair_that_leaves_the_filter_stands_still_and_crosses_both_ways_when_i
         seconds=LONG,
     )
     assert shown(acme, left)[::2] == ("Left while outside, 2", "2027-05-05")
-    settle(running)
+    running.settle()
     assert stands(owner, left) is None
 
 
@@ -236,7 +227,7 @@ def test_the_same_holds_where_no_webhook_tells_of_anything(
     wait_until("search has it", lambda: search_knows(globex, right), seconds=LONG)
     look(owner)
     wait_until("it stands still", lambda: stands(owner, left) == "left", seconds=LONG)
-    settle(running)
+    running.settle()
     assert shown(globex, right)[0] == "Never told"
     assert shown(acme, left)[2] is None
     edit_issue(acme, left, priority=IN)
@@ -257,19 +248,19 @@ def test_an_issue_outside_has_no_twin_until_it_enters_told_or_not(
     acme = running.sandbox.acme
     first = create_issue(acme, *LEFT, summary="Enters, told", priority=OUT)
     second = create_issue(acme, *LEFT, summary="Enters, untold", priority=OUT)
-    settle(running)
+    running.settle()
     look_here(owner, here)
-    settle(running)
+    running.settle()
     assert twins(running, "Enters, told") == twins(running, "Enters, untold") == []
     edit_issue(acme, first, priority=IN)
     wait_until("it has a twin", lambda: twins(running, "Enters, told"), seconds=LONG)
-    settle(running)
+    running.settle()
     silence(running)
     edit_issue(acme, second, priority=IN)
     wait_until("search has it", lambda: search_knows(acme, second), seconds=LONG)
     look_here(owner, here)
     wait_until("it has a twin", lambda: twins(running, "Enters, untold"), seconds=LONG)
-    settle(running)
+    running.settle()
     assert len(twins(running, "Enters, told")) == len(twins(running, "Enters, untold")) == 1
 
 
@@ -288,7 +279,7 @@ def test_a_verdict_that_was_wrong_is_right_after_one_look_though_no_event_told(
     owner.execute("UPDATE search_look SET looked_at = now() + interval '5 minutes'")
     look_here(owner, here)
     wait_until("it crossed", lambda: shown(acme, left)[2] == "2027-07-07", seconds=LONG)
-    settle(running)
+    running.settle()
     assert stands(owner, left) is None
     owner.execute("UPDATE search_look SET looked_at = now()")
 
@@ -307,7 +298,7 @@ def test_another_filter_of_the_same_profile_counts_from_its_saving(
     assert narrow["filter"].endswith("!~ anew")
     edit_issue(globex, right, duedate="2027-08-08")
     wait_until("it stands still", lambda: stands(owner, left) == "left", seconds=LONG)
-    settle(running)
+    running.settle()
     assert shown(acme, left)[2] is None
     assert running.page(acme, "POST", path, left_filter=f" {FILTER} ") == {"filter": FILTER}
     wait_until("it crossed", lambda: shown(acme, left)[2] == "2027-08-08", seconds=LONG)
@@ -328,7 +319,7 @@ def test_a_check_counts_pairs_that_stand_still_apart_and_nothing_outside(
     left, _right = pair(running, "Checked")
     edit_issue(acme, left, priority=OUT, summary="Checked, outside")
     create_issue(acme, *LEFT, summary="Outside all the time", priority=OUT)
-    settle(running)
+    running.settle()
     wait_until("search has it", lambda: search_knows(acme, left), seconds=LONG)
     owner.execute("DELETE FROM completeness")  # one may be under way since the filter changed
     done = tandem(running.environment, "profile", "check", profile, "--json")
@@ -337,7 +328,7 @@ def test_a_check_counts_pairs_that_stand_still_apart_and_nothing_outside(
     assert (found["still"], found["differing"], found["only_left"]) == (1, 0, 0)
     assert found["agreed"] == found["pairs"]
     edit_issue(acme, left, priority=IN)
-    settle(running)
+    running.settle()
 
 
 def refused(stack: Stack, **form: str) -> dict[str, Any]:
@@ -435,7 +426,7 @@ def test_a_profile_without_a_filter_makes_no_call_more_and_one_with_it_one_a_bat
             site.clear_calls()
         edit_issue(acme, left, summary=text)
         wait_until("it crossed", lambda: shown(globex, right)[0] == text, seconds=LONG)
-        settle(running)
+        running.settle()
         return calls(running, "bulkfetch"), calls(running, "search/jql"), calls(running, "jql/")
 
     def least(text: str) -> tuple[int, int, int]:
@@ -446,7 +437,7 @@ def test_a_profile_without_a_filter_makes_no_call_more_and_one_with_it_one_a_bat
 
     assert least("Counted, with a filter") == (2, 1, 0)
     running.page(acme, "POST", path, left_filter="")
-    settle(running)
+    running.settle()
     assert least("Counted, without a filter") == (2, 0, 0)
     running.page(acme, "POST", path, left_filter=FILTER)
 
@@ -462,7 +453,7 @@ def test_a_twin_that_its_own_sites_filter_does_not_find_stands_still_until_it_do
     left, right = pair(running, "Made outside")
     edit_issue(acme, left, summary="Made outside, edited")
     wait_until("it stands still", lambda: stands(owner, left) == "right", seconds=LONG)
-    settle(running)
+    running.settle()
     assert shown(globex, right)[0] == "Made outside"
     edit_issue(globex, right, labels=["shared"])
     wait_until(

@@ -11,7 +11,7 @@ import pytest
 
 from demo.stack import Stack, stack, wait_until
 from demo.walk import LEFT, create_issue, edit_issue
-from tests.real.test_filters import FILTER, IN, LONG, OUT, make, settle, shown, stands
+from tests.real.test_filters import FILTER, IN, LONG, OUT, make, shown, stands
 
 pytestmark = pytest.mark.real
 
@@ -30,7 +30,7 @@ def late() -> Iterator[Stack]:
 
 def test_leaving_and_returning_are_seen_long_before_the_index_has_them(late: Stack) -> None:
     acme, globex = late.sandbox.acme, late.sandbox.globex
-    address = f"postgresql://postgres@/postgres?host={late.instance / 'postgres'}"
+    address = late.database
     with psycopg.connect(address, autocommit=True) as owner:
 
         def twin() -> str | None:
@@ -42,12 +42,12 @@ def test_leaving_and_returning_are_seen_long_before_the_index_has_them(late: Sta
 
         left = create_issue(acme, *LEFT, summary="New to the index", priority=IN)
         wait_until("it has a twin", twin, seconds=LONG)
-        settle(late)
+        late.settle()
         right = twin()
         assert right is not None
         edit_issue(acme, left, priority=OUT, summary="Left before the index knew")
         wait_until("it stands still", lambda: stands(owner, left) == "left", seconds=LONG)
-        settle(late)
+        late.settle()
         assert shown(globex, right)[0] == "New to the index"
         edit_issue(acme, left, priority=IN)
         wait_until(

@@ -66,15 +66,8 @@ def pair(stack: Stack, summary: str, **fields: Any) -> tuple[str, str]:
         return bool(found)
 
     wait_until(f"'{summary}' has a twin", look)
-    settle(stack)
+    stack.settle()
     return left, found[0]
-
-
-def settle(stack: Stack) -> None:
-    """Wait until no webhook is under way and no change is pending."""
-    for site in stack.sandbox.sites:
-        site.wait_idle()
-    wait_until("nothing is pending", lambda: all(not p["pending"] for p in stack.overview()))
 
 
 def questions(stack: Stack) -> list[dict[str, Any]]:
@@ -100,7 +93,7 @@ def conflict(stack: Stack, left: str, right: str, day: int) -> dict[str, Any]:
             and [q["right"] for q in questions(stack)] == [f"2027-02-{day:02d}"]
         ),
     )
-    settle(stack)
+    stack.settle()
     [asked] = questions(stack)
     return asked
 
@@ -133,7 +126,7 @@ def test_left_as_they_are_both_stay_until_one_is_edited(asking: Stack) -> None:
     left, right = pair(asking, "Leave", duedate="2026-12-01")
     decide(asking, conflict(asking, left, right, 6), "leave")
     wait_until("the question is gone", lambda: questions(asking) == [])
-    settle(asking)
+    asking.settle()
     assert days(asking, left, right) == ("2027-01-06", "2027-02-06")
     edit_issue(asking.sandbox.acme, left, duedate="2027-03-01")
     wait_until("the edit crossed", lambda: days(asking, left, right) == ("2027-03-01",) * 2)
@@ -159,7 +152,7 @@ def test_moments_hold_over_the_whole_way(asking: Stack) -> None:
     assert mapped(globex, right)["labels"] == ["first"]
     edit_issue(acme, left, labels=["second"], summary="Moments, renamed")
     wait_until("it crossed", lambda: mapped(globex, right)["summary"] == "Moments, renamed")
-    settle(asking)
+    asking.settle()
     assert mapped(globex, right)["labels"] == ["first"]
 
 

@@ -37,7 +37,7 @@ Scope = tuple[str, str]
 def owner(running: Stack) -> Iterator[psycopg.Connection]:  # noqa: F811
     """A connection of the owner of the tables; the sites have points enough for a test."""
     running.sandbox.acme.limits(points={"perHour": 10_000_000})
-    url = f"postgresql://postgres@/postgres?host={running.instance / 'postgres'}"
+    url = running.database
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 
@@ -99,15 +99,6 @@ def searchable(site: SiteHandle, scope: Scope, count: int) -> None:
     wait_until("search knows them", lambda: sum(summaries(site, scope).values()) == count)
 
 
-def settle(stack: Stack) -> None:
-    """Wait until no webhook is under way and no change is pending."""
-    for site in stack.sandbox.sites:
-        site.wait_idle()
-    wait_until(
-        "nothing is pending", lambda: all(not p["pending"] for p in stack.overview()), seconds=120
-    )
-
-
 def writes(stack: Stack) -> int:
     """How often Tandem has written to the sites."""
     calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
@@ -164,7 +155,7 @@ def test_what_matches_is_paired_the_rest_is_created_and_the_ambiguous_is_left_an
     wanted = {"paired": 5, "created": 4, "linked": 0, "ambiguous": 1, "parked": 0, "unsettled": 0}
     assert {name: counts[name] for name in wanted} == wanted
     assert counts["named"] == [double]
-    settle(running)
+    running.settle()
     searchable(globex, right, 13)
     there = summaries(globex, right)
     assert [there[f"Only {n}"] for n in range(3)] == [1, 1, 1]
@@ -181,7 +172,7 @@ def test_what_matches_is_paired_the_rest_is_created_and_the_ambiguous_is_left_an
     at_rest = writes(running)
     counts = told(load(running, made, "--from", "left", "--match", "summary", "--json"))
     assert (counts["linked"], counts["created"], counts["paired"]) == (9, 0, 0)
-    settle(running)
+    running.settle()
     assert writes(running) == at_rest
 
     jql = "summary ~ Globex"
@@ -265,7 +256,7 @@ def test_a_load_that_was_killed_goes_on_and_no_other_one_begins_in_its_place(
     owner.execute("UPDATE profile SET state = 'on' WHERE id = %s", (made,))
     counts = told(load(running, made, "--resume", "--json"))
     assert (counts["paired"], counts["created"], counts["ambiguous"]) == (110, 20, 0)
-    settle(running)
+    running.settle()
     searchable(globex, right, 131)
     assert set(summaries(globex, right).values()) == {1}
     assert rows(owner, "SELECT count(*) FROM run WHERE profile_id = %s", made) == [(1,)]
@@ -275,7 +266,7 @@ class Child:
     """Takes the steps of a load in forked processes, each killed at the chosen point."""
 
     def __init__(self, stack: Stack) -> None:
-        url = f"postgresql://postgres@/postgres?host={stack.instance / 'postgres'}"
+        url = stack.database
         self.app = create_app(load_settings(stack.environment | {"DATABASE_URL": url}), pool_size=2)
         self.log = stack.instance / "child.log"
         with self.app.app_context():
@@ -354,7 +345,7 @@ def test_a_load_killed_at_every_statement_and_call_doubles_nothing_and_counts_ri
         owner, "SELECT paired, created, linked, ambiguous, parked FROM load WHERE run_id = %s", run
     )
     assert counts == (210, 10, 0, 0, 0)
-    settle(running)
+    running.settle()
     searchable(globex, right, 221)
     assert set(summaries(globex, right).values()) == {1}
     assert set(summaries(acme, left).values()) == {1}
@@ -374,7 +365,7 @@ def test_a_live_change_passes_a_load_and_a_load_can_be_given_up(
     made = profile(left, right)
     alive = create_issue(acme, *left, summary="Alive")
     wait_until("it has its twin", lambda: "Alive" in keys_by_summary(globex, right[0]))
-    settle(running)
+    running.settle()
     _watch(owner)
     child = begin(running, made, "--from", "left", "--no-match")
     made_rows = "SELECT count(*) FROM activity WHERE profile_id = %s AND outcome = 'created'"
@@ -402,7 +393,7 @@ def test_a_live_change_passes_a_load_and_a_load_can_be_given_up(
     code, out, _ = load(running, made, "--abandon")
     assert code in (0, 1)
     assert out.startswith("Given up. 0 paired, ")
-    settle(running)
+    running.settle()
     assert rows(owner, "SELECT state FROM run WHERE profile_id = %s", made) == [("stopped",)]
     assert set(summaries(globex, right).values()) == {1}
     assert sum(summaries(globex, right).values()) < 600

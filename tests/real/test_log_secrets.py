@@ -441,10 +441,7 @@ def worker(world: World) -> None:
 def database(world: World) -> None:
     """Rows that the database refuses, so that its errors quote all that they hold."""
     plants, jira = world.plants, world.jira
-    folder = world.stack.instance / "postgres"
-    with psycopg.connect(
-        f"postgresql://postgres@/postgres?host={folder}", autocommit=True
-    ) as owner:
+    with psycopg.connect(world.stack.database, autocommit=True) as owner:
         owner.execute(
             "ALTER TABLE installation ADD CONSTRAINT planted CHECK (display_url = '') NOT VALID"
         )

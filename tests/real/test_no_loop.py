@@ -46,13 +46,6 @@ def one(site: SiteHandle, project: str, summary: str) -> str:
     return key
 
 
-def settle(stack: Stack) -> None:
-    """Wait until no webhook is under way and no change is pending."""
-    for site in stack.sandbox.sites:
-        site.wait_idle()
-    wait_until("nothing is pending", lambda: all(not p["pending"] for p in stack.overview()))
-
-
 def writes(stack: Stack) -> int:
     """How often Tandem's key has written to either site."""
     calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
@@ -61,17 +54,15 @@ def writes(stack: Stack) -> int:
 
 def rests(stack: Stack) -> bool:
     """Whether looking at every pair once more, as if all had changed, leads to no write."""
-    settle(stack)
+    stack.settle()
     before = writes(stack)
-    with psycopg.connect(
-        f"postgresql://postgres@/postgres?host={stack.instance / 'postgres'}"
-    ) as owner:
+    with psycopg.connect(stack.database) as owner:
         owner.execute(
             "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane)"
             " SELECT profile_id, 'left', left_issue_id, left_tenant_id, right_tenant_id, lane"
             " FROM issue_link ON CONFLICT DO NOTHING"
         )
-    settle(stack)  # the sweep rings the bells
+    stack.settle()  # the sweep rings the bells
     return writes(stack) == before
 
 
@@ -79,7 +70,7 @@ def test_an_edit_by_the_very_account_of_tandem_crosses(chained: Stack) -> None:
     acme, globex = chained.sandbox.acme, chained.sandbox.globex
     left = create_issue(acme, *LEFT, summary="Shared account")
     right = one(globex, RIGHT[0], "Shared account")
-    settle(chained)
+    chained.settle()
     account = edit_as_the_app(acme, left, summary="Typed by a person")
     assert account
     wait_until("it crossed", lambda: mapped(globex, right)["summary"] == "Typed by a person")
@@ -98,7 +89,7 @@ def test_a_second_profile_carries_on_what_the_first_wrote_and_all_comes_to_rest(
     web = create_issue(acme, *LEFT, summary="Chain")
     plat = one(globex, RIGHT[0], "Chain")
     sup = one(acme, "SUP", "Chain")
-    settle(chained)
+    chained.settle()
     edit_issue(acme, web, summary="Chain from WEB", priority={"name": "High"})
     wait_until("it went through", lambda: mapped(acme, sup)["summary"] == "Chain from WEB")
     edit_issue(acme, sup, labels=["back"], duedate="2027-05-05")

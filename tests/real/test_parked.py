@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 import requests
 
@@ -15,8 +14,8 @@ from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope
 from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import LEFT, create_issue, edit_issue, mapped, paragraph
 from tests.real.test_inbox import conflict, create, days, decide, questions
-from tests.real.test_walk import in_step, pair, settle
-from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
+from tests.real.test_walk import in_step, pair
+from tests.stack_fixture import owner, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -39,12 +38,6 @@ def paired(running: Stack, profile: str) -> Iterator[Stack]:  # noqa: F811
     running.sandbox.globex.refusals()
     running.page(running.sandbox.acme, "POST", f"/pages/parked/{profile}/retry", x="x")
     wait_until("nothing is parked", lambda: not parked(running), LONG)
-
-
-def owner(stack: Stack) -> psycopg.Connection:
-    """A connection past row security."""
-    folder = stack.instance / "postgres"
-    return psycopg.connect(f"postgresql://postgres@/postgres?host={folder}", autocommit=True)
 
 
 def groups(stack: Stack) -> list[dict[str, Any]]:
@@ -93,12 +86,12 @@ def refused_priority(stack: Stack, *summaries: str) -> list[tuple[str, str]]:
         }
     )
     pairs = [pair(stack, summary) for summary in summaries]
-    settle(stack)
+    stack.settle()
     before = parked(stack)
     for left, _ in pairs:
         edit_issue(stack.sandbox.acme, left, priority={"name": "Lowest"})
     wait_until("they are parked", lambda: parked(stack) == before + len(pairs), LONG)
-    settle(stack)
+    stack.settle()
     return pairs
 
 
@@ -143,7 +136,7 @@ def test_each_answer_of_a_site_has_its_code_and_only_what_it_is_about_is_parked(
 ) -> None:
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     pairs = [pair(paired, f"Code {number}") for number in range(len(ANSWERS))]
-    settle(paired)
+    paired.settle()
     rules = [
         {"issue": right, **answer} for (_, right), (answer, *_) in zip(pairs, ANSWERS, strict=True)
     ]
@@ -203,11 +196,11 @@ def test_a_refused_value_costs_later_changes_no_call_and_crosses_once_it_is_edit
             lambda number=number: mapped(globex, right)["summary"] == f"Held {number}",  # type: ignore[misc]
             LONG,
         )
-        settle(paired)
+        paired.settle()
     assert puts(paired) == 3  # one for each change, none of them refused
     edit_issue(globex, right, duedate="2027-02-02")
     wait_until("so does an edit there", lambda: mapped(acme, left)["duedate"] == "2027-02-02", LONG)
-    settle(paired)
+    paired.settle()
     assert (puts(paired), codes(paired)) == (3, [("value-unknown", "priority", 1)])
     assert parked(paired) == 1
     edit_issue(acme, left, priority={"name": "High"})
@@ -220,14 +213,14 @@ def test_a_decision_that_the_site_refuses_waits_and_is_not_asked_of_a_person_aga
 ) -> None:
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     left, right = pair(paired, "Decided", duedate="2026-12-01")
-    settle(paired)
+    paired.settle()
     asked = conflict(paired, left, right, 5)
     globex.refusals({"issue": right, "field": "duedate", "message": "Not that day."})
     decide(paired, asked, "left")
     wait_until("it is parked", lambda: codes(paired) == [("field-refused", "duedate", 1)], LONG)
     edit_issue(acme, left, summary="Decided, renamed")
     wait_until("the rest crosses", lambda: mapped(globex, right)["summary"] == "Decided, renamed")
-    settle(paired)
+    paired.settle()
     assert [one["choice"] for one in questions(paired)] == ["left"]
     assert days(paired, left, right) == ("2027-01-05", "2027-02-05")
     globex.refusals()
@@ -240,14 +233,14 @@ def test_one_bad_issue_leaves_the_other_forty_nine_in_step(paired: Stack, profil
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     keys = acme.make_issues(50, LEFT[0], LEFT[1], webhooks=True)
     wait_until("all have twins", lambda: all(_twin(paired, key) for key in keys), LONG)
-    settle(paired)
+    paired.settle()
     with owner(paired) as database:
         twins = dict(database.execute("SELECT left_key, right_key FROM issue_link").fetchall())
     globex.refusals({"issue": twins[keys[20]], "message": "No."})
     for key in keys:
         edit_issue(acme, key, labels=["all-of-them"])
     wait_until("one is parked", lambda: codes(paired) == [("issue-refused", "", 1)], LONG)
-    settle(paired)
+    paired.settle()
     there = [key for key in keys if mapped(globex, twins[key])["labels"] == ["all-of-them"]]
     assert there == [key for key in keys if key != keys[20]]
 
@@ -285,7 +278,7 @@ def test_a_preview_says_what_a_retry_would_do_and_writes_nothing(
     one = tandem(paired.environment, "parked", "retry", profile, "--issue", right)
     assert (one.returncode, "1 change is tried again" in one.stdout) == (0, True), one.stderr
     wait_until("that one crossed", lambda: in_step(paired, left, right), LONG)
-    settle(paired)
+    paired.settle()
     assert parked(paired) == 2
     assert retry(paired, profile, code="value-too-long") == 0
     assert retry(paired, profile, code="value-unknown", field="priority", side="right") == 2
@@ -312,7 +305,7 @@ def test_a_cause_that_stays_is_probed_without_a_trace_and_one_that_went_away_fre
         database.execute("UPDATE parked_group SET next_probe = now()")
         wait_until("one of them was asked again", lambda: (puts(paired), tries()) == (1, [1]), LONG)
         wait_until("it is parked again", lambda: parked(paired) == 3, LONG)
-        settle(paired)
+        paired.settle()
         assert (puts(paired), entries(), tries()) == (1, before, [1])
         [(later,)] = database.execute(
             "SELECT next_probe - now() > interval '1 hour' FROM parked_group"

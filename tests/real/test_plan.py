@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from demo.stack import APP_KEY, ROOT, Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.stack_fixture import owner, running  # noqa: F401  a fixture
+from tests.stack_fixture import tandem as run_tandem
 
 pytestmark = pytest.mark.real
 
@@ -36,7 +36,7 @@ def pairs(running: Stack) -> Iterator[list[Pair]]:  # noqa: F811
     wait_until("all are paired", lambda: running.overview()[0]["linked"] == PAIRS, seconds=240)
     for site in running.sandbox.sites:
         site.wait_idle(120)
-    settle(running)
+    running.settle()
     with owner(running) as connection:
         connection.execute("UPDATE search_look SET due_at = now() + interval '1 day'")
         connection.execute("UPDATE completeness SET due_at = now() + interval '1 day'")
@@ -54,25 +54,9 @@ def plan_file(tmp_path: Path) -> Path:
     return tmp_path / "plan.jsonl"
 
 
-def owner(stack: Stack) -> psycopg.Connection:
-    """A connection of the owner of the tables."""
-    folder = stack.instance / "postgres"
-    return psycopg.connect(f"postgresql://postgres@/postgres?host={folder}", autocommit=True)
-
-
-def settle(stack: Stack) -> None:
-    """Wait until no change is pending."""
-    wait_until(
-        "nothing is pending", lambda: all(not p["pending"] for p in stack.overview()), seconds=120
-    )
-
-
 def tandem(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     """A `tandem` command."""
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", *words],
-        env=stack.environment, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return run_tandem(stack.environment, *words, seconds=300)
 
 
 def plan(stack: Stack, *words: str) -> dict[str, Any]:
@@ -341,7 +325,7 @@ def test_stopping_the_command_stops_no_worker(
         assert "The workers go on with run" in said
         globex.faults()
         wait_until("it is carried out", lambda: agree(running, pairs[11]), seconds=120)
-        settle(running)
+        running.settle()
         # The next one ends what is done of it.
         edit_issue(acme, pairs[11][0], summary="And once more")
         plan(running, "--issue", pairs[11][0], "--out", str(plan_file))

@@ -65,7 +65,7 @@ def places_of(whole: Stack) -> list[tuple[SiteHandle, str]]:
 
 def rows(whole: Stack, query: str, *values: object) -> list[Any]:
     """What the database says, as its owner."""
-    address = f"postgresql://postgres@/postgres?host={whole.instance / 'postgres'}"
+    address = whole.database
     with psycopg.connect(address) as owner:
         found = owner.execute(query, values)
         return found.fetchall() if found.description else []

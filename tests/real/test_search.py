@@ -29,8 +29,7 @@ pytestmark = pytest.mark.real
 def owner(running: Stack) -> Iterator[psycopg.Connection]:  # noqa: F811
     """A connection of the owner of the tables, of a stack with one profile."""
     running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="Web tasks")
-    folder = running.instance / "postgres"
-    address = f"postgresql://postgres@/postgres?host={folder}"
+    address = running.database
     with psycopg.connect(address, autocommit=True) as connection:
         yield connection
 
@@ -38,7 +37,7 @@ def owner(running: Stack) -> Iterator[psycopg.Connection]:  # noqa: F811
 @pytest.fixture(scope="module")
 def here(running: Stack, owner: psycopg.Connection) -> Iterator[Flask]:  # noqa: F811
     """The product in this process as well, on the database of the running one."""
-    url = f"postgresql://postgres@/postgres?host={running.instance / 'postgres'}"
+    url = running.database
     app = create_app(load_settings(running.environment | {"DATABASE_URL": url}), pool_size=4)
     with app.app_context():
         yield app
@@ -67,13 +66,6 @@ def look(owner: psycopg.Connection) -> None:
     wait_until("both sides were searched", both_ended)
 
 
-def settle(stack: Stack) -> None:
-    """Wait until no webhook is under way and no change is pending."""
-    for site in stack.sandbox.sites:
-        site.wait_idle()
-    wait_until("nothing is pending", lambda: all(not p["pending"] for p in stack.overview()))
-
-
 def calls(stack: Stack, what: str) -> int:
     """How often Tandem has called the sites since the counters began: `writes`, or `total`."""
     told = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
@@ -90,7 +82,7 @@ def pair(stack: Stack, summary: str) -> tuple[str, str]:
     """A pair, made from Acme's side and told by its webhook."""
     left = create_issue(stack.sandbox.acme, *LEFT, summary=summary)
     wait_until("its twin is there", lambda: twins(stack, summary))
-    settle(stack)
+    stack.settle()
     [right] = twins(stack, summary)
     return left, right
 
@@ -138,11 +130,11 @@ def test_an_edit_and_a_new_issue_that_no_webhook_told_arrive_after_one_look_and_
     wait_until("the edits crossed", lambda: in_step(running, left, right))
     assert mapped(running.sandbox.acme, left)["priority"] == "Low"
     assert mapped(running.sandbox.globex, right)["summary"] == "Not told at Acme"
-    settle(running)
+    running.settle()
     written, entries = calls(running, "writes"), activity(owner)
     look(owner)
     look(owner)
-    settle(running)
+    running.settle()
     assert (calls(running, "writes"), activity(owner)) == (written, entries)
     assert len(twins(running, "Nobody told of me")) == 1
 
@@ -156,7 +148,7 @@ def test_a_second_look_marks_nothing_and_calls_once_a_side(
     silence(running)
     edit_issue(running.sandbox.acme, left, summary="Seen twice, edited")
     look(owner)
-    settle(running)
+    running.settle()
     before = calls(running, "total")
     assert [searcher(here).look(one) for one in looks(owner)] == [0, 0]
     assert calls(running, "total") - before == 2
@@ -191,7 +183,7 @@ def test_webhooks_that_come_half_an_hour_late_change_nothing_more(
     wait_until("nothing is pending", lambda: not running.overview()[0]["pending"])
     written = calls(running, "writes")
     assert sum(site.release() for site in running.sandbox.sites) >= 4
-    settle(running)
+    running.settle()
     assert calls(running, "writes") == written
     assert len(twins(running, "Late as well")) == 1
     assert mapped(running.sandbox.globex, right)["summary"] == "Late, edit 2"
@@ -235,7 +227,7 @@ def test_an_issue_that_has_another_key_by_now_is_still_its_pair(
     edit_issue(running.sandbox.acme, left, summary="Moved, and edited")
     look(owner)
     wait_until("it crossed", lambda: in_step(running, left, right))
-    settle(running)
+    running.settle()
     wait_until("search knows the new summary", lambda: twins(running, "Moved, and edited"))
     assert len(twins(running, "Moved, and edited")) == 1
     [(keys,)] = owner.execute(
@@ -290,7 +282,7 @@ def test_a_profile_that_is_paused_during_a_look_has_none_again_until_it_resumes(
         "what came meanwhile arrived",
         lambda: keys_by_summary(running.sandbox.acme, LEFT[0]).get("While paused"),
     )
-    settle(running)
+    running.settle()
 
 
 class Dying:
@@ -349,9 +341,9 @@ def test_several_pages_arrive_once_each_though_the_worker_died_between_two(
         return int(count) - int(before)
 
     wait_until("all have a twin", lambda: linked() == made, seconds=600)
-    settle(running)
+    running.settle()
     written = calls(running, "writes")
     look(owner)
-    settle(running)
+    running.settle()
     assert calls(running, "writes") == written
     assert on_globex(running) - there == made

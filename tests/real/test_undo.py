@@ -131,9 +131,7 @@ class Scene:
 
     def owner(self) -> psycopg.Connection[Any]:
         """A connection as the owner of the tables."""
-        return psycopg.connect(
-            f"postgresql://postgres@/postgres?host={self.stack.instance / 'postgres'}"
-        )
+        return psycopg.connect(self.stack.database)
 
     def writes(self) -> int:
         """How often Tandem has written to either site."""
@@ -164,7 +162,7 @@ class Scene:
 def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
     """One profile, switched on."""
     made = running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="Undo")
-    url = f"postgresql://postgres@/postgres?host={running.instance / 'postgres'}"
+    url = running.database
     app = create_app(load_settings({**running.environment, "DATABASE_URL": url}), pool_size=2)
     yield Scene(running, uuid.UUID(made), app)
     with app.app_context():

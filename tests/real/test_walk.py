@@ -59,13 +59,6 @@ def in_step(stack: Stack, left: str, right: str) -> bool:
     return mapped(stack.sandbox.acme, left) == mapped(stack.sandbox.globex, right)
 
 
-def settle(stack: Stack) -> None:
-    """Wait until no webhook is under way and no change is pending."""
-    for site in stack.sandbox.sites:
-        site.wait_idle()
-    wait_until("nothing is pending", lambda: all(not p["pending"] for p in stack.overview()))
-
-
 def writes(stack: Stack) -> int:
     """How often Tandem has written to either site since the counters began."""
     calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
@@ -117,29 +110,29 @@ def test_every_carried_field_crosses_and_comes_back(paired: Stack) -> None:
 
 def test_a_lone_change_takes_three_calls_and_its_echo_none(paired: Stack) -> None:
     left, right = pair(paired, "Lone")
-    settle(paired)
+    paired.settle()
     before = total(paired)
     edit_issue(paired.sandbox.acme, left, summary="Lone, changed")
     wait_until("it arrived", lambda: in_step(paired, left, right))
-    settle(paired)
+    paired.settle()
     assert total(paired) - before <= 3
 
 
 def test_a_field_that_is_not_mapped_takes_no_call_and_is_not_written(paired: Stack) -> None:
     left, right = pair(paired, "Unmapped")
-    settle(paired)
+    paired.settle()
     before = total(paired)
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     edit_issue(acme, left, assignee={"accountId": acme.admin["accountId"]})
     acme.wait_idle()
-    settle(paired)
+    paired.settle()
     assert total(paired) == before
     assert globex.call("GET", f"issue/{right}").json()["fields"]["assignee"] is None
 
 
 def test_both_changed_one_field_and_the_newer_wins_and_the_page_says_so(paired: Stack) -> None:
     left, right = pair(paired, "Conflict")
-    settle(paired)
+    paired.settle()
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     for site in (acme, globex):
         site.webhooks(hold=True)
@@ -155,9 +148,9 @@ def test_both_changed_one_field_and_the_newer_wins_and_the_page_says_so(paired: 
     assert mapped(globex, right)["labels"] == ["later"]
     page = page_text(paired)
     assert "Conflict decided" in page
-    settle(paired)
+    paired.settle()
     before = writes(paired)
-    settle(paired)
+    paired.settle()
     assert writes(paired) == before
 
 
@@ -198,7 +191,7 @@ def test_doubled_and_shuffled_webhooks_change_nothing(paired: Stack) -> None:
     wait_until("both agree", lambda: in_step(paired, left, right))
     for site in (acme, globex):
         site.webhooks(duplicate=0.0, shuffle=False, jitterMs=0)
-    settle(paired)
+    paired.settle()
     assert mapped(acme, left)["summary"] == "Noisy 4"
     assert mapped(acme, left)["labels"] == ["n4"]
 
@@ -219,13 +212,13 @@ def test_a_site_that_fails_for_a_while_costs_time_and_nothing_else(
     paired: Stack, fault: dict[str, Any]
 ) -> None:
     left, right = pair(paired, f"Fault {fault['kind']}")
-    settle(paired)
+    paired.settle()
     globex = paired.sandbox.globex
     globex.faults({**fault, "method": "PUT", "path": "/rest/api/3/issue/", "app": APP_KEY})
     edit_issue(paired.sandbox.acme, left, summary=f"Fault {fault['kind']}, over")
     wait_until("it arrived in the end", lambda: in_step(paired, left, right))
     globex.faults()
-    settle(paired)
+    paired.settle()
 
 
 def test_a_create_that_was_done_but_answered_500_is_adopted_and_not_doubled(
@@ -245,7 +238,7 @@ def test_a_create_that_was_done_but_answered_500_is_adopted_and_not_doubled(
     edit_issue(paired.sandbox.acme, left, summary="Half created, edited")
     wait_until("the pair works", lambda: in_step(paired, left, right))
     globex.faults()
-    settle(paired)
+    paired.settle()
     wait_until(  # search lags behind
         "search knows the new summary",
         lambda: "Half created, edited" in keys_by_summary(globex, RIGHT[0]),
@@ -267,7 +260,7 @@ def test_a_field_that_the_site_refuses_is_parked_and_the_rest_crosses(paired: St
 
     right = create_issue(globex, "OPS", "Task", summary="Refused")
     left = twin(acme, "SUP", "Refused")
-    settle(paired)
+    paired.settle()
     # Acme has no such priority.
     edit_issue(globex, right, priority={"name": "Blocker"}, summary="Refused, but renamed")
     wait_until("the rest crossed", lambda: mapped(acme, left)["summary"] == "Refused, but renamed")
@@ -303,7 +296,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(paired: Stack) -> None:
         lambda: set(summaries) <= set(keys_by_summary(globex, RIGHT[0])),
         seconds=150,
     )
-    settle(paired)
+    paired.settle()
     found = keys_by_summary(globex, RIGHT[0])
     assert [len(found[summary]) for summary in summaries] == [1] * len(summaries)
 
@@ -312,9 +305,8 @@ def test_nothing_of_an_issues_content_is_in_the_database(paired: Stack) -> None:
     mark = "Sphinx of black quartz"
     left, right = pair(paired, mark, description=paragraph(f"{mark} described"))
     wait_until("it crossed", lambda: in_step(paired, left, right))
-    settle(paired)
-    folder = paired.instance / "postgres"
-    with psycopg.connect(f"postgresql://postgres@/postgres?host={folder}") as owner:
+    paired.settle()
+    with psycopg.connect(paired.database) as owner:
         tables = owner.execute(
             "SELECT relname FROM pg_class WHERE relkind = 'r'"
             " AND relnamespace = 'public'::regnamespace"
