@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.database import APP_ROLE, unscoped_transaction
 from app.jobs.bell import DRAIN, DRAIN_QUEUE, ring
 from app.jobs.steady import SteadyApp
-from app.sync import budget, parked_groups, written
+from app.sync import budget, parked_groups, runs, written
 from app.sync.completeness import Completeness
 from app.sync.reconcile import Reconciler
 from app.sync.search import Searcher
@@ -64,7 +64,7 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
     @engine.task(name="sweep", queue=HOUSE_QUEUE, queueing_lock="sweep")
     def sweep(timestamp: int) -> None:
         """Ring the bell of every lane that has due work: lost bells, ended back-offs, and parked
-        changes whose cause is to be tried."""
+        changes whose cause is to be tried. End the runs that a stopped command left behind."""
         with flask_app.app_context():
             with unscoped_transaction() as session:
                 lanes = session.execute(
@@ -77,6 +77,7 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
                 ring(profile_id, lane)
             with unscoped_transaction() as session:
                 written.forget(session)
+                runs.end_left_behind(session)
 
     @engine.periodic(cron="* * * * * */10", periodic_id="search")
     @engine.task(name="search", queue=HOUSE_QUEUE, queueing_lock="search")

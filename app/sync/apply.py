@@ -44,13 +44,6 @@ _ASK = text(
     WHERE p.profile_id = :profile AND p.side = w.side AND p.issue_id = w.issue_id
     """
 )
-_SETTLE = text(
-    """
-    UPDATE run r SET state = 'done', ended_at = now()
-    WHERE r.profile_id = :profile AND r.kind = 'apply' AND r.state = 'running'
-      AND NOT EXISTS (SELECT FROM change c WHERE c.run_id = r.id AND NOT c.parked)
-    """
-)
 
 
 @dataclass
@@ -134,7 +127,6 @@ class Applier:
         profile, lanes = plan.profile, set()
         with tenant_transaction(profile.left_tenant) as session:
             self._still_on(session, profile)
-            session.execute(_SETTLE, {"profile": profile.id})
             run = runs.begin(session, profile, runs.RunKind.APPLY, begun_by="command")
             issues = 0
             for page in _pages(plan.read()):

@@ -56,3 +56,35 @@ END;
 CREATE INDEX ix_written_at ON written (at);
 REVOKE ALL ON FUNCTION tandem_forget_written(integer) FROM public;
 GRANT EXECUTE ON FUNCTION tandem_forget_written(integer) TO tandem_app;
+
+-- End the runs whose command was stopped, so many at a time: an apply that no change is left of, as
+-- workers go on without the command; an undo that neither its lock nor a lane is held for. A load
+-- waits for whoever resumes it or gives it up.
+CREATE FUNCTION tandem_end_runs(most integer) RETURNS bigint
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+BEGIN ATOMIC
+    WITH ended AS (
+        UPDATE run SET state = CASE kind WHEN 'apply' THEN 'done' ELSE 'stopped' END,
+            ended_at = now()
+        WHERE state = 'running' AND id IN (
+            SELECT r.id FROM run r
+            WHERE r.state = 'running' AND CASE r.kind
+                WHEN 'apply' THEN NOT EXISTS (
+                    SELECT FROM change c WHERE c.run_id = r.id AND NOT c.parked)
+                WHEN 'undo' THEN NOT EXISTS (
+                    SELECT FROM undo_hold h WHERE h.run_id = r.id AND h.until > now())
+                  AND NOT EXISTS (
+                    SELECT FROM pg_locks l
+                    WHERE l.locktype = 'advisory' AND l.objsubid = 2
+                      AND l.database = (
+                        SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                      AND l.classid = CAST(hashtext('tandem/undo') AS oid)
+                      AND l.objid = CAST(hashtext(CAST(r.profile_id AS text)) AS oid))
+                ELSE false END
+            ORDER BY r.begun_at LIMIT most)
+        RETURNING 1)
+    SELECT count(*) FROM ended;
+END;
+CREATE INDEX ix_run_running ON run (begun_at) WHERE state = 'running';
+REVOKE ALL ON FUNCTION tandem_end_runs(integer) FROM public;
+GRANT EXECUTE ON FUNCTION tandem_end_runs(integer) TO tandem_app;
