@@ -22,7 +22,7 @@ from app.mapping.profiles import StoredProfile
 log = structlog.get_logger(__name__)
 
 BACKGROUND_SHARE = 0.2
-"""What loads, searches and checks may spend of an hour's points."""
+"""What loads, retries, searches and checks may spend of an hour's points."""
 POINTS_AN_HOUR = (
     65_000  # Reference: https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
 )
@@ -105,7 +105,7 @@ _LIVE_DUE = """
     EXISTS (
         SELECT FROM profile p JOIN change c ON c.profile_id = p.id
         WHERE p.state = 'on' AND :tenant IN (p.left_tenant_id, p.right_tenant_id)
-          AND NOT c.parked AND c.run_id IS NULL AND c.not_before <= now()
+          AND NOT c.parked AND NOT c.retried AND c.run_id IS NULL AND c.not_before <= now()
           AND NOT EXISTS (
             SELECT FROM issue_link k
             WHERE c.side = 'left' AND k.profile_id = c.profile_id AND k.left_issue_id = c.issue_id

@@ -271,6 +271,8 @@ def _mark(session: Session, link: IssueLink) -> None:
                 "last_at": func.now(),
                 "not_before": func.now(),
                 "parked": False,
+                "retried": False,
+                "run_id": None,
             },
         )
     )

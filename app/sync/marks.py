@@ -29,14 +29,20 @@ _MARK = text(
             WHEN change.event_updated IS NULL OR excluded.event_updated IS NULL THEN NULL
             ELSE greatest(change.event_updated, excluded.event_updated) END,
         lane = excluded.lane,
-        -- A live change takes the place of a run's; a run never slows a live one down.
+        -- A live change takes the place of a run's or a retry; a run never slows a live one down.
         run_id = CASE
-            WHEN change.run_id IS NULL AND NOT change.parked THEN NULL ELSE excluded.run_id END,
+            WHEN change.run_id IS NULL AND NOT change.parked AND NOT change.retried THEN NULL
+            ELSE excluded.run_id END,
         last_at = now(),
-        not_before = CASE WHEN change.parked THEN now() ELSE change.not_before END,
+        -- Nor does it wait for the points that background work had to wait for.
+        not_before = CASE
+            WHEN change.parked THEN now()
+            WHEN excluded.run_id IS NULL AND change.reason = 'site-held'
+                AND (change.retried OR change.run_id IS NOT NULL) THEN now()
+            ELSE change.not_before END,
         attempts = CASE WHEN change.parked THEN 0 ELSE change.attempts END,
         reason = nullif(change.reason, 'retry'),
-        parked = false
+        parked = false, retried = false
     """
 )
 

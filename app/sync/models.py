@@ -53,6 +53,7 @@ class Change(Model):
     attempts: Mapped[int] = mapped_column(SmallInteger, default=0)
     reason: Mapped[str | None]
     parked: Mapped[bool] = mapped_column(default=False)
+    retried: Mapped[bool] = mapped_column(default=False)
     run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("run.id"))
 
 

@@ -61,7 +61,7 @@ _RETRY = text(
         ORDER BY c.side, c.issue_id FOR UPDATE),
     woken AS (
         UPDATE change c
-        SET parked = false, reason = 'retry', attempts = 0, event_updated = NULL,
+        SET parked = false, retried = true, reason = 'retry', attempts = 0, event_updated = NULL,
             not_before = now(), version = c.version + 1
         FROM locked k
         WHERE c.profile_id = :profile AND c.side = k.side AND c.issue_id = k.issue_id

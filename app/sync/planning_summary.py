@@ -11,7 +11,7 @@ from app.mapping.profile import Side
 from app.sync.budget import BACKGROUND_SHARE, POINTS_AN_HOUR
 from app.sync.flight import SIDE_BY_SIDE
 from app.sync.lanes import LANES
-from app.sync.load_pace import CREATE, FEW, READ, UPDATE
+from app.sync.pacing import CREATE, FEW, READ, UPDATE
 from app.sync.planning_types import Cause, IssuePlan, Note, Step
 
 EXAMPLES = 5

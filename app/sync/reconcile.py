@@ -17,7 +17,7 @@ from app.jira.site import Issue, SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.sync import budget, filters, load_pace, parked, store
+from app.sync import budget, filters, pacing, parked, store
 from app.sync.flight import Flight
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
 from app.sync.store import BATCH, Dirty, Link
@@ -55,7 +55,7 @@ class Reconciler:
         dirty, links = found.dirty, found.links
         if not dirty:
             return False
-        taken, wait = load_pace.pace(profile, lane, dirty, links)
+        taken, wait = pacing.pace(profile, lane, dirty, links)
         if wait:
             if wait <= LONGEST_BELL:
                 self._ring(profile.id, lane, wait + 0.05)
@@ -99,7 +99,7 @@ def _gathered(profile: StoredProfile, lane: int) -> _Found:
     found = _find(profile, lane)
     for _ in range(GATHER_TIMES):
         before = len(found.dirty)
-        if not 1 < before < BATCH or any(one.run_id for one in found.dirty):
+        if not 1 < before < BATCH or not all(one.is_live for one in found.dirty):
             break
         time.sleep(GATHER_SECONDS)
         found = _find(profile, lane)

@@ -20,8 +20,6 @@ from app.sync.models import Change, IssueLink
 
 BATCH = 100
 """Changes that a drain takes up: as many issues as Jira gives in one bulk read."""
-RETRY = "retry"
-"""The reason of a change that was parked and is asked again."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,12 @@ class Dirty:
     event_updated: datetime | None
     attempts: int
     run_id: uuid.UUID | None = None
+    retried: bool = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is neither of a run nor one that was parked and is asked again."""
+        return self.run_id is None and not self.retried
 
 
 @dataclass(frozen=True)
@@ -97,15 +101,24 @@ def due(session: Session, profile: StoredProfile, lane: int) -> list[Dirty]:
             _NOT_IN_UNDO,
         )
         .order_by(
-            or_(Change.run_id.is_not(None), Change.reason.is_not_distinct_from(RETRY)),
+            or_(Change.run_id.is_not(None), Change.retried),
             Change.not_before,
             Change.first_at,
         )
         .limit(BATCH)
     )
     return [
-        Dirty(Side(r.side), r.issue_id, r.lane, r.version, r.event_updated, r.attempts, r.run_id)
-        for r in rows
+        Dirty(
+            side=Side(row.side),
+            issue_id=row.issue_id,
+            lane=row.lane,
+            version=row.version,
+            event_updated=row.event_updated,
+            attempts=row.attempts,
+            run_id=row.run_id,
+            retried=row.retried,
+        )
+        for row in rows
     ]
 
 
@@ -339,7 +352,9 @@ def park(session: Session, profile: StoredProfile, changes: Sequence[Dirty], cod
     """Set these aside until their issue changes again or somebody asks for them."""
     for change in changes:
         session.execute(
-            update(Change).where(*_same(profile, change)).values(parked=True, reason=code)
+            update(Change)
+            .where(*_same(profile, change))
+            .values(parked=True, retried=False, reason=code)
         )
 
 

@@ -5,6 +5,10 @@ WHERE reason !~ '^[a-z]{1,20}(-[a-z]{1,20}){0,4}$';
 ALTER TABLE change ADD CONSTRAINT ck_change_reason
     CHECK (reason ~ '^[a-z]{1,20}(-[a-z]{1,20}){0,4}$');
 
+-- It was parked and is asked again: it waits behind the live ones, and is paced as a run's. A live
+-- change of the same issue takes it over.
+ALTER TABLE change ADD COLUMN retried boolean NOT NULL DEFAULT false;
+
 CREATE TABLE parked_cause (
     id uuid PRIMARY KEY,
     profile_id uuid NOT NULL,
@@ -95,8 +99,8 @@ BEGIN ATOMIC
         WHERE pc.id = d.id
     )
     UPDATE change c
-    SET parked = false, reason = 'retry', attempts = 0, event_updated = NULL, not_before = now(),
-        version = c.version + 1
+    SET parked = false, retried = true, reason = 'retry', attempts = 0, event_updated = NULL,
+        not_before = now(), version = c.version + 1
     FROM (SELECT DISTINCT d.profile_id, d.side, d.issue_id FROM picked d) AS one
     WHERE c.profile_id = one.profile_id AND c.side = one.side AND c.issue_id = one.issue_id
     RETURNING c.profile_id, c.lane;
@@ -112,8 +116,8 @@ BEGIN
         SELECT side, issue_id FROM change WHERE profile_id = NEW.id AND parked
         ORDER BY side, issue_id FOR UPDATE)
     UPDATE change c
-    SET parked = false, reason = 'retry', attempts = 0, event_updated = NULL, not_before = now(),
-        version = version + 1
+    SET parked = false, retried = true, reason = 'retry', attempts = 0, event_updated = NULL,
+        not_before = now(), version = version + 1
     FROM due WHERE c.profile_id = NEW.id AND c.side = due.side AND c.issue_id = due.issue_id;
     UPDATE parked_cause SET ask = 'retry' WHERE profile_id = NEW.id;
     UPDATE parked_group SET tries = 0, next_probe = now() + interval '1 hour'

@@ -19,7 +19,7 @@ from app.jira.site import Issue, SearchPage, SiteError
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
 from app.mapping.profiles import StoredProfile
 from app.sync import load as load_module
-from app.sync import load_pace, store
+from app.sync import pacing, store
 from app.sync.load import Ask, Loads
 from app.sync.load_issues import Bond, Read
 from app.sync.load_look import look, rehearse
@@ -425,14 +425,14 @@ def _mark(scene: Scene, run: uuid.UUID | None, *issues: int) -> None:
 def _paced(scene: Scene) -> tuple[list[int], float]:
     with tenant_transaction(scene.profile.left_tenant) as session:
         dirty = store.due(session, scene.profile, 1)
-    taken, wait = load_pace.pace(scene.profile, 1, dirty, [])
+    taken, wait = pacing.pace(scene.profile, 1, dirty, [])
     return [one.issue_id for one in taken], wait
 
 
 def test_a_drain_takes_live_changes_alone_and_of_a_run_a_few_or_none(scene: Scene) -> None:
     run = scene.begin().run_id
     _mark(scene, run, *range(1, 31))
-    assert _paced(scene) == (list(range(1, 1 + load_pace.FEW)), 0)
+    assert _paced(scene) == (list(range(1, 1 + pacing.FEW)), 0)
     _mark(scene, None, 77)
     assert _paced(scene) == ([77], 0)
     scene.owner.execute("UPDATE change SET lane = 2 WHERE run_id IS NULL")
@@ -443,7 +443,7 @@ def test_a_drain_takes_live_changes_alone_and_of_a_run_a_few_or_none(scene: Scen
     assert scene.owner.execute("SELECT max(attempts) FROM change").fetchone() == (0,)
     scene.owner.execute("DELETE FROM change WHERE run_id IS NULL")
     scene.owner.execute("UPDATE change SET not_before = now()")
-    assert len(_paced(scene)[0]) == load_pace.FEW
+    assert len(_paced(scene)[0]) == pacing.FEW
 
 
 def test_the_echo_of_a_twin_that_is_being_made_holds_no_load_up(scene: Scene) -> None:

@@ -21,7 +21,8 @@ from app.jira.site import SiteError
 from app.mapping.profile import DEFAULT_FIELDS, Kind, Profile, Scope, Side
 from app.mapping.profiles import StoredProfile
 from app.settings import Settings
-from app.sync import parked, parked_groups, reasons, store
+from app.sync import budget, pacing, parked, parked_groups, reasons, store
+from app.sync.marks import Mark, mark
 from app.sync.parked import Ask, Known
 from app.sync.parked_groups import Wanted
 from app.sync.plan import Base, Plan, Reason, Write
@@ -273,6 +274,111 @@ def test_a_change_of_a_person_goes_before_those_that_are_retried(
     owner.execute("UPDATE change SET parked = false, not_before = now() WHERE issue_id = 16")
     with tenant_transaction(rows.left) as session:
         assert [one.issue_id for one in store.due(session, stored(rows), 0)] == [16, 8]
+
+
+def take(rows: Rows) -> list[Dirty]:
+    """What drains of all lanes take, until each has to wait."""
+    took: list[Dirty] = []
+    profile = stored(rows)
+    for lane in range(8):
+        while True:
+            with tenant_transaction(rows.left) as session:
+                dirty = store.due(session, profile, lane)
+                sides = [[one.issue_id for one in dirty if one.side is side] for side in Side]
+                links = store.links_of(session, profile, *sides)
+            taken, _ = pacing.pace(profile, lane, dirty, links)
+            if not taken:
+                break
+            took += taken
+            with tenant_transaction(rows.left) as session:
+                store.done(session, profile, taken)
+    return took
+
+
+def retry_many(owner: psycopg.Connection, rows: Rows, count: int) -> None:
+    """Park so many pairs, and retry all of them."""
+    owner.execute(
+        "INSERT INTO issue_link (id, profile_id, left_tenant_id, right_tenant_id, left_issue_id,"
+        " right_issue_id, lane) SELECT gen_random_uuid(), %s, %s, %s, n, n + 100000, n %% 8"
+        " FROM generate_series(1, %s) AS n",
+        (rows.profile, rows.left, rows.right, count),
+    )
+    owner.execute(
+        "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane,"
+        " parked, reason) SELECT profile_id, 'left', left_issue_id, left_tenant_id,"
+        " right_tenant_id, lane, true, 'value-unknown' FROM issue_link",
+    )
+    with tenant_transaction(rows.left) as session:
+        assert sum(parked_groups.retry(session, rows.profile, Wanted()).values()) == count
+
+
+def live(rows: Rows, issue: int) -> None:
+    """A person's change."""
+    with tenant_transaction(rows.left) as session:
+        one = Mark(rows.profile, Side.LEFT, issue, rows.left, rows.right, issue % 8, None)
+        mark(session, [one])
+
+
+def due_now(owner: psycopg.Connection) -> None:
+    """What was put off is due, whatever the pause."""
+    owner.execute("UPDATE change SET not_before = now()")
+
+
+def test_ten_thousand_retries_take_the_share_of_background_work_and_no_more(
+    owner: psycopg.Connection, rows: Rows
+) -> None:
+    retry_many(owner, rows, 10_000)
+    owner.execute(
+        "INSERT INTO site_budget (tenant_id, points_an_hour) VALUES (%s, 1000), (%s, 1000)"
+        " ON CONFLICT (tenant_id) DO UPDATE SET points_an_hour = 1000, spent = 0",
+        (rows.left, rows.right),
+    )
+    # A fifth of 1,000 points are eight times eight pairs, each read and written on both sides.
+    assert len(take(rows)) == 64
+    due_now(owner)
+    assert take(rows) == []
+    assert budget.claim(rows.left, budget.Kind.LIVE) == 0
+    owner.execute("UPDATE site_budget SET spent_at = now() - interval '1 hour'")
+    due_now(owner)
+    assert len(take(rows)) == 64
+    assert owner.execute("SELECT count(*) FROM change WHERE NOT parked").fetchone() == (9_872,)
+
+
+def test_retries_get_nothing_while_a_live_change_is_due_and_hold_up_no_other_background_work(
+    owner: psycopg.Connection, rows: Rows
+) -> None:
+    retry_many(owner, rows, 100)
+    assert budget.claim(rows.left, budget.Kind.BACKGROUND) == 0
+    live(rows, 7)
+    with tenant_transaction(rows.left) as session:
+        elsewhere = store.due(session, stored(rows), 1)
+    assert pacing.pace(stored(rows), 1, elsewhere, []) == ([], 1.0)
+    due_now(owner)
+    with tenant_transaction(rows.left) as session:
+        dirty = store.due(session, stored(rows), 7)
+    assert [one.issue_id for one in pacing.pace(stored(rows), 7, dirty, [])[0]] == [7]
+
+
+def test_a_live_change_takes_over_a_retry_that_waits_for_points(
+    owner: psycopg.Connection, rows: Rows
+) -> None:
+    retry_many(owner, rows, 10)
+    owner.execute("UPDATE change SET reason = 'site-held', not_before = now() + interval '1 hour'")
+    live(rows, 3)
+    with tenant_transaction(rows.left) as session:
+        [found] = store.due(session, stored(rows), 3)
+    assert (found.issue_id, found.is_live) == (3, True)
+
+
+def test_a_retry_stays_one_when_it_was_put_off(owner: psycopg.Connection, rows: Rows) -> None:
+    retry_many(owner, rows, 1)
+    with tenant_transaction(rows.left) as session:
+        [found] = store.due(session, stored(rows), 1)
+        store.postpone(session, stored(rows), [found], 0.0, "no-answer")
+    due_now(owner)
+    with tenant_transaction(rows.left) as session:
+        [found] = store.due(session, stored(rows), 1)
+    assert (found.is_live, found.attempts) == (False, 1)
 
 
 # -- groups and retries

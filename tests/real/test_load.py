@@ -21,7 +21,7 @@ from app.jobs.bell import ring
 from app.settings import load_settings
 from app.sync.lanes import LANES
 from app.sync.load import Loads
-from app.sync.load_pace import FEW
+from app.sync.pacing import FEW
 from demo.stack import APP_KEY, ROOT, Stack, wait_until
 from demo.walk import INDEX_SECONDS, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import SiteHandle

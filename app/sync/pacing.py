@@ -1,4 +1,5 @@
-"""How a drain paces the changes of runs: behind live ones, a few at a time, from a share."""
+"""How a drain paces the changes of runs, and those that were parked and are asked again: behind
+live ones, a few at a time, from a share."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from app.sync.budget import HELD, Kind, claim
 from app.sync.store import Dirty, Link
 
 FEW = 8
-"""Changes of a run that a drain takes at once: a live one waits for no more of them in its lane."""
+"""Of these a drain takes so many at once: a live one waits for no more of them in its lane."""
 
 READ, CREATE, UPDATE = 2, 3, 1
 """Points: to read an issue, to create one and read it back, and to write one."""
@@ -22,8 +23,8 @@ READ, CREATE, UPDATE = 2, 3, 1
 _PUT_OFF = text(
     """
     UPDATE change SET not_before = now() + make_interval(secs => :seconds), reason = :held
-    WHERE profile_id = :profile AND lane = :lane AND run_id IS NOT NULL AND NOT parked
-      AND not_before <= now()
+    WHERE profile_id = :profile AND lane = :lane AND (run_id IS NOT NULL OR retried)
+      AND NOT parked AND not_before <= now()
     """
 )
 
@@ -31,10 +32,10 @@ _PUT_OFF = text(
 def pace(
     profile: StoredProfile, lane: int, dirty: Sequence[Dirty], links: Sequence[Link]
 ) -> tuple[list[Dirty], float]:
-    """What of a lane's due changes is taken now. Live ones are taken alone. Of a run's only a few,
-    and only where both sites have background points for them; if not, all of the lane's are put
-    off, which is no attempt, and the seconds until then are given."""
-    live = [one for one in dirty if one.run_id is None]
+    """What of a lane's due changes is taken now. Live ones are taken alone. Of the others only a
+    few, and only where both sites have background points for them; if not, all of the lane's are
+    put off, which is no attempt, and the seconds until then are given."""
+    live = [one for one in dirty if one.is_live]
     if live or not dirty:
         return live, 0.0
     owner = {
