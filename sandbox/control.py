@@ -147,6 +147,14 @@ def _traffic(blue: Blueprint, world: World, site: Site) -> None:
         faults.replace([])
         return get_faults()
 
+    @blue.get("/faults/held")
+    def held() -> Answer:
+        return jsonify(held=faults.held)
+
+    @blue.post("/faults/release")
+    def let_go() -> Answer:
+        return jsonify(released=faults.let_go())
+
     @blue.get("/latency")
     def get_latency() -> Answer:
         return jsonify(milliseconds=round(faults.latency * 1000))
@@ -210,6 +218,7 @@ def _data(blue: Blueprint, world: World, site: Site) -> None:
             world.engines[site.name].reset()
             world.engines[site.name].restore()
             world.faults[site.name].replace([])
+            world.faults[site.name].let_go()
             world.faults[site.name].latency = 0.0
             world.refusals[site.name].replace([])
             world.calls[site.name].clear()

@@ -81,6 +81,14 @@ class SiteHandle:
         """Replace the fault rules; none takes all away."""
         self.control("PUT", "faults", list(rules))
 
+    def held(self) -> int:
+        """How many REST calls are held by a rule."""
+        return int(self.control("GET", "faults/held")["held"])
+
+    def let_go(self) -> int:
+        """Let the held calls go on; says how many."""
+        return int(self.control("POST", "faults/release")["released"])
+
     def refusals(self, *rules: JsonDict) -> None:
         """Replace the admins' rules that refuse what apps write; none takes all away."""
         self.control("PUT", "refusals", list(rules))

@@ -121,6 +121,8 @@ class _Call:
         rule = faults.pick(caller.name)
         if rule and (fault := traffic.play(rule)):
             return fault
+        if rule and rule.kind == "hold":
+            faults.hold(rule.wait)
         if refusal := self._refusal(caller, path):
             headers.update(self._limit_headers(caller, refusal))
             return _json(429, {"errorMessages": ["Rate limit exceeded."], "errors": {}})
@@ -133,6 +135,8 @@ class _Call:
             return _json(500, {"errorMessages": ["Internal server error"], "errors": {}})
         if rule and rule.kind == "half-answer":
             return traffic.halve(answer)
+        if rule and rule.kind == "hold-answer":
+            faults.hold(rule.wait)
         return answer
 
     def _label(self) -> str:

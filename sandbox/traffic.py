@@ -18,6 +18,7 @@ from sandbox.model import JsonDict
 FAULT_KINDS = frozenset({
     "429", "429-no-retry-after", "500", "502-html", "503", "slow", "timeout", "half-answer",
     "drop-connection", "commit-then-500", "401", "403", "404", "409", "503-html", "200-html",
+    "hold", "hold-answer",
 })  # fmt: skip
 REFUSALS = {
     "401": (401, "Client must be authenticated to access this resource."),
@@ -110,6 +111,11 @@ class Rule:
         """The rule as it was given, with `times` counted down."""
         return {key: value for key, value in vars(self).items() if value is not None}
 
+    @property
+    def wait(self) -> float:
+        """The seconds that a call is held or kept waiting at most."""
+        return 60.0 if self.seconds is None else self.seconds
+
     def matches(self, caller: str) -> bool:
         """Whether the rule applies to the request at hand."""
         if self.times is not None and self.times <= 0:
@@ -128,8 +134,28 @@ class Faults:
         """`rng` decides for rules with a probability."""
         self.rules: list[Rule] = []
         self.latency = 0.0  # seconds that every call takes beyond its own work
+        self.held = 0  # requests that wait to be let go
         self._rng = rng
         self._lock = threading.Lock()
+        self._gate = threading.Condition()
+        self._opened = 0
+
+    def hold(self, seconds: float) -> None:
+        """Wait until somebody lets go, for so many seconds at most."""
+        with self._gate:
+            before = self._opened
+            self.held += 1
+            try:
+                self._gate.wait_for(lambda: self._opened != before, seconds)
+            finally:
+                self.held -= 1
+
+    def let_go(self) -> int:
+        """Let all go that are held; says how many."""
+        with self._gate:
+            self._opened += 1
+            self._gate.notify_all()
+            return self.held
 
     def replace(self, rules: list[JsonDict]) -> None:
         """Take new rules. Raises ValueError that names what is wrong."""
@@ -183,7 +209,7 @@ def play(rule: Rule) -> Response | None:  # noqa: PLR0911 (one answer a kind)
     if rule.kind == "slow":
         time.sleep(2.0 if seconds is None else seconds)
     elif rule.kind == "timeout":
-        time.sleep(60.0 if seconds is None else seconds)
+        time.sleep(rule.wait)
         return drop()
     elif rule.kind == "drop-connection":
         return drop()
