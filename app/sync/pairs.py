@@ -81,6 +81,8 @@ def note_plans(turn: Turn, plans: Sequence[Planned]) -> None:
                 for row in notes.of_plan(one.link, one.plan, notes.run_of(one.pair.changes), marks)
             ]
             notes.note(session, turn.profile, rows)
+    for one in plans:
+        turn.unwritten[one.link.id] = {(s, w.key) for s in Side for w in one.plan.writes(s)}
 
 
 def carry_out(turn: Turn, planned: Planned) -> Visit:
@@ -164,10 +166,13 @@ def _write(
     refused: dict[str, str] = {}
     while rest := [w for w in writes if w.key not in refused]:
         try:
-            return turn.sites[side].update(issue_id, raw(rest)), refused
+            returned = turn.sites[side].update(issue_id, raw(rest))
         except SiteError as error:
             more = refused_fields(error, rest)
             if not more:
                 raise
             refused |= more
+        else:
+            turn.unwritten[link.id] -= {(side, one.key) for one in rest}
+            return returned, refused
     return None, refused

@@ -279,15 +279,20 @@ def save_synced(session: Session, links: Sequence[Link]) -> None:
 
 _NOTE_PLANS = text(
     """
-    UPDATE issue_link k SET planned = n.planned
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:plans AS jsonb[])) AS n (id, planned)
+    UPDATE issue_link k SET planned = n.planned, base = coalesce(n.base, k.base)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:plans AS jsonb[]), CAST(:bases AS jsonb[]))
+        AS n (id, planned, base)
     WHERE k.id = n.id
     """
 )
 
 
 def note_plans(session: Session, plans: Sequence[tuple[Link, Mapping[str, PlannedMark]]]) -> None:
-    """Store what each pair holds once its writes are done, in one statement."""
+    """Store what each pair holds once its writes are done, in one statement.
+
+    They take the place of earlier plans. What was found to be done of these is in the link's base,
+    which is stored with them then.
+    """
     ordered = sorted(plans, key=lambda one: one[0].id)
     session.execute(
         _NOTE_PLANS,
@@ -297,8 +302,22 @@ def note_plans(session: Session, plans: Sequence[tuple[Link, Mapping[str, Planne
                 json.dumps({key: [m.to.value, m.left, m.right] for key, m in marks.items()})
                 for _, marks in ordered
             ],
+            "bases": [
+                json.dumps(_as_stored(link.base)) if link.planned else None for link, _ in ordered
+            ],
         },
     )
+
+
+def forget_plans(session: Session, link: Link, keys: Sequence[str]) -> None:
+    """Forget what was planned for these mapping keys of a pair: it surely was not written."""
+    if keys:
+        session.execute(_FORGET_PLANS, {"id": link.id, "keys": list(keys)})
+
+
+_FORGET_PLANS = text(
+    "UPDATE issue_link SET planned = nullif(planned - CAST(:keys AS text[]), '{}') WHERE id = :id"
+)
 
 
 _DONE = text(

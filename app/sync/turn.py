@@ -87,6 +87,8 @@ class Turn:
         )
         self.read: dict[Side, dict[int, Issue]] = {}
         self.aside: dict[parked.Row, list[parked.Known]] = {}
+        self.unwritten: dict[uuid.UUID, set[tuple[Side, str]]] = {}
+        """What was noted as about to be written, and was not answered as done: by link."""
 
     def finish(self, visits: Sequence[Visit]) -> None:
         """Store the bases, drop the changes that did not move, and say what happened: all of
@@ -148,6 +150,8 @@ class Turn:
         with self.transaction() as session:
             store.done(session, self.profile, pair.changes[1:])
             store.park(session, self.profile, pair.changes[:1], causes[0].code)
+            if link is not None:
+                self._take_back(session, link)
             if not self._settle(session, pair, link, causes):
                 return  # the same as before: it was told then
             record(
@@ -159,6 +163,13 @@ class Turn:
                 outcome=Outcome.PARKED,
                 details=[Detail(error.detail)],
             )
+
+    def _take_back(self, session: Session, link: Link) -> None:
+        """Forget the plans and the notes of writes that surely were not done: a refusal for good
+        is of the last one that was sent. What was written before it stays noted."""
+        void = sorted(self.unwritten.pop(link.id, ()))
+        store.forget_plans(session, link, [key for _, key in void])
+        notes.amend(session, [notes.Amended(link.id, side, key, None) for side, key in void])
 
     def set_aside(self, pair: Pair, link: Link | None) -> list[parked.Known]:
         """What was set aside of a pair before this batch."""
