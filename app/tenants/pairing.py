@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, or_, select, text
+from sqlalchemy import delete, func, insert, or_, select, text
 
 from app.database import TenantId, tenant_transaction
 from app.errors import NotFound, Problem
@@ -39,28 +39,33 @@ class Partner:
     tenant: TenantId
 
 
-def make_code(record: Recorder, caller: Caller, now: datetime | None = None) -> Code:
-    """A new code, good once and for ten minutes; the tenant's earlier unused ones are dropped."""
+def make_code(record: Recorder, caller: Caller) -> Code:
+    """A new code, good once and for ten minutes; the tenant's earlier unused ones are dropped.
+
+    The time is the database's, which checks it: the clock of a process may be wrong.
+    """
     tenant = caller.tenant
     raw = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-    expires_at = (now or datetime.now(UTC)) + LIFETIME
     with tenant_transaction(tenant) as session:
         session.execute(
             delete(PairingCode).where(
                 PairingCode.tenant_id == tenant, PairingCode.used_at.is_(None)
             )
         )
-        made = PairingCode(
-            id=uuid.uuid4(),
-            tenant_id=tenant,
-            code_hash=_hash(raw),
-            created_by=caller.actor,
-            expires_at=expires_at,
-        )
-        session.add(made)
+        made = session.execute(
+            insert(PairingCode)
+            .values(
+                id=uuid.uuid4(),
+                tenant_id=tenant,
+                code_hash=_hash(raw),
+                created_by=caller.actor,
+                expires_at=func.now() + LIFETIME,
+            )
+            .returning(PairingCode.id, PairingCode.expires_at)
+        ).one()
         record(session, tenant, Deed(caller.actor, Action.CODE_MADE, f"pairing-code:{made.id}"))
     groups = [raw[start : start + GROUP] for start in range(0, LENGTH, GROUP)]
-    return Code("-".join(groups), expires_at)
+    return Code("-".join(groups), made.expires_at.astimezone(UTC))
 
 
 def claim(record: Recorder, caller: Caller, code: str) -> uuid.UUID:
