@@ -26,6 +26,7 @@ BACKGROUND_SHARE = 0.2
 POINTS_AN_HOUR = (
     65_000  # Reference: https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
 )
+MOST_POINTS = 2**31 - 1  # what the database's integer holds; a site that tells more has plenty
 LONGEST_BLOCK = 3600.0  # seconds: nobody's Retry-After is believed for longer
 TELL_EVERY = 30.0  # seconds between two notes of a site's own figures
 LONGEST_PAUSE = 900.0  # seconds between two questions to a site that locked us out
@@ -343,4 +344,9 @@ class Learning:
 
 
 def _whole(found: str | None) -> int | None:
-    return int(found) if found and found.isascii() and found.isdigit() and len(found) < 10 else None
+    """The number in a header, at most MOST_POINTS; None where it is none."""
+    if not found or not found.isascii() or not found.isdigit():
+        return None
+    digits = found.lstrip("0")
+    # The length first: of thousands of digits Python makes no number.
+    return MOST_POINTS if len(digits) > 10 else min(int(digits or "0"), MOST_POINTS)

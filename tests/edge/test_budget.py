@@ -168,6 +168,33 @@ def test_background_work_spends_its_share_of_the_hour_and_no_more(
     assert took == 2  # half an hour gives half of it back
 
 
+@pytest.mark.parametrize(
+    ("told", "stored"),
+    [
+        ("0", 0),
+        ("999999999", 999_999_999),
+        ("1000000000", 1_000_000_000),
+        ("2147483647", 2_147_483_647),
+        ("2147483648", 2_147_483_647),
+        ("9999999999", 2_147_483_647),
+        ("1" * 50, 2_147_483_647),
+        ("9" * 5_000, 2_147_483_647),
+        ("0" * 30 + "65000", 65_000),
+        ("", None),
+        ("-5", None),
+        ("1e9", None),
+        ("1.5", None),
+    ],
+)
+def test_a_limit_of_any_size_is_read_and_what_is_no_number_is_not(
+    rows: Rows, owner: psycopg.Connection, told: str, stored: int | None
+) -> None:
+    owner.execute("DELETE FROM site_budget")
+    seen_by(rows.left, f"X-RateLimit-Limit: {told}", f"X-RateLimit-Remaining: {told}")
+    found = owner.execute("SELECT points_an_hour, points_left FROM site_budget").fetchone()
+    assert found == (None if stored is None else (stored, stored))
+
+
 def test_background_work_rests_while_the_site_is_nearly_out_of_points(
     rows: Rows, owner: psycopg.Connection
 ) -> None:
