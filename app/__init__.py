@@ -92,7 +92,7 @@ def _site_opener(settings: Settings, installations: Installations) -> SiteOpener
     from app.jira.cloud import CloudSite
     from app.jira.outbound import NetworkPolicy
     from app.jira.site import JiraSite, SiteError
-    from app.sync.budget import Learning
+    from app.sync.budget_answers import Learning
     from app.tenants.models import InstallationState
 
     policy = NetworkPolicy.of(settings)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.database import APP_ROLE, unscoped_transaction
 from app.jobs.bell import DRAIN, DRAIN_QUEUE, ring
 from app.jobs.steady import SteadyApp
-from app.sync import budget, parked_groups, runs, written
+from app.sync import budget_answers, parked_groups, runs, written
 from app.sync.completeness import Completeness
 from app.sync.reconcile import Reconciler
 from app.sync.search import Searcher
@@ -93,7 +93,7 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
         """Ask paused sites whether they let us in again, and resume those that do."""
         with flask_app.app_context():
             open_site = flask_app.extensions["tandem"].open_site
-            budget.thaw(lambda tenant: open_site(tenant).ask(), ring)
+            budget_answers.thaw(lambda tenant: open_site(tenant).ask(), ring)
 
     @engine.periodic(cron="* * * * * */5", periodic_id="complete")
     @engine.task(name="complete", queue=HOUSE_QUEUE, queueing_lock="complete")

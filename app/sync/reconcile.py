@@ -17,7 +17,7 @@ from app.jira.site import Issue, SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.sync import budget, filters, pacing, parked, store
+from app.sync import budget, budget_answers, filters, pacing, parked, store
 from app.sync.flight import Flight
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
 from app.sync.store import BATCH, Dirty, Link
@@ -148,7 +148,7 @@ def _run(turn: Turn, pairs: Sequence[Pair], standing: budget.Standing) -> None:
         # The whole site is asked again later, not once per issue now.
         _site_failed(turn, flight.grounded, flight.ground)
     else:
-        budget.recovered(standing.struck)
+        budget_answers.recovered(standing.struck)
 
 
 def _is_linked(pair: Pair) -> bool:
@@ -181,11 +181,11 @@ def _site_failed(turn: Turn, pairs: Sequence[Pair], problem: Problem) -> None:
     """A site refuses or fails as a whole: nothing of it is tried again before its time."""
     if isinstance(problem, SiteError) and problem.tenant is not None:
         if problem.locked_out:
-            turn.hold(budget.pause(problem.tenant, problem))
+            turn.hold(budget_answers.pause(problem.tenant, problem))
             return
         if problem.passing and problem.site_status != 429:  # a 429 was noted as it was answered
             code = "unreachable" if problem.site_status is None else "failing"
-            budget.block(problem.tenant, code, problem.retry_after)
+            budget_answers.block(problem.tenant, code, problem.retry_after)
     turn.back_off([c for pair in pairs for c in pair.changes], problem)
 
 

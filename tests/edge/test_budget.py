@@ -19,6 +19,7 @@ from app.jira.outbound import NetworkPolicy
 from app.jira.site import SiteError
 from app.screens.waits import say_sites
 from app.sync import budget
+from app.sync import budget_answers as answers
 from app.sync.budget import Kind, Standing
 from tests.edge.servers import ok, saying, serve
 from tests.rows import Rows, write_rows
@@ -79,7 +80,7 @@ def seen_by(tenant: TenantId, *headers: str, status: str = "200 OK") -> SiteErro
             base,
             ConnectCredential("tandem", "a-secret-as-long-as-jira-makes-them", base),
             NetworkPolicy(insecure_http=True),
-            observe=budget.Learning().of(tenant),
+            observe=answers.Learning().of(tenant),
         )
         try:
             site.fetch([1], ["summary"])
@@ -134,7 +135,7 @@ def test_without_a_retry_after_the_waits_grow_and_one_moment_is_one_strike(
     assert waits[0] < waits[1] < waits[2]
     assert waits[2] < 20
     assert standing(rows) == Standing(None, (rows.left,))
-    budget.recovered((rows.left,))
+    answers.recovered((rows.left,))
     assert standing(rows) == Standing()
 
 
@@ -211,7 +212,7 @@ def test_background_work_rests_while_the_site_is_nearly_out_of_points(
 def test_a_site_that_locks_us_out_is_paused_and_resumes_by_itself(
     rows: Rows, owner: psycopg.Connection, status: int, word: str
 ) -> None:
-    hold = budget.pause(rows.right, error(status, rows.right))
+    hold = answers.pause(rows.right, error(status, rows.right))
     assert standing(rows).hold == hold
     profile = Profile(rows.profile, rows.left, rows.right)
     with tenant_transaction(rows.left) as session:
@@ -225,7 +226,7 @@ def test_a_site_that_locks_us_out_is_paused_and_resumes_by_itself(
     rung: list[tuple[uuid.UUID, int]] = []
 
     def thaw() -> int:
-        return budget.thaw(asked.append, lambda profile, lane: rung.append((profile, lane)))
+        return answers.thaw(asked.append, lambda profile, lane: rung.append((profile, lane)))
 
     assert thaw() == 0  # not its turn yet
     owner.execute("UPDATE site_budget SET next_try = now()")
@@ -239,7 +240,7 @@ def test_a_site_that_stays_locked_is_asked_less_and_less_and_stops_no_other(
     rows: Rows, owner: psycopg.Connection
 ) -> None:
     for tenant in (rows.left, rows.stranger):
-        budget.pause(tenant, error(401, tenant))
+        answers.pause(tenant, error(401, tenant))
     asked: list[TenantId] = []
     waits = []
 
@@ -250,7 +251,7 @@ def test_a_site_that_stays_locked_is_asked_less_and_less_and_stops_no_other(
 
     for _ in range(7):
         owner.execute("UPDATE site_budget SET next_try = now() WHERE paused_since IS NOT NULL")
-        budget.thaw(works, lambda profile, lane: None)
+        answers.thaw(works, lambda profile, lane: None)
         [(wait,)] = owner.execute(
             "SELECT extract(epoch FROM next_try - asked_at)::int FROM site_budget"
             " WHERE tenant_id = %s",
@@ -266,16 +267,16 @@ def test_a_site_that_stays_locked_is_asked_less_and_less_and_stops_no_other(
 def test_a_site_that_was_installed_again_is_asked_at_once(
     rows: Rows, owner: psycopg.Connection
 ) -> None:
-    budget.pause(rows.left, error(401, rows.left))
+    answers.pause(rows.left, error(401, rows.left))
     owner.execute(
         "UPDATE installation SET updated_at = now() + interval '1 second' WHERE id = %s",
         (rows.left,),
     )
-    assert budget.thaw(lambda tenant: None, lambda profile, lane: None) == 1
+    assert answers.thaw(lambda tenant: None, lambda profile, lane: None) == 1
 
 
 def test_a_stranger_learns_nothing_of_two_sites(rows: Rows) -> None:
-    budget.block(rows.left, "rate", 100)
+    answers.block(rows.left, "rate", 100)
     with tenant_transaction(rows.stranger) as session:
         profile = Profile(rows.profile, rows.left, rows.right)
         assert budget.standing(session, profile) == Standing()  # type: ignore[arg-type]
