@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from app.database import database_url, init_database
+    from app.database_faults import Disk, register_database_answers
     from app.errors import register_error_answers
     from app.logs import log_requests
     from app.screens.headers import protect_everything
@@ -62,6 +63,8 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
         )
     log_requests(app)
     register_error_answers(app)
+    app.extensions["disk"] = disk = Disk(url)
+    register_database_answers(app, disk)
     protect_everything(app)
     init_database(app, url, pool_size=pool_size)
     with app.app_context():  # the keys are checked against the database
@@ -93,10 +96,11 @@ def _site_opener(settings: Settings, installations: Installations) -> SiteOpener
     from app.jira.outbound import NetworkPolicy
     from app.jira.site import JiraSite, SiteError
     from app.sync.budget_answers import Learning
+    from app.sync.clocks import Clocks
     from app.tenants.models import InstallationState
 
     policy = NetworkPolicy.of(settings)
-    learning = Learning()
+    learning, clocks = Learning(), Clocks()
 
     def open_site(tenant: TenantId) -> JiraSite:
         """The site of a tenant. Raises SiteError where the app is not enabled there."""
@@ -109,7 +113,8 @@ def _site_opener(settings: Settings, installations: Installations) -> SiteOpener
             error.tenant = tenant
             raise error
         credential = ConnectCredential(settings.app_key, known.secret, known.base_url)
-        return CloudSite(known.base_url, credential, policy, observe=learning.of(tenant))
+        observe = clocks.of(tenant, learning.of(tenant))
+        return CloudSite(known.base_url, credential, policy, observe=observe)
 
     return open_site
 
@@ -135,11 +140,12 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.tenants.roles import Authority
 
     settings, installations, open_site = tandem.settings, tandem.installations, tandem.open_site
-    app.register_blueprint(health_blueprint(settings))
+    app.register_blueprint(health_blueprint(settings, app.extensions["disk"]))
     app.register_blueprint(descriptor_blueprint(settings))
     app.register_blueprint(lifecycle_blueprint(settings, installations))
     app.register_blueprint(webhook_blueprint(tandem.vault, ring_all))
-    desk = Desk(tandem.vault, open_site, installations, tandem.record, NetworkPolicy.of(settings))
+    policy, disk = NetworkPolicy.of(settings), app.extensions["disk"]
+    desk = Desk(tandem.vault, open_site, installations, tandem.record, policy, disk=disk)
     screens = screens_blueprint(desk)
     screens.register_blueprint(people_blueprint(People(open_site, tandem.record)))
     completeness = Completeness(tandem.vault, open_site, ring)

@@ -85,6 +85,15 @@ def problem_response(problem: Problem) -> Response:
     return response
 
 
+def internal_error() -> Problem:
+    """What a caller is told of a fault of ours."""
+    return Problem(
+        "Something went wrong on our side; it is in our log. Try again in a minute.",
+        status=500,
+        code="internal-error",
+    )
+
+
 def register_error_answers(app: Flask) -> None:
     """Every refusal of the app, expected or Werkzeug's or a fault, leaves as problem+json."""
 
@@ -119,10 +128,4 @@ def register_error_answers(app: Flask) -> None:
     @app.errorhandler(Exception)
     def unexpected(fault: Exception) -> Response:
         log.exception("fault")
-        return problem_response(
-            Problem(
-                "Something went wrong on our side; it is in our log. Try again in a minute.",
-                status=500,
-                code="internal-error",
-            )
-        )
+        return problem_response(internal_error())

@@ -17,6 +17,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import unscoped_transaction
+from app.database_faults import Disk
+from app.jobs import alive
 from app.settings import Settings
 from app.tenants.caller import Proof, accepts
 from app.vault.check import check_lately, store_folder
@@ -78,6 +80,33 @@ def check_migrations() -> Finding:
     )
 
 
+def check_disk(disk: Disk) -> Finding:
+    """Has the database room to store anything?"""
+    free, full = disk.free(), disk.is_full()
+    found = "where the database's own server keeps it"
+    if free is not None:
+        found = f"{free // 2**20} MB free in {disk.folder}"
+    elif full:
+        found = "the database refused to store, for want of room"
+    cure = "Free space there; Tandem goes on by itself, without a restart."
+    return Finding("disk", not full, found, cure if full else "")
+
+
+def check_workers() -> Finding:
+    """Does a worker run, or does nothing wait for one?"""
+    try:
+        running = alive.workers()
+        with unscoped_transaction() as session:
+            waits = session.execute(
+                text("SELECT count(*) FROM tandem_due_lanes(1000)")
+            ).scalar_one()
+    except SQLAlchemyError as fault:
+        return Finding("workers", False, type(fault).__name__, "See the database above.")
+    well = running > 0 or waits == 0
+    found = f"{running} running" + ("" if well else f", and changes wait in {waits} lanes")
+    return Finding("workers", well, found, "" if well else "Start one with `tandem worker`.")
+
+
 def check_keys(settings: Settings) -> Finding:
     """Do the master keys, the key store and the database belong together?"""
     try:
@@ -119,13 +148,14 @@ def check_reachability(settings: Settings) -> Iterator[Finding]:
         yield Finding("clock", False, "no remote clock to compare with", "See reachability above.")
 
 
-def health_blueprint(settings: Settings) -> Blueprint:
+def health_blueprint(settings: Settings, disk: Disk) -> Blueprint:
     """GET /healthz (the process lives) and /readyz (it can serve)."""
     blueprint = Blueprint("health", __name__)
     checks: list[Callable[[], Finding]] = [
         check_database,
         check_migrations,
         lambda: check_keys(settings),
+        lambda: check_disk(disk),
     ]
 
     @blueprint.get("/healthz")

@@ -3,6 +3,10 @@
 const TOKEN_MS = 10_000; // how long Jira may take to answer with a token
 const QUIET_MS = 2_500; // how long the counts must rest before they are read out
 
+const AWAY =
+  "Tandem does not answer. Nothing is lost: Jira sends again what it could not deliver, and searches find the rest. " +
+  "This page goes on by itself; if it stays so, whoever runs Tandem should look whether its web server runs.";
+
 const page = document.getElementById("page");
 const overview = document.getElementById("overview");
 const panel = document.getElementById("panel");
@@ -13,6 +17,7 @@ const bridge = window.AP;
 const underWay = new Set();
 let shown = ""; // the overview as last swapped in
 let pollFailed = false;
+let unanswered = 0; // polls in a row that nobody answered
 
 /** A fresh context token from Jira; it is never kept. */
 function contextToken() {
@@ -95,7 +100,10 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const { successful, xhr } = event.detail;
   const elt = asker(event);
   if (isPoll(elt)) {
-    if (successful ? pollFailed : xhr.status) tell(elt, successful ? "" : sentenceOf(xhr).sentence);
+    unanswered = xhr.status ? 0 : unanswered + 1;
+    // One alone may be a frame that is being left, or a connection that was just let go.
+    if (unanswered > 1) tell(elt, AWAY);
+    else if (successful ? pollFailed : xhr.status) tell(elt, successful ? "" : sentenceOf(xhr).sentence);
     pollFailed = !successful;
     return;
   }

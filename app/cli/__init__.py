@@ -187,19 +187,23 @@ def _watch(
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Check database, migrations, keys, clock and reachability; say what to do about each."""
+    """Check database, disk, migrations, workers, keys, clock and reachability; say what to do."""
     settings = settings_or_end()
     from flask import Flask
 
     from app import health
     from app.database import database_url, init_database
+    from app.database_faults import Disk
 
     app = Flask(__name__)
-    init_database(app, database_url(settings), pool_size=1)
+    url = database_url(settings)
+    init_database(app, url, pool_size=1)
     with app.app_context():
         findings = [
             health.check_database(),
+            health.check_disk(Disk(url)),
             health.check_migrations(),
+            health.check_workers(),
             health.check_keys(settings),
             *health.check_reachability(settings),
         ]

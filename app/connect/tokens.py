@@ -21,6 +21,10 @@ TOKEN_LIMIT = 8192  # characters
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
+class OutOfTime(NotAuthorised):
+    """A token that is rightly signed, and whose time is over or has yet to come."""
+
+
 def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims before any check: only to learn which key to check with."""
     if len(token) > TOKEN_LIMIT:
@@ -50,6 +54,8 @@ def verify(
             leeway=LEEWAY,
             options={"require": ["iss", "iat", "exp", "qsh"], "verify_aud": False},
         )
+    except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError) as fault:
+        raise OutOfTime(f"token: {type(fault).__name__}") from None  # the signature came first
     except jwt.PyJWTError as fault:
         raise NotAuthorised(f"token: {type(fault).__name__}") from None
     for name in ("iat", "exp", "nbf"):

@@ -87,7 +87,11 @@ class ConnectVerifier:
         known = self._known(token, fresh=True)
         if known.state != InstallationState.ENABLED:
             raise NotAuthorised(f"site: the app is {known.state} there")
-        return known, self._claims(token, known)
+        try:
+            return known, self._claims(token, known)
+        except tokens.OutOfTime:
+            g.out_of_time = known.tenant  # the page may tell that site of our clock
+            raise
 
     def _known(self, token: str, *, fresh: bool) -> KnownInstallation:
         header, claims = tokens.unverified(token)

@@ -11,6 +11,7 @@ from flask import request
 
 from app.activity.log import latest
 from app.database import TenantId, tenant_transaction
+from app.database_faults import Disk
 from app.errors import Forbidden
 from app.jira.addresses import NetworkPolicy
 from app.jira.deployment import CloudDeployment, look
@@ -19,9 +20,9 @@ from app.mapping import filters, profiles, revisions
 from app.mapping.models import ProfileState
 from app.mapping.profile import DEFAULT_FIELDS, Side
 from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
-from app.screens.waits import say_change, say_sites
+from app.screens.waits import say_change, say_clock, say_server, say_sites
 from app.screens.words import FIELDS, OUTCOMES, STATES, ago, say
-from app.sync import completeness_store
+from app.sync import clocks, completeness_store
 from app.sync.completeness_words import sentence
 from app.tenants import pairing
 from app.tenants.caller import Caller, Permission
@@ -43,12 +44,15 @@ class Desk:
         installations: Installations,
         record: Recorder,
         policy: NetworkPolicy,
+        *,
+        disk: Disk,
     ) -> None:
         self._vault = vault
         self._open_site = open_site
         self._installations = installations
         self._record = record
         self._policy = policy
+        self._disk = disk
 
     def site_url(self, tenant: TenantId) -> str:
         """The address of a tenant's site."""
@@ -63,6 +67,12 @@ class Desk:
     def site_name(self, tenant: TenantId) -> str:
         """A site's host, which is what its people call it."""
         return self.site_url(tenant).split("://", 1)[1]
+
+    def clock(self, tenant: TenantId) -> str | None:
+        """What a site is told whose token is out of time by our clock, where that is known to be
+        wrong: else a refusal tells nothing."""
+        ahead = clocks.told(tenant)
+        return None if ahead is None else say_clock(self.site_name(tenant), ahead)
 
     def partners(self, tenant: TenantId) -> list[dict[str, str]]:
         """The connected sites, to choose from."""
@@ -191,6 +201,7 @@ class Desk:
             entries = latest(session, self._vault, ENTRIES, {one.id for one in seen})
         return {
             "profiles": shown,
+            "server": say_server(tenant, names, [one.id for one in seen], self._disk),
             "sites": say_sites(names),
             "say_change": say_change,
             "checked": said,

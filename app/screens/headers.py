@@ -48,8 +48,12 @@ def protect_everything(app: Flask) -> None:
         return response
 
 
-def protect(response: Response, sites: Sequence[str]) -> Response:
-    """Set a page's policy; `sites` are the addresses of the installed site that may frame it."""
+def protect(response: Response, sites: Sequence[str], *, framed_by_all: bool = False) -> Response:
+    """Set a page's policy; `sites` are the addresses of the installed site that may frame it.
+
+    `framed_by_all` is for a page that names nobody and has nothing to press.
+    """
+    ancestors = " ".join(dict.fromkeys(map(origin, sites))) or "'none'"
     policy = {
         "default-src": "'none'",
         "script-src": " ".join(["'self'", *(origin(bridge_url(site)) for site in sites[:1])]),
@@ -58,7 +62,7 @@ def protect(response: Response, sites: Sequence[str]) -> Response:
         "connect-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",
-        "frame-ancestors": " ".join(dict.fromkeys(map(origin, sites))) or "'none'",
+        "frame-ancestors": "*" if framed_by_all else ancestors,
     }
     response.headers["Content-Security-Policy"] = "; ".join(
         f"{name} {value}" for name, value in policy.items()

@@ -6,7 +6,7 @@ import uuid
 
 from flask import Blueprint, Response, g, jsonify, render_template, request
 
-from app.errors import NotFound
+from app.errors import NotFound, Problem, problem_response
 from app.jira.site import Named
 from app.mapping import profiles
 from app.mapping.models import ProfileState
@@ -17,6 +17,7 @@ from app.tenants.caller import Caller, Permission, Proof, accepts, current_calle
 from app.tenants.gate import current_standing
 from app.tenants.models import CLOUD
 
+WRONG_CLOCK = "wrong-clock"
 ACTIONS = {"pause": ProfileState.PAUSED, "resume": ProfileState.ON}
 
 
@@ -34,10 +35,15 @@ def screens_blueprint(desk: Desk) -> Blueprint:
 def _headers(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.after_request
     def headers(response: Response) -> Response:
-        # The gate may have refused the call: then nobody's site may frame the answer.
-        caller = g.get("caller")
-        sites = desk.addresses(caller.tenant) if isinstance(caller, Caller) else []
-        return protect(_for_people(response), sites)
+        if g.get("database_failed"):  # and could not be asked whose page it is
+            return protect(_for_people(response), [], framed_by_all=True)
+        # The gate may have refused the call: then nobody's site may frame the answer, but the one
+        # whose token was refused for its time alone.
+        caller, late = g.get("caller"), g.get("out_of_time")
+        tenant = caller.tenant if isinstance(caller, Caller) else late
+        if late is not None:
+            response = _about_the_clock(response, desk.clock(late))
+        return protect(_for_people(response), desk.addresses(tenant) if tenant else [])
 
 
 def _home_views(blueprint: Blueprint, desk: Desk) -> None:
@@ -169,6 +175,13 @@ def _as_json(one: profiles.ProfileOverview) -> dict[str, str | int | None]:
         "parked": one.parked,
         "lastActivity": one.last_activity.isoformat() if one.last_activity else None,
     }
+
+
+def _about_the_clock(response: Response, sentence: str | None) -> Response:
+    """A refusal of a token for its time, where our clock is why."""
+    if sentence is None:
+        return response
+    return problem_response(Problem(sentence, status=401, code=WRONG_CLOCK))
 
 
 def _for_people(response: Response) -> Response:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from sqlalchemy import text
 
 from app.database import TenantId, tenant_transaction
+from app.database_faults import FULL, Disk
+from app.jobs import alive
 from app.screens.words import ago
+from app.sync import clocks
 
 CHANGES = {
     "limit-rate": "The site asked for patience (429). Its changes are sent when the wait is over.",
@@ -45,6 +49,18 @@ PAUSED = {
     "of {site} should enable the app there and give it access to the projects. Tandem asks by "
     "itself and resumes when it is let in; nothing is lost.",
 }
+CLOCK = (
+    "Tandem's clock is {amount} {way} {site}'s. Tandem signs its calls in the site's time, so "
+    "changes go on crossing; but what {site} signs by its own time, this page and its webhooks, is "
+    "refused while the difference is longer than its tokens live. The searches find what came "
+    "meanwhile. Whoever runs Tandem should set its server's clock, for example by NTP; all goes on "
+    "by itself."
+)
+NO_WORKER = (
+    "No worker is running, so no change crosses: {count} {wait}, the first since {since}; none is "
+    "lost. Whoever runs Tandem should start one with `tandem worker`, or find in the log why those "
+    "of `tandem serve` end."
+)
 _SITE = text(
     """
     SELECT paused_code, paused_since, code,
@@ -69,6 +85,36 @@ def say_sites(names: Mapping[TenantId, str]) -> list[str]:
         if row is not None:
             said.append(_say(name, row.paused_code, row.paused_since, row.code, row.seconds))
     return said
+
+
+def say_server(
+    tenant: TenantId, names: Mapping[TenantId, str], profiles: Sequence[uuid.UUID], disk: Disk
+) -> list[str]:
+    """A sentence for all that is wrong with Tandem's own server: its disk, workers and clock."""
+    said = [FULL] if disk.is_full() else []
+    waiting = alive.waiting_without_worker(tenant, profiles)
+    if waiting is not None:
+        count, since = waiting
+        changes, wait = ("changes", "wait") if count > 1 else ("change", "waits")
+        moment = since.astimezone(UTC)
+        said.append(
+            NO_WORKER.format(count=f"{count} {changes}", wait=wait, since=f"{moment:%H:%M} UTC")
+        )
+    off = {name: ahead for one, name in names.items() if (ahead := clocks.told(one)) is not None}
+    if off:  # one clock of ours, whatever the number of sites that show it
+        site = max(off, key=lambda name: abs(off[name]))
+        said.append(say_clock(site, off[site]))
+    return said
+
+
+def say_clock(site: str, ahead: float) -> str:
+    """By how much the clock of Tandem is off a site's, which is so many seconds `ahead` of it."""
+    seconds = round(abs(ahead))
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")):
+        if seconds >= 2 * size or size == 1:
+            way = "behind" if ahead > 0 else "ahead of"
+            return CLOCK.format(amount=f"{round(seconds / size)} {unit}", way=way, site=site)
+    raise AssertionError("The last unit takes all.")
 
 
 def _say(

@@ -20,6 +20,10 @@ CREATE TABLE site_budget (
     tries smallint NOT NULL DEFAULT 0,
     asked_at timestamptz,
     next_try timestamptz,
+    -- By how many seconds the site's clock was found ahead of ours, and when; null where they agree.
+    clock_ahead real,
+    clock_told_at timestamptz,
+    CHECK ((clock_ahead IS NULL) = (clock_told_at IS NULL)),
     CHECK ((paused_since IS NULL) = (paused_code IS NULL)),
     CHECK ((paused_since IS NULL) = (next_try IS NULL))
 );

@@ -19,7 +19,7 @@ def test_the_doctor_finds_all_well_and_disturbs_nothing(running: Stack) -> None:
     ended = tandem(running.environment, "doctor", "--json")
     found = {one["check"]: one["well"] for one in json.loads(ended.stdout)}
     assert found == dict.fromkeys(
-        ("database", "migrations", "keys", "reachability", "clock"), True
+        ("database", "disk", "migrations", "workers", "keys", "reachability", "clock"), True
     ), ended.stdout
     assert ended.returncode == 0
     assert running.overview() == []  # the database still serves
