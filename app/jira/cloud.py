@@ -123,11 +123,12 @@ class CloudSite:
 
     @_understood
     def update(self, issue_id: int, fields: Mapping[str, Any]) -> Issue | None:
-        """See JiraSite.update."""
+        """See JiraSite.update. The changes come with it, so that they cost no call: see
+        app/sync/overwritten.py."""
         answer = self._call(
             "PUT",
             f"rest/api/3/issue/{issue_id}",
-            params={"returnIssue": "true", "notifyUsers": "false"},
+            params={"returnIssue": "true", "expand": "changelog", "notifyUsers": "false"},
             body={"fields": dict(fields)},
         )
         return _issue(answer) if answer.get("fields") else None
@@ -254,10 +255,7 @@ class CloudSite:
         answer = self._call("POST", "rest/api/3/issue/bulkfetch", body=body)
         found = {}
         for raw in answer.get("issues", []):
-            told = raw.get("changelog") or {}
-            histories = told.get("histories", [])
-            whole = int(told.get("total", len(histories) + 1)) <= len(histories)
-            found[int(raw["id"])] = Changelog(_edits(histories), whole)
+            found[int(raw["id"])] = _changelog(raw.get("changelog") or {})
         return found
 
     @_understood
@@ -276,6 +274,11 @@ class CloudSite:
     def ask(self) -> None:
         """See JiraSite.ask."""
         self._call("GET", "rest/api/3/myself")
+
+    @_understood
+    def account(self) -> str:
+        """See JiraSite.account."""
+        return _text(self._call("GET", "rest/api/3/myself")["accountId"])
 
     @_understood
     def projects(self) -> list[Named]:
@@ -447,6 +450,7 @@ def _issue(raw: Mapping[str, Any]) -> Issue:
         fields=fields,
         updated=parse_time(fields["updated"]),
         property=(raw.get("properties") or {}).get(PROPERTY),
+        changelog=_changelog(raw["changelog"]) if raw.get("changelog") else None,
     )
 
 
@@ -479,16 +483,27 @@ def _latest(histories: Sequence[Mapping[str, Any]]) -> dict[str, datetime]:
     return at
 
 
+def _changelog(raw: Mapping[str, Any]) -> Changelog:
+    histories = raw.get("histories", [])
+    whole = int(raw.get("total", len(histories) + 1)) <= len(histories)
+    return Changelog(_edits(histories), whole)
+
+
 def _edits(histories: Sequence[Mapping[str, Any]]) -> tuple[Edit, ...]:
     edits = []
     for history in histories:
-        when = parse_time(history["created"])
+        when, author = parse_time(history["created"]), (history.get("author") or {})
+        number = str(history.get("id", ""))
+        # Of two changes in one millisecond the later one has the higher number.
+        place = when, int(number) if number.isascii() and number.isdigit() else 0
         for item in history.get("items", []):
             before = _told(item.get("from")), _told(item.get("fromString"))
             after = _told(item.get("to")), _told(item.get("toString"))
             name = item.get("fieldId") or item.get("field")
-            edits.append(Edit(_text(name), when, before, after))
-    return tuple(sorted(edits, key=lambda edit: edit.at, reverse=True))
+            edit = Edit(_text(name), when, before, after, _told(author.get("accountId")))
+            edits.append((place, edit))
+    edits.sort(key=lambda one: one[0], reverse=True)
+    return tuple(edit for _, edit in edits)
 
 
 def _told(found: object) -> str | None:

@@ -71,13 +71,17 @@ class Person:
 
 @dataclass(frozen=True)
 class Issue:
-    """An issue as read: raw REST v3 fields, and our own entity property where it has one."""
+    """An issue as read: raw REST v3 fields, and our own entity property where it has one.
+
+    `changelog`: its newest changes, where the site told them with it.
+    """
 
     id: int
     key: str
     fields: Mapping[str, Any]
     updated: datetime
     property: Mapping[str, Any] | None = None
+    changelog: Changelog | None = None
 
 
 @dataclass(frozen=True)
@@ -97,12 +101,16 @@ class FieldChanges:
 
 @dataclass(frozen=True)
 class Edit:
-    """One field of one change, as an issue's changelog tells it: each value as (id, text)."""
+    """One field of one change, as an issue's changelog tells it: each value as (id, text).
+
+    `author`: the account that made it, where the site tells.
+    """
 
     field: str
     at: datetime
     before: tuple[str | None, str | None]
     after: tuple[str | None, str | None]
+    author: str | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +172,8 @@ class JiraSite(Protocol):
         """Create an issue together with its entity properties, in one call."""
 
     def update(self, issue_id: int, fields: Mapping[str, Any]) -> Issue | None:
-        """Write fields; returns the issue as stored where the site tells it."""
+        """Write fields; returns the issue as stored, with its newest changes, where the site tells
+        them."""
 
     def find_twin(self, profile: str, source_issue_id: int) -> Created | None:
         """The issue that our own property names as the twin of the source, if search knows it."""
@@ -205,6 +214,9 @@ class JiraSite(Protocol):
 
     def ask(self) -> None:
         """One cheap call, which works only where the site lets us in."""
+
+    def account(self) -> str:
+        """The account that we act as."""
 
     def projects(self) -> list[Named]:
         """The projects that the app may see, by name."""

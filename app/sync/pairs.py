@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.activity.log import Detail, Outcome
@@ -11,9 +11,11 @@ from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.sync import inbox, parked, store
 from app.sync import written as notes
-from app.sync.merge import Plan, confirm, landed, planned_marks, unmoved
-from app.sync.plan import Snapshot, Write
+from app.sync.bases import confirm, planned_marks, unmoved
+from app.sync.plan import Base, Plan, Snapshot, Write
 from app.sync.planning_rules import changed_at, decide
+from app.sync.put_back import look, look_after_a_death
+from app.sync.reasons import Cause
 from app.sync.store import Link
 from app.sync.turn import Pair, Turn, Visit
 from app.sync.words import details_of, outcome_of, raw, refused_fields
@@ -58,7 +60,7 @@ def plan_linked(turn: Turn, pair: Pair) -> Planned | Visit:
     snapshots = {Side.LEFT: turn.snapshot(left, Side.LEFT)}
     snapshots[Side.RIGHT] = turn.snapshot(right, Side.RIGHT)
     if link.planned:
-        link = replace(link, base=landed(link.base, link.planned, snapshots, turn.fingerprints))
+        link = replace(link, base=look_after_a_death(turn, link, snapshots))
     found = turn.set_aside(pair, link)
     kept = parked.keep_aside(found, _plan(turn, link, snapshots), link.base)
     return Planned(pair, link, kept.plan, snapshots, kept)
@@ -78,66 +80,93 @@ def note_plans(turn: Turn, plans: Sequence[Planned]) -> None:
             rows = [
                 row
                 for one in plans
-                for row in notes.of_plan(one.link, one.plan, notes.run_of(one.pair.changes), marks)
+                for row in notes.of_plan(
+                    one.link, one.plan, one.snapshots, notes.run_of(one.pair.changes), marks
+                )
             ]
             notes.note(session, turn.profile, rows)
     for one in plans:
         turn.unwritten[one.link.id] = {(s, w.key) for s in Side for w in one.plan.writes(s)}
 
 
+@dataclass
+class _Done:
+    """What came of the writes of a plan so far."""
+
+    link: Link
+    base: Base
+    refused: dict[str, str] = field(default_factory=dict)
+    causes: tuple[Cause, ...] = ()
+    amended: list[notes.Amended] = field(default_factory=list)
+    reopened: set[str] = field(default_factory=set)
+    details: list[Detail] = field(default_factory=list)
+    written: int = 0
+    lost: int = 0
+    dirty: bool = False
+
+
 def carry_out(turn: Turn, planned: Planned) -> Visit:
     """Write what is planned. Raises SiteError where a site refuses or fails."""
-    pair, link, plan, snapshots = planned.pair, planned.link, planned.plan, planned.snapshots
-    base, dirty, written = plan.base, False, 0
-    refused: dict[str, str] = {}
-    amended: list[notes.Amended] = []
-    causes = planned.kept.causes
+    pair, plan = planned.pair, planned.plan
+    done = _Done(planned.link, plan.base, causes=planned.kept.causes)
     for side in Side:
-        link = link.with_seen(side, snapshots[side].updated)
-        writes = plan.writes(side)
-        if not writes:
-            continue
-        returned, said_no = _write(turn, side, link, writes)
-        refused |= said_no
-        causes += parked.field_causes(side, writes, said_no, plan.base)
-        done = tuple(w for w in writes if w.key not in said_no)
-        written += len(done)
-        base = unmoved(base, link.base, said_no)
-        amended += [notes.Amended(link.id, side, key, None) for key in said_no]
-        if returned is None:
-            link = link.with_seen(side, None) if done else link
-            continue
-        base, moved = confirm(
-            base,
-            side,
-            writes=done,
-            read=snapshots[side],
-            returned=turn.snapshot(returned, side),
-            profile=turn.profile.profile,
-            fingerprints=turn.fingerprints,
-        )
-        amended += notes.amended(link, side, base, done, turn.fingerprints)
-        dirty = dirty or bool(moved - set(said_no))
-        link = link.with_seen(side, None if moved else returned.updated)
+        done.link = done.link.with_seen(side, planned.snapshots[side].updated)
+        if plan.writes(side):
+            _write_side(turn, planned, side, done)
+    refused, causes = done.refused, done.causes
     questions = tuple(c for c in plan.conflicts if c.winner is None or c.key in refused)
     # What is refused as before was told then.
-    before = {one.cause for one in turn.set_aside(pair, link)}
+    before = {one.cause for one in turn.set_aside(pair, done.link)}
     old = refused.keys() & {one.key for one in causes if one in before}
-    told = parked.without(plan, plan.base, old)
+    told = parked.without(plan, plan.base, old | done.reopened)
     news = {key: words for key, words in refused.items() if key not in old}
     return Visit(
         pair,
-        replace(link, base=base),
-        outcome_of(told, written, news),
-        written=written,
-        conflicts=len(told.conflicts),
-        details=tuple(details_of(told, news)),
-        dirty=dirty,
+        replace(done.link, base=unmoved(done.base, planned.link.base, done.reopened)),
+        outcome_of(told, done.written, news, lost=bool(done.lost)),
+        written=done.written,
+        conflicts=len(told.conflicts) + done.lost,
+        details=(*details_of(told, news), *done.details),
+        dirty=done.dirty or bool(done.reopened),
         parked=causes,
         questions=questions + planned.kept.conflicts,
-        amended=tuple(amended),
-        made=notes.made_side(turn.profile, link, turn.read),
+        amended=tuple(done.amended),
+        made=notes.made_side(turn.profile, done.link, turn.read),
     )
+
+
+def _write_side(turn: Turn, planned: Planned, side: Side, done: _Done) -> None:
+    """Write one side, look at what that replaced, and compare what the site then holds."""
+    link, read, writes = done.link, planned.snapshots[side], planned.plan.writes(side)
+    returned, said_no = _write(turn, side, link, writes)
+    done.refused |= said_no
+    done.causes += parked.field_causes(side, writes, said_no, planned.plan.base)
+    sent = tuple(w for w in writes if w.key not in said_no)
+    done.base = unmoved(done.base, planned.link.base, said_no)
+    done.amended += [notes.Amended(link.id, side, key, None) for key in said_no]
+    after = look(turn, side, link, writes=sent, read=read, returned=returned)
+    done.written += len(sent) + after.puts
+    done.lost += len(after.lost)
+    done.details += after.details
+    done.reopened |= after.reopened
+    done.amended += after.amended(turn, link, side)
+    if after.returned is None:
+        done.link = link.with_seen(side, None) if sent else link
+        return
+    stay = tuple(w for w in sent if w.key not in after.reopened)
+    done.base, moved = confirm(
+        done.base,
+        side,
+        writes=stay,
+        read=read,
+        returned=turn.snapshot(after.returned, side),
+        profile=turn.profile.profile,
+        fingerprints=turn.fingerprints,
+    )
+    done.amended += notes.amended(link, side, done.base, stay, turn.fingerprints)
+    moved |= after.reopened
+    done.dirty = done.dirty or bool(moved - set(said_no))
+    done.link = link.with_seen(side, None if moved else after.returned.updated)
 
 
 def _plan(turn: Turn, link: Link, snapshots: Mapping[Side, Snapshot]) -> Plan:

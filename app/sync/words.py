@@ -33,11 +33,13 @@ def refused_fields(error: SiteError, writes: Sequence[Write]) -> dict[str, str]:
     }
 
 
-def outcome_of(plan: Plan, written: int, refused: dict[str, str]) -> Outcome | None:
-    """What came of a visit; None where there is nothing to tell."""
+def outcome_of(
+    plan: Plan, written: int, refused: dict[str, str], *, lost: bool = False
+) -> Outcome | None:
+    """What came of a visit; None where there is nothing to tell. `lost`: an edit was replaced."""
     if refused:
         return Outcome.PARKED
-    if any(one.winner for one in plan.conflicts):
+    if lost or any(one.winner for one in plan.conflicts):
         return Outcome.CONFLICT
     if written:
         return Outcome.UPDATED

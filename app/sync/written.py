@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import text
@@ -18,7 +18,7 @@ from app.jira.site import Issue
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync.fingerprint import Fingerprinter
-from app.sync.plan import Base, Plan, Write
+from app.sync.plan import Base, Plan, Snapshot, Write
 from app.sync.store import Dirty, Link
 
 ROWS_A_TIME = 20_000
@@ -37,16 +37,20 @@ class Wrote:
     after: str
     run_id: uuid.UUID | None
     seen: datetime | None = None
+    read_at: datetime | None = None
+    """`updated` of the issue as it was read before this write."""
 
 
 @dataclass(frozen=True)
 class Amended:
-    """What came of a planned write: another spelling than was sent, or (None) a refusal."""
+    """What came of a planned write: another spelling than was sent (`after`), another value than
+    was read that it replaced (`before`), or neither: it was not done, or was taken back."""
 
     link_id: uuid.UUID
     side: Side
     key: str
     after: str | None
+    before: str | None = None
 
 
 def run_of(changes: Sequence[Dirty]) -> uuid.UUID | None:
@@ -56,9 +60,13 @@ def run_of(changes: Sequence[Dirty]) -> uuid.UUID | None:
 
 
 def of_plan(
-    link: Link, plan: Plan, run_id: uuid.UUID | None, fingerprints: Fingerprinter
+    link: Link,
+    plan: Plan,
+    read: Mapping[Side, Snapshot],
+    run_id: uuid.UUID | None,
+    fingerprints: Fingerprinter,
 ) -> list[Wrote]:
-    """What a plan is about to write."""
+    """What a plan is about to write over what was read."""
     return [
         Wrote(
             link.id,
@@ -68,6 +76,7 @@ def of_plan(
             fingerprints.of(write.key, side, write.was),
             fingerprints.of(write.key, side, write.value),
             run_id,
+            read_at=read[side].updated,
         )
         for side in Side
         for write in plan.writes(side)
@@ -113,14 +122,14 @@ def made_side(
 _NOTE = text(
     """
     INSERT INTO written (profile_id, left_tenant_id, right_tenant_id, link_id, side, issue_id,
-                         field_key, mark_before, mark_after, created, seen, run_id)
+                         field_key, mark_before, mark_after, created, seen, read_at, run_id)
     SELECT :profile, :left, :right, n.link_id, n.side, n.issue_id, n.key, n.before, n.after,
-           n.before IS NULL, n.seen, n.run_id
+           n.before IS NULL, n.seen, n.read_at, n.run_id
     FROM unnest(
         CAST(:links AS uuid[]), CAST(:sides AS text[]), CAST(:issues AS bigint[]),
         CAST(:keys AS text[]), CAST(:befores AS text[]), CAST(:afters AS text[]),
-        CAST(:seens AS timestamptz[]), CAST(:runs AS uuid[]))
-        AS n (link_id, side, issue_id, key, before, after, seen, run_id)
+        CAST(:seens AS timestamptz[]), CAST(:reads AS timestamptz[]), CAST(:runs AS uuid[]))
+        AS n (link_id, side, issue_id, key, before, after, seen, read_at, run_id)
     """
 )
 
@@ -142,6 +151,7 @@ def note(session: Session, profile: StoredProfile, rows: Sequence[Wrote]) -> Non
             "befores": [row.before for row in rows],
             "afters": [row.after for row in rows],
             "seens": [row.seen for row in rows],
+            "reads": [row.read_at for row in rows],
             "runs": [row.run_id for row in rows],
         },
     )
@@ -149,16 +159,19 @@ def note(session: Session, profile: StoredProfile, rows: Sequence[Wrote]) -> Non
 
 _NEWEST = """
     FROM unnest(CAST(:links AS uuid[]), CAST(:sides AS text[]), CAST(:keys AS text[]),
-                CAST(:afters AS text[])) AS n (link_id, side, key, after)
+                CAST(:afters AS text[]), CAST(:befores AS text[]))
+        AS n (link_id, side, key, after, before)
     WHERE w.id = (SELECT max(o.id) FROM written o
                   WHERE o.link_id = n.link_id AND o.side = n.side AND o.field_key = n.key)
 """
 _AMEND = text(
-    f"UPDATE written w SET mark_after = n.after {_NEWEST} AND n.after IS NOT NULL"  # noqa: S608
+    "UPDATE written w SET mark_after = coalesce(n.after, w.mark_after),"  # noqa: S608
+    f" mark_before = coalesce(n.before, w.mark_before) {_NEWEST}"
+    " AND (n.after IS NOT NULL OR n.before IS NOT NULL)"
 )
 _DROP = text(
     f"DELETE FROM written w USING {_NEWEST.strip().removeprefix('FROM')}"  # noqa: S608
-    " AND n.after IS NULL"
+    " AND n.after IS NULL AND n.before IS NULL"
 )
 
 
@@ -166,14 +179,48 @@ def amend(session: Session, found: Sequence[Amended]) -> None:
     """Correct what was noted by what came of it: the newest note of each field."""
     if not found:
         return
+    one_each: dict[tuple[uuid.UUID, Side, str], Amended] = {}
+    for one in found:
+        known = one_each.setdefault((one.link_id, one.side, one.key), one)
+        after, before = one.after or known.after, one.before or known.before
+        one_each[one.link_id, one.side, one.key] = replace(known, after=after, before=before)
     arguments = {
-        "links": [one.link_id for one in found],
-        "sides": [one.side.value for one in found],
-        "keys": [one.key for one in found],
-        "afters": [one.after for one in found],
+        "links": [one.link_id for one in one_each.values()],
+        "sides": [one.side.value for one in one_each.values()],
+        "keys": [one.key for one in one_each.values()],
+        "afters": [one.after for one in one_each.values()],
+        "befores": [one.before for one in one_each.values()],
     }
     session.execute(_AMEND, arguments)
     session.execute(_DROP, arguments)
+
+
+_LAST = text(
+    """
+    SELECT DISTINCT ON (field_key) issue_id, field_key, mark_before, mark_after, run_id, read_at
+    FROM written
+    WHERE link_id = :link AND side = :side AND field_key = ANY(:keys)
+    ORDER BY field_key, id DESC
+    """
+)
+
+
+def newest(session: Session, link: Link, side: Side, keys: Sequence[str]) -> list[Wrote]:
+    """The newest note of each of these fields of a pair's side."""
+    rows = session.execute(_LAST, {"link": link.id, "side": side.value, "keys": list(keys)})
+    return [
+        Wrote(
+            link.id,
+            side,
+            row.issue_id,
+            row.field_key,
+            row.mark_before,
+            row.mark_after,
+            row.run_id,
+            read_at=row.read_at,
+        )
+        for row in rows
+    ]
 
 
 def forget(session: Session) -> None:

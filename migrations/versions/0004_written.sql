@@ -15,6 +15,8 @@ CREATE TABLE written (
     created boolean NOT NULL DEFAULT false,
     -- `updated` of a created issue, as it was read back.
     seen timestamptz,
+    -- `updated` of the issue as it was read before this write.
+    read_at timestamptz,
     run_id uuid,
     at timestamptz NOT NULL DEFAULT now(),
     CHECK (created = (mark_before IS NULL))

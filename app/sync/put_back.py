@@ -1,0 +1,274 @@
+"""After a write: looks whether it replaced a person's edit, and lets the field's policy decide.
+
+Where the written side's edit wins, or a person must choose, it is put back and the pair is merged
+anew from the old base. Else the write stands, and the edit's value is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.activity.log import Detail, Outcome, record
+from app.jira.site import Changelog, Edit, Issue, JiraSite, SiteError
+from app.mapping.profile import FieldMapping, Side
+from app.mapping.values import whole
+from app.sync import written as notes
+from app.sync.bases import landed, unmoved
+from app.sync.overwritten import Lost, Sent, all_replaced, source_wins
+from app.sync.plan import Base, Reason, Snapshot, Write
+from app.sync.store import Link
+from app.sync.turn import Turn
+from app.sync.words import raw
+
+TRIES = 3
+"""How often an edit is put back over another that came meanwhile."""
+
+
+@dataclass(frozen=True)
+class After:
+    """What came of a look. `returned`: the side's issue as the site gave it last.
+
+    `reopened`: keys that are merged anew, from the old base. `lost`: edits that are gone for good,
+    `details` tell of these and of all that was put back; `puts`: fields written to that end.
+    """
+
+    returned: Issue | None
+    reopened: frozenset[str] = frozenset()
+    lost: tuple[Lost, ...] = ()
+    details: tuple[Detail, ...] = ()
+    puts: int = 0
+
+    def amended(self, turn: Turn, link: Link, side: Side) -> list[notes.Amended]:
+        """What an undo has to know: nothing was written, or over something else than planned."""
+        of = turn.fingerprints.of
+        found = [notes.Amended(link.id, side, key, None) for key in self.reopened]
+        for one in self.lost:
+            # The text of a value that is not told whole is never one that a field holds.
+            mark = of(one.key, side, one.value if one.exact else one.text)
+            found.append(notes.Amended(link.id, side, one.key, None, before=mark))
+        return found
+
+
+@dataclass
+class Put:
+    """What came of putting edits back: `back` holds them; `refused` by the site; `over`: edits
+    that were replaced in doing so."""
+
+    returned: Issue
+    back: dict[str, Lost] = field(default_factory=dict)
+    refused: dict[str, Lost] = field(default_factory=dict)
+    over: list[Lost] = field(default_factory=list)
+    count: int = 0
+
+
+def look(
+    turn: Turn,
+    side: Side,
+    link: Link,
+    *,
+    writes: Sequence[Write],
+    read: Snapshot,
+    returned: Issue | None,
+) -> After:
+    """Look at what was just written to a side. Raises SiteError where an edit cannot be put back
+    now: the next visit finds the write, and looks again."""
+    if not writes:
+        return After(returned)
+    stored = turn.snapshot(returned, side) if returned else None
+    sent = [Sent.of(write, read.updated, stored) for write in writes]
+    site, issue_id = turn.sites[side], link.issue_id(side) or 0
+    found = find(site, issue_id, sent, returned)
+    return _decide(turn, side, issue_id, found, returned) if found else After(returned)
+
+
+def look_after_a_death(turn: Turn, link: Link, snapshots: dict[Side, Snapshot]) -> Base:
+    """The same for writes that were noted and found done, whose worker did not get to look.
+
+    Gives the base with those that stand, and tells what came of it at once. Where an edit was put
+    back, `snapshots` has the side as it is then. Costs one call a side.
+    """
+    base = landed(link.base, link.planned, snapshots, turn.fingerprints)
+    of = turn.fingerprints.of
+    for side in Side:
+        values, issue_id = snapshots[side].values, link.issue_id(side) or 0
+        marks = {
+            key: mark.of(side)
+            for key, mark in link.planned.items()
+            if mark.to is side and key in values and of(key, side, values[key]) == mark.of(side)
+        }
+        sent = _noted(turn, link, side, marks) if marks else []
+        found = find(turn.sites[side], issue_id, sent, None)
+        if not found:
+            continue
+        after = _decide(turn, side, issue_id, found, turn.read[side][issue_id])
+        _tell(turn, link, side, after)
+        base = unmoved(base, link.base, after.reopened)
+        if after.puts and after.returned is not None:
+            snapshots[side] = turn.snapshot(after.returned, side)
+    return base
+
+
+def _tell(turn: Turn, link: Link, side: Side, after: After) -> None:
+    """Tell what came of a write that its worker did not look at, and correct the notes of it: both
+    in one commit, so that it is told once."""
+    with turn.transaction() as session:
+        notes.amend(session, after.amended(turn, link, side))
+        record(
+            session,
+            turn.vault,
+            profile_id=turn.profile.id,
+            tenants=(turn.profile.left_tenant, turn.profile.right_tenant),
+            keys=(link.left_key, link.right_key),
+            outcome=Outcome.CONFLICT if after.lost else Outcome.UPDATED,
+            written=after.puts,
+            conflicts=len(after.lost),
+            details=after.details,
+        )
+
+
+def _noted(turn: Turn, link: Link, side: Side, marks: Mapping[str, str]) -> list[Sent]:
+    """The writes as they were noted before they were sent: by fingerprints alone."""
+    of = turn.fingerprints.of
+    mappings = {m.key: m for m in turn.profile.profile.fields}
+    with turn.transaction() as session:
+        rows = notes.newest(session, link, side, list(marks))
+    return [
+        Sent(
+            row.key,
+            mappings[row.key].field(side),
+            mappings[row.key].kind,
+            lambda value, row=row: of(row.key, side, value) == row.after,  # type: ignore[misc]
+            lambda value, row=row: of(row.key, side, value) == row.before,  # type: ignore[misc]
+            row.read_at,
+        )
+        for row in rows
+        if row.before is not None and row.after == marks[row.key] and row.key in mappings
+    ]
+
+
+def find(site: JiraSite, issue_id: int, sent: Sequence[Sent], returned: Issue | None) -> list[Lost]:
+    """The edits that these writes replaced. The changelog came with the answer, or costs a call."""
+    log = returned.changelog if returned else None
+    if log is None and sent:
+        log = site.changelogs([issue_id]).get(issue_id)
+    return all_replaced(sent, log or Changelog(), _by_us(site))
+
+
+def _by_us(site: JiraSite) -> Callable[[Edit], bool]:
+    """Tells whether a change is by our account; asks the site for it once, and only then."""
+    known: list[str] = []
+
+    def is_ours(edit: Edit) -> bool:
+        if edit.author is None:
+            return True  # the site does not tell: what looks like ours is
+        if not known:
+            known.append(site.account())
+        return edit.author == known[0]
+
+    return is_ours
+
+
+def _decide(
+    turn: Turn, side: Side, issue_id: int, found: Sequence[Lost], returned: Issue | None
+) -> After:
+    mappings = {m.key: m for m in turn.profile.profile.fields}
+    issue = returned or _read(turn, side, issue_id)
+    stands = {one.key: "" for one in found if source_wins(mappings[one.key], side)}
+    rest = [one for one in found if one.key not in stands]
+    stands |= {
+        one.key: "; Jira's history tells its text alone, so it could not be put back"
+        for one in rest
+        if one.held and not one.exact
+    }
+    back = [one for one in rest if one.held and one.exact]
+    if issue is None:
+        stands |= dict.fromkeys([one.key for one in back], "; the issue is gone")
+    put = put_back(turn, side, issue, back) if back and issue else None
+    if put is not None:
+        refused = "; the site refused to have it put back"
+        stands |= dict.fromkeys(put.refused, refused)
+    lost = tuple(one for one in found if one.key in stands)
+    details = [_stood(one, mappings[one.key], side, stands[one.key]) for one in lost]
+    details += [_again(one, side) for one in rest if one.key not in stands and not one.held]
+    if put is not None:
+        details += [_back(one, side) for one in put.back.values()]
+        details += [_again(one, side) for one in put.over]
+    return After(
+        put.returned if put else issue,
+        frozenset(one.key for one in found) - stands.keys(),
+        lost,
+        tuple(details),
+        put.count if put else 0,
+    )
+
+
+def _read(turn: Turn, side: Side, issue_id: int) -> Issue | None:
+    """The issue as it is now, where the site did not answer with it."""
+    names = [m.field(side) for m in turn.profile.profile.fields]
+    return turn.sites[side].fetch([issue_id], names).get(issue_id)
+
+
+def put_back(turn: Turn, side: Side, issue: Issue, edits: Sequence[Lost]) -> Put:
+    """Write these edits back to their side, and look at each such write as at any. Raises
+    SiteError where the site fails or shuts us out; a refusal is in what it gives."""
+    site, put, waiting = turn.sites[side], Put(issue), {one.key: one for one in edits}
+    for _ in range(TRIES):
+        if not waiting:
+            break
+        read = turn.snapshot(put.returned, side)
+        writes = [
+            Write(one.key, one.field, one.kind, one.value, read.values.get(one.key), Reason.WON)
+            for one in waiting.values()
+        ]
+        try:
+            answer = site.update(issue.id, raw(writes))
+        except SiteError as error:
+            if error.passing or error.locked_out:
+                raise
+            put.refused |= {key: one for key, one in waiting.items() if key not in put.back}
+            break
+        answer = answer or _read(turn, side, issue.id) or put.returned
+        put.back |= waiting
+        put.count += len(writes)
+        stored = turn.snapshot(answer, side)
+        sent = [Sent.of(write, read.updated, stored) for write in writes]
+        later = find(site, issue.id, sent, answer)
+        put.returned = answer
+        # What was put back over a later edit is itself what that edit replaced.
+        put.over += [one if not (one.held and one.exact) else waiting[one.key] for one in later]
+        waiting = {one.key: one for one in later if one.held and one.exact}
+    put.over += [one for key, one in waiting.items() if key not in put.refused]
+    return put
+
+
+def _stood(one: Lost, mapping: FieldMapping, side: Side, more: str) -> Detail:
+    """An edit that is lost for good, with its whole value."""
+    names = mapping.left if mapping.left == mapping.right else f"{mapping.left}/{mapping.right}"
+    return Detail(
+        f"{names} changed on both sides: it was edited on the {side.value} side while Tandem wrote "
+        f"there, and the {side.other.value} side's value stands{more}",
+        field=one.key,
+        side=side.value,
+        old=whole(one.text),
+    )
+
+
+def _back(one: Lost, side: Side) -> Detail:
+    return Detail(
+        f"{one.field} was edited on the {side.value} side while Tandem wrote it: the edit was put "
+        "back, and both sides are compared anew.",
+        field=one.field,
+        side=side.value,
+        new=whole(one.text),
+    )
+
+
+def _again(one: Lost, side: Side) -> Detail:
+    return Detail(
+        f"{one.field} was edited more than once on the {side.value} side while Tandem wrote it: "
+        "an earlier edit was replaced, and both sides are compared anew.",
+        field=one.field,
+        side=side.value,
+        old=whole(one.text),
+    )
