@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,37 +16,12 @@ from app.sync.plan import (
     Decision,
     LeftAlone,
     Plan,
-    PlannedMark,
     Reason,
     Refused,
     Snapshot,
     Write,
     as_it_is,
 )
-
-__all__ = [
-    "Base",
-    "Carry",
-    "Conflict",
-    "Decision",
-    "LeftAlone",
-    "Plan",
-    "PlannedMark",
-    "Reason",
-    "Refused",
-    "Snapshot",
-    "Write",
-    "as_it_is",
-    "base_after",
-    "blank",
-    "changed_fields",
-    "confirm",
-    "for_create",
-    "landed",
-    "merge",
-    "planned_marks",
-    "unmoved",
-]
 
 
 @dataclass(frozen=True)
@@ -244,22 +219,6 @@ def _names(mapping: FieldMapping) -> str:
     return mapping.left if mapping.left == mapping.right else f"{mapping.left}/{mapping.right}"
 
 
-def changed_fields(
-    side: Side,
-    values: Mapping[str, Value],
-    base: Base,
-    profile: Profile,
-    fingerprints: Fingerprinter,
-) -> frozenset[str]:
-    """The mapping keys in `values` whose value is not the base's; empty for the echo of a write."""
-    return frozenset(
-        m.key
-        for m in profile.fields
-        if m.key in values
-        and fingerprints.of(m.key, side, values[m.key]) != base.of(side).get(m.key)
-    )
-
-
 def blank(
     profile: Profile, updated: datetime, blocked: Mapping[str, str] | None = None
 ) -> Snapshot:
@@ -296,102 +255,3 @@ def for_create(
     unfilled = {key: fingerprints.of(key, to, twin.values[key]) for key in late}
     marks = {side: dict(plan.base.of(side)) | (unfilled if side is to else {}) for side in Side}
     return replace(plan, base=Base(marks[Side.LEFT], marks[Side.RIGHT]))
-
-
-def base_after(
-    left: Snapshot, right: Snapshot, profile: Profile, fingerprints: Fingerprinter
-) -> Base:
-    """The base that declares both sides as agreed as they are; for fields that both sides have."""
-    keys = [m.key for m in profile.fields if m.key in left.values and m.key in right.values]
-    return Base(
-        {key: fingerprints.of(key, Side.LEFT, left.values[key]) for key in keys},
-        {key: fingerprints.of(key, Side.RIGHT, right.values[key]) for key in keys},
-    )
-
-
-def unmoved(base: Base, old: Base, keys: Iterable[str]) -> Base:
-    """`base` with the entries of `keys` as in `old`: for writes of a plan that were not done."""
-    stay = set(keys)
-    marks = [
-        {k: v for k, v in base.of(side).items() if k not in stay}
-        | {k: v for k, v in old.of(side).items() if k in stay}
-        for side in Side
-    ]
-    return Base(*marks)
-
-
-def planned_marks(plan: Plan) -> dict[str, PlannedMark]:
-    """What both sides hold of each field to write, once it is written."""
-    return {
-        write.key: PlannedMark(side, plan.base.left[write.key], plan.base.right[write.key])
-        for side in Side
-        for write in plan.writes(side)
-        if write.key in plan.base.left and write.key in plan.base.right
-    }
-
-
-def landed(
-    base: Base,
-    planned: Mapping[str, PlannedMark],
-    now: Mapping[Side, Snapshot],
-    fingerprints: Fingerprinter,
-) -> Base:
-    """The base, with the planned writes in it that the side written to now holds.
-
-    They were sent, and whoever sent them died before he could store the base.
-    """
-    marks = {side: dict(base.of(side)) for side in Side}
-    for key, mark in planned.items():
-        values = now[mark.to].values
-        if key in values and fingerprints.of(key, mark.to, values[key]) == mark.of(mark.to):
-            marks[Side.LEFT][key], marks[Side.RIGHT][key] = mark.left, mark.right
-    return Base(marks[Side.LEFT], marks[Side.RIGHT])
-
-
-def confirm(
-    base: Base,
-    side: Side,
-    *,
-    writes: tuple[Write, ...],
-    read: Snapshot,
-    returned: Snapshot,
-    profile: Profile,
-    fingerprints: Fingerprinter,
-) -> tuple[Base, frozenset[str]]:
-    """Compare what `side` holds after the write with what it was read as and what was written.
-
-    Returns the base to store and the keys that are dirty: reconcile the pair once more for them.
-    A field that differs keeps the planned base, so that the next merge sees it as changed on this
-    side and carries it across; only where `returned` is Jira's own spelling of what was written
-    (Handler.is_stored_form) does it become the base. That comes to rest: the next merge writes
-    the other side, not this one. `base` is the plan's, or what `confirm` gave for the other side.
-    """
-    expected = {**read.values, **{write.key: write.value for write in writes}}
-    written = {write.key for write in writes}
-    marks, dirty = dict(base.of(side)), set()
-    for m in profile.fields:
-        if m.key not in returned.values:
-            continue
-        stored = returned.values[m.key]
-        if _is_unfilled(m, base, side):
-            # Made a moment ago without this field: what the site filled in is nobody's edit.
-            marks[m.key] = fingerprints.of(m.key, side, stored)
-            dirty.add(m.key)
-            continue
-        if m.key in expected and stored == expected[m.key]:
-            continue
-        if m.key in written and handler(m.kind).is_stored_form(expected[m.key], stored):
-            marks[m.key] = fingerprints.of(m.key, side, stored)
-        else:
-            dirty.add(m.key)
-    both = {side: marks, side.other: base.of(side.other)}
-    return Base(both[Side.LEFT], both[Side.RIGHT]), frozenset(dirty)
-
-
-def _is_unfilled(mapping: FieldMapping, base: Base, side: Side) -> bool:
-    """Whether `for_create` left this field to the first merge: only the twin has a base of it."""
-    return (
-        mapping.moment is Moment.UPDATE
-        and mapping.key in base.of(side)
-        and mapping.key not in base.of(side.other)
-    )

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.database import TenantId
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.sync.merge import unmoved
+from app.sync.bases import unmoved
 from app.sync.plan import Base, Conflict, Plan, Write
 from app.sync.reasons import SAYINGS, Cause, Code, field_code
 from app.sync.store import Dirty, Link

@@ -16,10 +16,11 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import completeness_store as rows
 from app.sync import store
+from app.sync.bases import landed
 from app.sync.fingerprint import Fingerprinter
 from app.sync.inbox import decisions_of
 from app.sync.lanes import lane_of
-from app.sync.merge import for_create, landed
+from app.sync.merge import for_create
 from app.sync.plan import Base, Decision, Plan
 from app.sync.planning_draft import SECOND, Draft, gone, loose
 from app.sync.planning_read import Reader

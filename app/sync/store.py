@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from app.jira.site import Created
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.sync.merge import Base, PlannedMark
 from app.sync.models import Change, IssueLink
+from app.sync.plan import Base, PlannedMark
 
 BATCH = 100
 """Changes that a drain takes up: as many issues as Jira gives in one bulk read."""

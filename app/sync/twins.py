@@ -11,9 +11,10 @@ from app.jira.cloud import PROPERTY
 from app.jira.site import Created, Issue, SiteError
 from app.mapping.profile import Side
 from app.sync import parked, rings, store
-from app.sync.merge import Base, Plan, blank, confirm, for_create, unmoved
+from app.sync.bases import confirm, unmoved
+from app.sync.merge import blank, for_create
 from app.sync.pairs import reconcile_linked
-from app.sync.plan import Snapshot
+from app.sync.plan import Base, Plan, Snapshot
 from app.sync.planning_rules import in_scope, source_of_twin
 from app.sync.store import Link
 from app.sync.turn import Pair, Turn, Visit

@@ -17,8 +17,8 @@ from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.mapping.values import handler
 from app.sync import store, written
+from app.sync.bases import changed_fields, confirm, landed
 from app.sync.marks import Mark, mark
-from app.sync.merge import changed_fields, confirm, landed
 from app.sync.plan import Base, PlannedMark, Reason, Write
 from app.sync.store import Link
 from app.sync.turn import Turn

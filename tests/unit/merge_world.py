@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from app.mapping.profile import FieldMapping, Flow, Kind, Policy, Profile, Scope, Side
 from app.mapping.values import Value, handler
+from app.sync.bases import base_after
 from app.sync.fingerprint import Fingerprinter
-from app.sync.merge import Base, Plan, Snapshot, base_after
+from app.sync.plan import Base, Plan, Snapshot
 
 FINGERPRINTS = Fingerprinter(b"k" * 32)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Policy, Profile, Scope, Side
 from app.mapping.rest import Wired, find_unrest
 from app.mapping.values import Value
-from app.sync.merge import Base, Snapshot, merge
+from app.sync.merge import merge
+from app.sync.plan import Base, Snapshot
 
 from .merge_world import FINGERPRINTS, NOON
 

@@ -9,20 +9,9 @@ import pytest
 
 from app.mapping.profile import DEFAULT_FIELDS, FieldMapping, Flow, Kind, Policy, Profile, Side
 from app.mapping.values import Value
-from app.sync.merge import (
-    Base,
-    Plan,
-    Reason,
-    Refused,
-    Snapshot,
-    base_after,
-    blank,
-    changed_fields,
-    confirm,
-    for_create,
-    merge,
-    unmoved,
-)
+from app.sync.bases import base_after, changed_fields, confirm, unmoved
+from app.sync.merge import blank, for_create, merge
+from app.sync.plan import Base, Plan, Reason, Refused, Snapshot
 
 from .merge_world import FINGERPRINTS, NOON, SCOPES, doc
 

@@ -11,7 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from app.mapping.profile import Flow, Kind, Policy, Profile, Side
 from app.mapping.values import Value
-from app.sync.merge import Base, Plan, Snapshot, confirm, merge
+from app.sync.bases import confirm
+from app.sync.merge import merge
+from app.sync.plan import Base, Plan, Snapshot
 
 from .merge_world import DOMAIN, FINGERPRINTS, NOON, doc, profiles
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from app.mapping.profile import FieldMapping, Kind, Policy, Profile, Scope, Side
+from app.sync.bases import base_after, landed, planned_marks
 from app.sync.fingerprint import Fingerprinter
-from app.sync.merge import Base, Snapshot, base_after, landed, merge, planned_marks
+from app.sync.merge import merge
+from app.sync.plan import Base, Snapshot
 
 WHEN = datetime(2026, 1, 5, tzinfo=UTC)
 MARKS = Fingerprinter(b"k" * 32)

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Policy, Profile, Side
-from app.sync.merge import Base, Decision, Snapshot, blank, confirm, for_create, merge
+from app.sync.bases import confirm
+from app.sync.merge import blank, for_create, merge
+from app.sync.plan import Base, Decision, Snapshot
 
 from .merge_world import FINGERPRINTS, NOON, SCOPES, World, apply, worlds
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from app.mapping.profile import FieldMapping, Flow, Policy, Profile, Side
 from app.mapping.values import Value
-from app.sync.merge import Base, Plan, Reason, Refused, Snapshot, base_after, for_create, merge
+from app.sync.bases import base_after
+from app.sync.merge import for_create, merge
+from app.sync.plan import Base, Plan, Reason, Refused, Snapshot
 
 from .merge_world import DOMAIN, FINGERPRINTS, NOON, World, apply, values_of, worlds
 
