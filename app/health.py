@@ -115,6 +115,8 @@ def check_keys(settings: Settings) -> Finding:
     except VaultError as fault:
         cure = "See docs/keys.md. A new server's first key is made by `tandem serve`."
         return Finding("keys", False, fault.detail, cure)
+    except SQLAlchemyError as fault:
+        return Finding("keys", False, type(fault).__name__, "See the database above.")
     found = f"{len(ring.keys)} in the ring, '{ring.current}' wraps"
     return Finding("keys", True, f"{found}; {sum(wrapped.values())} data keys")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import subprocess
 import sys
 import tempfile
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import requests
 
-from demo.stack import ROOT, Stack, stack
+from demo.stack import APP_KEY, ROOT, Stack, stack
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,21 @@ def running() -> Iterator[Stack]:
 def owner(stack: Stack) -> psycopg.Connection:
     """A connection of the owner of the tables, past row security."""
     return psycopg.connect(stack.database, autocommit=True)
+
+
+def opened(stack: Stack) -> requests.Response:
+    """Tandem's page as the browser of Acme's admin asks for it, from inside Jira."""
+    acme = stack.sandbox.acme
+    url = acme.page_url(APP_KEY, "tandem", accountId=acme.admin["accountId"])
+    return requests.get(url, timeout=30)
+
+
+def says(stack: Stack, words: str) -> bool:
+    """Whether the page answers, and says so, whatever its status."""
+    try:
+        return words in html.unescape(opened(stack).text)
+    except requests.RequestException:
+        return False
 
 
 def tandem(

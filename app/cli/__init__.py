@@ -142,6 +142,17 @@ def _child(command: list[str], environment: dict[str, str]) -> subprocess.Popen[
     )
 
 
+def _address(settings: Settings) -> str:
+    """The database's address; that of an embedded one as well where it does not start."""
+    from app.database import database_url
+
+    try:
+        return database_url(settings)
+    except Exception as fault:  # no room on its disk, for one
+        click.echo(f"The database does not start ({type(fault).__name__}).", err=True)
+        return f"postgresql://postgres@/postgres?host={settings.instance / 'postgres'}"
+
+
 def _keep(instance: Path) -> None:
     from app.database import keep_embedded
 
@@ -192,11 +203,11 @@ def doctor(as_json: bool) -> None:
     from flask import Flask
 
     from app import health
-    from app.database import database_url, init_database
+    from app.database import init_database
     from app.database_faults import Disk
 
     app = Flask(__name__)
-    url = database_url(settings)
+    url = _address(settings)
     init_database(app, url, pool_size=1)
     with app.app_context():
         findings = [

@@ -289,7 +289,7 @@ def test_changes_that_wait_without_a_worker_are_told(
 ) -> None:
     assert installed.webhook(body()).status_code == 204
     assert banners(installed) == []  # a worker may just be starting
-    owner.execute("UPDATE change SET first_at = '2026-03-01 14:03:20+00'")
+    owner.execute("UPDATE change SET first_at = '2020-03-01 14:03:20+00'")
     [sentence] = banners(installed)
     assert sentence.startswith(
         "No worker is running, so no change crosses: 1 change waits, the first since 14:03 UTC"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,7 +16,13 @@ import requests
 from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from tests.real.test_walk import in_step, page_text, pair, writes
-from tests.stack_fixture import owner, running  # noqa: F401  a fixture
+from tests.stack_fixture import (  # noqa: F401  a fixture
+    opened,
+    owner,
+    running,
+    says,
+    tandem,
+)
 
 pytestmark = pytest.mark.real
 
@@ -330,6 +339,16 @@ def alive(pid: int) -> bool:
     return bool(state) and not state.startswith("Z")
 
 
+@contextmanager
+def unwatched(stack: Stack) -> Iterator[None]:
+    """For the time of the block, nobody starts again what ends."""
+    os.kill(stack.tandem.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(stack.tandem.pid, signal.SIGCONT)
+
+
 def ready(stack: Stack) -> bool:
     """Whether Tandem serves."""
     try:
@@ -354,6 +373,46 @@ def test_a_killed_web_process_loses_no_change(paired: Stack) -> None:
     )
     wait_until("it arrived", lambda: in_step(paired, left, right), seconds=LONG)
     rests(paired, "Web killed, over")
+
+
+@pytest.mark.crash
+def test_that_no_worker_runs_is_said_on_the_page_until_one_does(paired: Stack) -> None:
+    left, right = pair(paired, "Worker killed")
+    paired.settle()
+    with unwatched(paired):
+        for pid in children(paired, "worker"):
+            os.kill(pid, signal.SIGKILL)
+        edit_issue(paired.sandbox.acme, left, summary="Worker killed, over")
+        paired.sandbox.acme.wait_idle(LONG)
+        with owner(paired) as database:  # half a minute goes by
+            database.execute("UPDATE procrastinate_workers SET last_heartbeat = '2020-03-01'")
+            database.execute("UPDATE change SET first_at = '2020-03-01 14:03:00+00'")
+        said(paired, "No worker is running, so no change crosses: 1 change waits, the first since")
+        told = tandem(paired.environment | {"DATABASE_URL": paired.database}, "doctor")
+        assert re.search("WRONG +workers +0 running, and changes wait in 1 lanes", told.stdout)
+    follows(paired, left, right)
+    assert "No worker is running" not in page_text(paired)
+    rests(paired, "Worker killed, over")
+
+
+@pytest.mark.crash
+def test_a_database_that_is_away_is_said_on_the_page(paired: Stack) -> None:
+    pid = int((paired.instance / "postgres" / "postmaster.pid").read_text().split()[0])
+    assert opened(paired).status_code == 200
+    with unwatched(paired):
+        os.kill(pid, signal.SIGKILL)
+        wait_until("the database is down", lambda: not alive(pid), seconds=LONG)
+        wait_until(
+            "the page says so",
+            lambda: says(paired, "Tandem's database does not answer: it restarts, or has ended."),
+            seconds=LONG,
+        )
+        shown = opened(paired)
+        assert (shown.status_code, shown.headers["Content-Type"]) == (
+            503,
+            "text/html; charset=utf-8",
+        )
+    wait_until("the page opens", lambda: opened(paired).ok, seconds=LONG)
 
 
 @pytest.mark.crash

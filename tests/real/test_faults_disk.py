@@ -4,6 +4,7 @@ itself once there is room again."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,11 +17,13 @@ import requests
 from demo.stack import Stack, stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from tests.real.test_walk import in_step, pair, writes
+from tests.stack_fixture import opened, says, tandem
 
 pytestmark = [pytest.mark.real, pytest.mark.crash]
 
 LONG = 300.0  # seconds: a slow machine's, for states that are seconds away
 SIZE = "300m"
+FULL = "The disk of Tandem's database is full: nothing can be stored"
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +92,19 @@ def test_a_full_disk_acknowledges_nothing_that_is_not_kept_and_goes_on_by_itself
     small.settle()
     acme.webhooks(retryMs=3000)  # five tries: for a minute and a half
     ballast = fill(small)
+    wait_until("the page says why", lambda: says(small, FULL), LONG)
+    assert opened(small).status_code in {200, 507}  # 507 from the moment that PostgreSQL ended
     made = [create_issue(acme, *LEFT, summary=f"New {number}") for number in range(60)]
     for left, _ in pairs:
         edit_issue(acme, left, description=None, labels=["full"])
     wait_until("a delivery was refused", lambda: any(s >= 500 for s in refused(small)), LONG)
     assert {status for status in refused(small) if status < 500} == set()
+    wait_until("the page still says why", lambda: says(small, FULL), LONG)
+    assert not ready(small)
+    assert re.search(r"WRONG +disk +0 MB free in /", tandem(small.environment, "doctor").stdout)
     ballast.unlink()
     wait_until("it serves again", lambda: ready(small), LONG)
+    wait_until("it is told no more", lambda: not says(small, FULL) and opened(small).ok, LONG)
     for left, right in pairs:
         wait_until(f"{left} and {right} agree", lambda x=left, y=right: in_step(small, x, y), LONG)  # type: ignore[misc]
         assert mapped(globex, right)["labels"] == ["full"]
