@@ -24,7 +24,7 @@ from app.sync.fingerprint import Fingerprinter
 from app.sync.lanes import lane_of
 from app.sync.merge import merge
 from app.sync.plan import Reason, Snapshot
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.vault.vault import Vault
 
 

@@ -17,7 +17,7 @@ from app.mapping.models import ProfileRecord
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync.models import Change, IssueLink
-from app.sync.store import Link, links_of
+from app.sync.store_links import Link, links_of
 
 CHUNK = 100  # pairs or issues a step: what one call may carry
 NAMED = 100  # how many that do not agree are named; the rest is counted

@@ -18,11 +18,11 @@ from app.database import tenant_transaction
 from app.jira.site import JiraSite
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.sync import store
+from app.sync import store_dirty
 from app.sync.budget import Kind, claim
 from app.sync.marks import Mark, mark
 from app.sync.planning_rules import source_of_twin
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn
 
 BOTH = "both"
@@ -122,7 +122,7 @@ def _settle(
     ids = sorted(noted)
     if ids:
         session.execute(_NOTE, {"ids": ids, "outside": [noted[one] for one in ids]})
-    store.done(session, turn.profile, [one for pair, _ in still for one in pair.changes])
+    store_dirty.done(session, turn.profile, [one for pair, _ in still for one in pair.changes])
     for pair, out in still:
         link = pair.link
         if link is None or None in (link.left_id, link.right_id) or link.outside is not None:

@@ -22,7 +22,7 @@ from app.mapping.values import handler, whole
 from app.sync.fingerprint import Fingerprinter
 from app.sync.models import Change, IssueLink
 from app.sync.plan import Conflict, Decision
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.tenants.caller import Caller
 from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 from app.vault.vault import Place, Vault

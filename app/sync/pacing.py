@@ -12,7 +12,8 @@ from app.database import tenant_transaction
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync.budget import HELD, Kind, claim
-from app.sync.store import Dirty, Link
+from app.sync.store_dirty import Dirty
+from app.sync.store_links import Link
 
 FEW = 8
 """Of these a drain takes so many at once: a live one waits for no more of them in its lane."""

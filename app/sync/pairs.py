@@ -9,14 +9,14 @@ from datetime import datetime
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import inbox, parked, store
+from app.sync import inbox, parked, store_links
 from app.sync import written as notes
 from app.sync.bases import confirm, planned_marks, unmoved
 from app.sync.plan import Base, Plan, Snapshot, Write
 from app.sync.planning_rules import changed_at, decide
 from app.sync.put_back import look, look_after_a_death
 from app.sync.reasons import Cause
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn, Visit
 from app.sync.words import details_of, outcome_of, raw, refused_fields
 
@@ -75,7 +75,7 @@ def note_plans(turn: Turn, plans: Sequence[Planned]) -> None:
     due = [(one.link, planned_marks(one.plan)) for one in plans if not one.plan.is_empty]
     if due:
         with turn.transaction() as session:
-            store.note_plans(session, due)
+            store_links.note_plans(session, due)
             marks = turn.fingerprints
             rows = [
                 row

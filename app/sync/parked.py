@@ -20,7 +20,8 @@ from app.mapping.profiles import StoredProfile
 from app.sync.bases import unmoved
 from app.sync.plan import Base, Conflict, Plan, Write
 from app.sync.reasons import SAYINGS, Cause, Code, field_code
-from app.sync.store import Dirty, Link
+from app.sync.store_dirty import Dirty
+from app.sync.store_links import Link
 from app.vault.vault import Place, Vault
 
 Row = tuple[Side, int]

@@ -16,7 +16,7 @@ from app.sync.fingerprint import Fingerprinter
 from app.sync.parked_groups import Wanted
 from app.sync.planning import Planner
 from app.sync.planning_types import FieldWrite, IssuePlan
-from app.sync.store import Dirty
+from app.sync.store_dirty import Dirty
 from app.vault.vault import Vault
 
 MOST = 50

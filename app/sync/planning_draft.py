@@ -9,7 +9,7 @@ from app.jira.site import Issue
 from app.mapping.profile import Side
 from app.sync.plan import Base, Plan
 from app.sync.planning_types import Cause, Note, Ref, Step
-from app.sync.store import Link
+from app.sync.store_links import Link
 
 NO_ID = uuid.UUID(int=0)
 SECOND = Note(Cause.SECOND_TWIN, "Its source has another twin already; it is left as it is.")

@@ -15,7 +15,7 @@ from app.jira.site import FieldChanges, FieldRule, Issue
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import completeness_store as rows
-from app.sync import store
+from app.sync import store_links
 from app.sync.bases import landed
 from app.sync.fingerprint import Fingerprinter
 from app.sync.inbox import decisions_of
@@ -28,7 +28,7 @@ from app.sync.planning_rings import candidates
 from app.sync.planning_rules import changed_at, decide, in_scope, source_of_twin
 from app.sync.planning_tell import Teller
 from app.sync.planning_types import Cause, IssuePlan, Note, Step
-from app.sync.store import Link
+from app.sync.store_links import Link
 
 
 class Survey:
@@ -74,7 +74,7 @@ class Survey:
     def _links(self, side: Side, ids: Sequence[int]) -> dict[int, Link]:
         left, right = (ids, ()) if side is Side.LEFT else ((), ids)
         with self._transaction() as session:
-            found = store.links_of(session, self._profile, left, right)
+            found = store_links.links_of(session, self._profile, left, right)
         return {link.issue_id(side) or 0: link for link in found}
 
     def _fetch(self, side: Side, ids: Sequence[int]) -> None:

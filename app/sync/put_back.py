@@ -17,7 +17,7 @@ from app.sync import written as notes
 from app.sync.bases import landed, unmoved
 from app.sync.overwritten import Lost, Sent, all_replaced, source_wins
 from app.sync.plan import Base, Reason, Snapshot, Write
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.sync.turn import Turn
 from app.sync.words import raw
 

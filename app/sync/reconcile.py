@@ -17,10 +17,11 @@ from app.jira.site import Issue, SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.sync import budget, budget_answers, filters, pacing, parked, store
+from app.sync import budget, budget_answers, filters, pacing, parked, store_dirty, store_links
 from app.sync.flight import Flight
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
-from app.sync.store import BATCH, Dirty, Link
+from app.sync.store_dirty import BATCH, Dirty
+from app.sync.store_links import Link
 from app.sync.turn import LONGEST_BELL, Pair, Ring, Turn, Visit
 from app.sync.twins import finish_create, reconcile_unlinked
 from app.vault.vault import Vault
@@ -110,8 +111,8 @@ def _gathered(profile: StoredProfile, lane: int) -> _Found:
 
 def _find(profile: StoredProfile, lane: int) -> _Found:
     with tenant_transaction(profile.left_tenant) as session:
-        dirty = store.due(session, profile, lane)
-        links = store.links_of(
+        dirty = store_dirty.due(session, profile, lane)
+        links = store_links.links_of(
             session,
             profile,
             [d.issue_id for d in dirty if d.side is Side.LEFT],
@@ -205,9 +206,9 @@ def _settle_without_a_call(turn: Turn, pairs: Sequence[Pair]) -> list[Pair]:
             pending.append(pair)
     if echoes or moved:
         with turn.transaction() as session:
-            store.done(session, turn.profile, echoes)
+            store_dirty.done(session, turn.profile, echoes)
             for change, lane in moved:
-                store.move_lane(session, turn.profile, change, lane)
+                store_dirty.move_lane(session, turn.profile, change, lane)
     for lane in sorted({lane for _, lane in moved}):
         turn.ring(turn.profile.id, lane)
     return pending

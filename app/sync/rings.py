@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from app.jira.site import Issue
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.sync import store
+from app.sync import store_dirty, store_links
 from app.sync.planning_rules import in_scope
 from app.sync.ring_walk import may_be_a_ring, walk
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.sync.turn import LONGEST_BELL, Pair, Turn
 
 LOOKS = 3
@@ -112,7 +112,7 @@ def _claim(
 
 
 def _intend(session: Session, turn: Turn, side: Side, issue: Issue) -> Link:
-    return store.intend(
+    return store_links.intend(
         session,
         turn.profile,
         source=side,
@@ -125,7 +125,7 @@ def _intend(session: Session, turn: Turn, side: Side, issue: Issue) -> Link:
 
 def _own(session: Session, profile: StoredProfile, side: Side, issue_id: int) -> Link | None:
     left, right = ([issue_id], []) if side is Side.LEFT else ([], [issue_id])
-    return next(iter(store.links_of(session, profile, left, right)), None)
+    return next(iter(store_links.links_of(session, profile, left, right)), None)
 
 
 def _link_to_one_of(turn: Turn, side: Side, issue: Issue, ids: Sequence[int]) -> Link | None:
@@ -177,7 +177,7 @@ def _hand_on(turn: Turn, pair: Pair, link: Link) -> None:
     """The issue is linked: the change is due in its link's lane, as that of a pair."""
     with turn.transaction() as session:
         for change in pair.changes:
-            store.move_lane(session, turn.profile, change, link.lane)
+            store_dirty.move_lane(session, turn.profile, change, link.lane)
     turn.ring(turn.profile.id, link.lane)
 
 
@@ -185,6 +185,6 @@ def _wait(turn: Turn, pair: Pair) -> None:
     attempts = max(change.attempts for change in pair.changes)
     seconds = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempts, 10))
     with turn.transaction() as session:
-        store.postpone(session, turn.profile, pair.changes, seconds, "waiting-for-link")
+        store_dirty.postpone(session, turn.profile, pair.changes, seconds, "waiting-for-link")
     if seconds <= LONGEST_BELL:
         turn.ring(turn.profile.id, turn.lane, seconds + 0.05)

@@ -23,13 +23,13 @@ from app.mapping import profiles
 from app.mapping.profile import Scope, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
-from app.sync import filters, store
+from app.sync import filters, store_links
 from app.sync.budget import Kind, claim
 from app.sync.fingerprint import Fingerprinter
 from app.sync.lanes import lane_of
 from app.sync.marks import Mark, mark
 from app.sync.models import Change
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.vault.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -208,7 +208,7 @@ def _links(
     session: Session, profile: StoredProfile, side: Side, issues: Sequence[int]
 ) -> dict[int, Link]:
     left, right = (issues, ()) if side is Side.LEFT else ((), issues)
-    found = store.links_of(session, profile, left, right)
+    found = store_links.links_of(session, profile, left, right)
     return {link.issue_id(side) or 0: link for link in found}
 
 

@@ -17,12 +17,13 @@ from app.jira.site import Issue, JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
-from app.sync import budget, inbox, parked, parked_groups, store
+from app.sync import budget, inbox, parked, parked_groups, store_dirty, store_links
 from app.sync import written as notes
 from app.sync.fingerprint import Fingerprinter
 from app.sync.plan import Conflict, Snapshot
 from app.sync.reasons import Cause, Code, whole_causes
-from app.sync.store import Dirty, Link
+from app.sync.store_dirty import Dirty
+from app.sync.store_links import Link
 from app.vault.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -96,10 +97,12 @@ class Turn:
         if not visits:
             return
         with self.transaction() as session:
-            store.save_synced(session, [visit.link for visit in visits])
+            store_links.save_synced(session, [visit.link for visit in visits])
             # Of a pair that stays parked one row is enough.
             ended = [(v.pair.changes[1:] if v.parked else v.pair.changes, v.dirty) for v in visits]
-            store.done(session, self.profile, [c for cs, dirty in ended if not dirty for c in cs])
+            store_dirty.done(
+                session, self.profile, [c for cs, dirty in ended if not dirty for c in cs]
+            )
             notes.amend(session, [one for visit in visits for one in visit.amended])
             twins = [(visit, visit.made) for visit in visits if visit.made is not None]
             rows = [notes.of_twin(v.link, to, notes.run_of(v.pair.changes)) for v, to in twins]
@@ -122,9 +125,9 @@ class Turn:
             fingerprints=self.fingerprints,
         )
         if visit.dirty:
-            store.again(session, self.profile, visit.pair.changes)
+            store_dirty.again(session, self.profile, visit.pair.changes)
         elif visit.parked:
-            store.park(session, self.profile, visit.pair.changes[:1], visit.parked[0].code)
+            store_dirty.park(session, self.profile, visit.pair.changes[:1], visit.parked[0].code)
         self._settle(session, visit.pair, visit.link, visit.parked)
         if visit.outcome is not None:
             record(
@@ -148,8 +151,8 @@ class Turn:
         creating = link is None or link.issue_id(side) is None
         causes = whole_causes(error, side, self.profile.profile, creating=creating)
         with self.transaction() as session:
-            store.done(session, self.profile, pair.changes[1:])
-            store.park(session, self.profile, pair.changes[:1], causes[0].code)
+            store_dirty.done(session, self.profile, pair.changes[1:])
+            store_dirty.park(session, self.profile, pair.changes[:1], causes[0].code)
             if link is not None:
                 self._take_back(session, link)
             if not self._settle(session, pair, link, causes):
@@ -168,7 +171,7 @@ class Turn:
         """Forget the plans and the notes of writes that surely were not done: a refusal for good
         is of the last one that was sent. What was written before it stays noted."""
         void = sorted(self.unwritten.pop(link.id, ()))
-        store.forget_plans(session, link, [key for _, key in void])
+        store_links.forget_plans(session, link, [key for _, key in void])
         notes.amend(session, [notes.Amended(link.id, side, key, None) for side, key in void])
 
     def set_aside(self, pair: Pair, link: Link | None) -> list[parked.Known]:
@@ -210,7 +213,7 @@ class Turn:
             seconds = min(max(fault.retry_after, 0.1), budget.LONGEST_BLOCK)
         log.info("backing off", profile=str(self.profile.id), seconds=seconds, count=len(changes))
         with self.transaction() as session:
-            store.postpone(session, self.profile, changes, seconds, budget.why(fault))
+            store_dirty.postpone(session, self.profile, changes, seconds, budget.why(fault))
         self._ring_after(seconds)
 
     def hold(self, hold: budget.Hold) -> None:

@@ -10,13 +10,13 @@ from app.activity.log import Detail, Outcome
 from app.jira.cloud import PROPERTY
 from app.jira.site import Created, Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import parked, rings, store
+from app.sync import parked, rings, store_dirty, store_links
 from app.sync.bases import confirm, unmoved
 from app.sync.merge import blank, for_create
 from app.sync.pairs import reconcile_linked
 from app.sync.plan import Base, Plan, Snapshot
 from app.sync.planning_rules import in_scope, source_of_twin
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn, Visit
 from app.sync.words import raw, refused_fields
 
@@ -32,7 +32,7 @@ def reconcile_unlinked(turn: Turn, pair: Pair) -> None:
     issue = turn.read[change.side].get(change.issue_id)
     if issue is None or not in_scope(turn.profile, issue, change.side):
         with turn.transaction() as session:
-            store.done(session, turn.profile, pair.changes)
+            store_dirty.done(session, turn.profile, pair.changes)
         return
     source = source_of_twin(turn.profile, issue, change.side)
     if source is not None:
@@ -47,10 +47,10 @@ def _adopt_source(turn: Turn, pair: Pair, twin: Issue, side: Side, source: int) 
     """An issue that our mark names as a twin: link it to its source, as the mark says."""
     with turn.transaction() as session:
         left, right = ([source], []) if side is Side.RIGHT else ([], [source])
-        found = store.links_of(session, turn.profile, left, right)
+        found = store_links.links_of(session, turn.profile, left, right)
         link = found[0] if found else None
         if link is None:
-            link = store.intend(
+            link = store_links.intend(
                 session,
                 turn.profile,
                 source=side.other,
@@ -61,13 +61,13 @@ def _adopt_source(turn: Turn, pair: Pair, twin: Issue, side: Side, source: int) 
             )
         theirs = link.issue_id(side)
         if theirs is None:
-            store.adopt(session, link, side, Created(twin.id, twin.key))
+            store_links.adopt(session, link, side, Created(twin.id, twin.key))
         if theirs is not None and theirs != twin.id:
             # The source has another twin already: this one is left as it is.
-            store.done(session, turn.profile, pair.changes)
+            store_dirty.done(session, turn.profile, pair.changes)
             return
         for change in pair.changes:
-            store.move_lane(session, turn.profile, change, link.lane)
+            store_dirty.move_lane(session, turn.profile, change, link.lane)
     turn.ring(turn.profile.id, link.lane)
 
 
@@ -78,7 +78,7 @@ def finish_create(turn: Turn, pair: Pair, link: Link) -> None:
     issue = turn.read[side].get(source_id) if source_id is not None else None
     if issue is None:
         with turn.transaction() as session:
-            store.done(session, turn.profile, pair.changes)
+            store_dirty.done(session, turn.profile, pair.changes)
         return
     if link.sent_ago is not None:
         twin = turn.sites[side.other].find_twin(str(turn.profile.id), issue.id)
@@ -87,7 +87,7 @@ def finish_create(turn: Turn, pair: Pair, link: Link) -> None:
             return
         if link.sent_ago < ADOPT_WITHIN:
             with turn.transaction() as session:
-                store.postpone(
+                store_dirty.postpone(
                     session, turn.profile, pair.changes, ADOPT_EVERY, "waiting-for-search"
                 )
             turn.ring(turn.profile.id, turn.lane, ADOPT_EVERY + 0.05)
@@ -100,7 +100,7 @@ def finish_create(turn: Turn, pair: Pair, link: Link) -> None:
 def _adopted(turn: Turn, pair: Pair, link: Link, side: Side, twin: Created) -> None:
     link = link.with_issue(side.other, twin.id, twin.key)
     with turn.transaction() as session:
-        store.save(session, link)
+        store_links.save(session, link)
     fields = [m.field(side.other) for m in turn.profile.profile.fields]
     turn.read[side.other] |= turn.sites[side.other].fetch([twin.id], fields)
     reconcile_linked(turn, replace(pair, link=link), link)
@@ -112,20 +112,20 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     source = turn.snapshot(issue, side)
     plan = for_create(source, to, turn.profile.profile, turn.fingerprints)
     with turn.transaction() as session:
-        store.mark_create(session, link, plan.base, sent=True)
+        store_links.mark_create(session, link, plan.base, sent=True)
     try:
         created, refused = _send_create(turn, plan, link, to, issue)
     except SiteError as error:
         if error.surely_refused:
             with turn.transaction() as session:
-                store.mark_create(session, link, Base(), sent=False)
+                store_links.mark_create(session, link, Base(), sent=False)
         raise
     base = unmoved(plan.base, Base(), refused)
     link = link.with_issue(to, created.id, created.key).with_seen(side, issue.updated)
     link = replace(link, base=base)
     # From here on a crash finds the twin by the link.
     with turn.transaction() as session:
-        store.save(session, link)
+        store_links.save(session, link)
     writes = tuple(w for w in plan.writes(to) if w.key not in refused)
     dirty: frozenset[str] = frozenset()
     stored = _read_back(turn, to, created)
@@ -196,7 +196,7 @@ def _send_create(
             first, refused = first or error, refused | more
         with turn.transaction() as session:
             base = unmoved(plan.base, Base(), refused)
-            store.mark_create(session, link, base, sent=True)
+            store_links.mark_create(session, link, base, sent=True)
 
 
 def _read_back(turn: Turn, side: Side, created: Created) -> Issue | None:

@@ -15,9 +15,9 @@ from app.jira.times import parse_time
 from app.mapping.profile import FieldMapping, Kind, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import Value, handler, read_fields
-from app.sync import store
+from app.sync import store_links
 from app.sync.fingerprint import Fingerprinter
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.sync.undo_plan import (
     Inverse,
     Left,
@@ -134,7 +134,7 @@ class Reader:
         """The links of these issues, by id."""
         left, right = (ids, []) if side is Side.LEFT else ([], ids)
         with tenant_transaction(self._profile.left_tenant) as session:
-            found = store.links_of(session, self._profile, left, right)
+            found = store_links.links_of(session, self._profile, left, right)
         return {link.id: link for link in found}
 
     def marks(self, side: Side, issue: Issue) -> tuple[dict[str, Value], dict[str, str]]:

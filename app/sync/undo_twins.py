@@ -11,7 +11,7 @@ from app.activity.log import Detail
 from app.jira.site import SiteError
 from app.mapping.profile import Side
 from app.sync.models import IssueLink
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.sync.undo_plan import Left, Twin, Why
 from app.sync.undo_read import why_not
 from app.sync.undo_work import Work, tell

@@ -16,11 +16,11 @@ from app.activity.log import Detail, Outcome, record
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.mapping.values import handler
-from app.sync import store, written
+from app.sync import store_links, written
 from app.sync.bases import changed_fields, confirm, landed
 from app.sync.marks import Mark, mark
 from app.sync.plan import Base, PlannedMark, Reason, Write
-from app.sync.store import Link
+from app.sync.store_links import Link
 from app.sync.turn import Turn
 from app.sync.undo_hold import Hold
 from app.sync.undo_plan import Left, Restore, Spot, Why
@@ -167,8 +167,8 @@ class Work:
         ]
         with self.turn.transaction() as session:
             self.hold.check(session)
-            store.save_synced(session, [visit.link for visit in visits])
-            store.note_plans(session, plans)
+            store_links.save_synced(session, [visit.link for visit in visits])
+            store_links.note_plans(session, plans)
             written.note(session, self.turn.profile, rows)
 
     def _write(self, side: Side, visit: _Visit) -> None:
@@ -229,7 +229,7 @@ class Work:
             return
         with turn.transaction() as session:
             self.hold.check(session)
-            store.save_synced(session, links)
+            store_links.save_synced(session, links)
             written.amend(session, amended)
             dirty = [self._mark(visit, side) for visit in answered if visit.dirty]
             if dirty:

@@ -19,7 +19,8 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync.fingerprint import Fingerprinter
 from app.sync.plan import Base, Plan, Snapshot, Write
-from app.sync.store import Dirty, Link
+from app.sync.store_dirty import Dirty
+from app.sync.store_links import Link
 
 ROWS_A_TIME = 20_000
 """Old rows that one sweep forgets."""

@@ -19,7 +19,7 @@ from app.jira.site import Issue, SearchPage, SiteError
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
 from app.mapping.profiles import StoredProfile
 from app.sync import load as load_module
-from app.sync import pacing, store
+from app.sync import pacing, store_dirty
 from app.sync.load import Ask, Loads
 from app.sync.load_issues import Bond, Read
 from app.sync.load_look import look, rehearse
@@ -424,7 +424,7 @@ def _mark(scene: Scene, run: uuid.UUID | None, *issues: int) -> None:
 
 def _paced(scene: Scene) -> tuple[list[int], float]:
     with tenant_transaction(scene.profile.left_tenant) as session:
-        dirty = store.due(session, scene.profile, 1)
+        dirty = store_dirty.due(session, scene.profile, 1)
     taken, wait = pacing.pace(scene.profile, 1, dirty, [])
     return [one.issue_id for one in taken], wait
 

@@ -21,13 +21,13 @@ from app.jira.site import SiteError
 from app.mapping.profile import DEFAULT_FIELDS, Kind, Profile, Scope, Side
 from app.mapping.profiles import StoredProfile
 from app.settings import Settings
-from app.sync import budget, pacing, parked, parked_groups, reasons, store
+from app.sync import budget, pacing, parked, parked_groups, reasons, store_dirty, store_links
 from app.sync.marks import Mark, mark
 from app.sync.parked import Ask, Known
 from app.sync.parked_groups import Wanted
 from app.sync.plan import Base, Plan, Reason, Write
 from app.sync.reasons import Cause, Code
-from app.sync.store import Dirty
+from app.sync.store_dirty import Dirty
 from app.sync.words import refused_fields
 from app.vault.store import DERIVATION_ROOT
 from app.vault.vault import SERVER
@@ -102,7 +102,7 @@ def park(
     tandem: Tandem = app.extensions["tandem"]
     change = Dirty(side, number, issue % 8, 1, None, 0)
     with tenant_transaction(rows.left) as session:
-        store.park(session, stored(rows), [change], causes[0].code)
+        store_dirty.park(session, stored(rows), [change], causes[0].code)
         return parked.settle(
             session, tandem.vault, stored(rows), found=found, changes=[change], causes=causes
         )
@@ -273,7 +273,7 @@ def test_a_change_of_a_person_goes_before_those_that_are_retried(
     park(app, owner, rows, 16, cause("summary"))
     owner.execute("UPDATE change SET parked = false, not_before = now() WHERE issue_id = 16")
     with tenant_transaction(rows.left) as session:
-        assert [one.issue_id for one in store.due(session, stored(rows), 0)] == [16, 8]
+        assert [one.issue_id for one in store_dirty.due(session, stored(rows), 0)] == [16, 8]
 
 
 def take(rows: Rows) -> list[Dirty]:
@@ -283,15 +283,15 @@ def take(rows: Rows) -> list[Dirty]:
     for lane in range(8):
         while True:
             with tenant_transaction(rows.left) as session:
-                dirty = store.due(session, profile, lane)
+                dirty = store_dirty.due(session, profile, lane)
                 sides = [[one.issue_id for one in dirty if one.side is side] for side in Side]
-                links = store.links_of(session, profile, *sides)
+                links = store_links.links_of(session, profile, *sides)
             taken, _ = pacing.pace(profile, lane, dirty, links)
             if not taken:
                 break
             took += taken
             with tenant_transaction(rows.left) as session:
-                store.done(session, profile, taken)
+                store_dirty.done(session, profile, taken)
     return took
 
 
@@ -351,11 +351,11 @@ def test_retries_get_nothing_while_a_live_change_is_due_and_hold_up_no_other_bac
     assert budget.claim(rows.left, budget.Kind.BACKGROUND) == 0
     live(rows, 7)
     with tenant_transaction(rows.left) as session:
-        elsewhere = store.due(session, stored(rows), 1)
+        elsewhere = store_dirty.due(session, stored(rows), 1)
     assert pacing.pace(stored(rows), 1, elsewhere, []) == ([], 1.0)
     due_now(owner)
     with tenant_transaction(rows.left) as session:
-        dirty = store.due(session, stored(rows), 7)
+        dirty = store_dirty.due(session, stored(rows), 7)
     assert [one.issue_id for one in pacing.pace(stored(rows), 7, dirty, [])[0]] == [7]
 
 
@@ -366,18 +366,18 @@ def test_a_live_change_takes_over_a_retry_that_waits_for_points(
     owner.execute("UPDATE change SET reason = 'site-held', not_before = now() + interval '1 hour'")
     live(rows, 3)
     with tenant_transaction(rows.left) as session:
-        [found] = store.due(session, stored(rows), 3)
+        [found] = store_dirty.due(session, stored(rows), 3)
     assert (found.issue_id, found.is_live) == (3, True)
 
 
 def test_a_retry_stays_one_when_it_was_put_off(owner: psycopg.Connection, rows: Rows) -> None:
     retry_many(owner, rows, 1)
     with tenant_transaction(rows.left) as session:
-        [found] = store.due(session, stored(rows), 1)
-        store.postpone(session, stored(rows), [found], 0.0, "no-answer")
+        [found] = store_dirty.due(session, stored(rows), 1)
+        store_dirty.postpone(session, stored(rows), [found], 0.0, "no-answer")
     due_now(owner)
     with tenant_transaction(rows.left) as session:
-        [found] = store.due(session, stored(rows), 1)
+        [found] = store_dirty.due(session, stored(rows), 1)
     assert (found.is_live, found.attempts) == (False, 1)
 
 
@@ -569,7 +569,7 @@ def test_a_retry_that_comes_while_the_change_is_in_hand_is_not_lost(
     tandem: Tandem = app.extensions["tandem"]
     change = Dirty(Side.LEFT, 1, 1, 1, None, 0)
     with tenant_transaction(rows.left) as session:
-        store.park(session, stored(rows), [change], "value-unknown")
+        store_dirty.park(session, stored(rows), [change], "value-unknown")
         parked.settle(
             session, tandem.vault, stored(rows), found=found, changes=[change], causes=[cause()]
         )

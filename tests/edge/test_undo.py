@@ -21,7 +21,7 @@ from app.errors import Problem
 from app.mapping.profile import Kind, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import handler
-from app.sync import store, written
+from app.sync import store_dirty, written
 from app.sync.undo_hold import LEASE, Hold, UnderWay, alone, let_go_of_the_dead
 from app.sync.undo_plan import Note, Verdict, judge, untouched
 from app.sync.written import Amended, Wrote
@@ -139,7 +139,7 @@ def _fields(rows: Any) -> dict[str, Any]:
 def due(stored: StoredProfile) -> int:
     """How many changes a drain of lane 1 would take up."""
     with tenant_transaction(stored.left_tenant) as session:
-        return len(store.due(session, stored, 1))
+        return len(store_dirty.due(session, stored, 1))
 
 
 def hold_of(stored: StoredProfile, lane: int = 1) -> Hold:
@@ -259,8 +259,8 @@ def test_what_is_older_than_90_days_is_forgotten(stored: StoredProfile, database
 def test_a_run_owns_what_it_wrote_only_where_no_live_change_was_among_it() -> None:
     run = uuid.uuid4()
 
-    def dirty(of: uuid.UUID | None) -> store.Dirty:
-        return store.Dirty(Side.LEFT, 1, 1, 1, None, 0, of)
+    def dirty(of: uuid.UUID | None) -> store_dirty.Dirty:
+        return store_dirty.Dirty(Side.LEFT, 1, 1, 1, None, 0, of)
 
     assert written.run_of([dirty(run), dirty(run)]) == run
     assert written.run_of([dirty(run), dirty(None)]) is None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from app.sync.lanes import LANES
-from app.sync.store import BATCH
+from app.sync.store_dirty import BATCH
 from bench import calls
 from bench.plant import Plant, plant
 
