@@ -128,7 +128,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.connect.webhooks import webhook_blueprint
     from app.health import health_blueprint
     from app.jira.addresses import NetworkPolicy
-    from app.jobs.bell import ring, ring_all
+    from app.jobs.bell import Bells, ring
     from app.screens.completeness import completeness_blueprint
     from app.screens.desk import Desk
     from app.screens.inbox import Inbox, inbox_blueprint
@@ -143,9 +143,14 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     app.register_blueprint(health_blueprint(settings, app.extensions["disk"]))
     app.register_blueprint(descriptor_blueprint(settings))
     app.register_blueprint(lifecycle_blueprint(settings, installations))
+<<<<<<< ours
     app.register_blueprint(webhook_blueprint(tandem.vault, ring_all))
     policy, disk = NetworkPolicy.of(settings), app.extensions["disk"]
     desk = Desk(tandem.vault, open_site, installations, tandem.record, policy, disk=disk)
+=======
+    app.register_blueprint(webhook_blueprint(tandem.vault, Bells().ring))
+    desk = Desk(tandem.vault, open_site, installations, tandem.record, NetworkPolicy.of(settings))
+>>>>>>> theirs
     screens = screens_blueprint(desk)
     screens.register_blueprint(people_blueprint(People(open_site, tandem.record)))
     completeness = Completeness(tandem.vault, open_site, ring)

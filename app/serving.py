@@ -15,7 +15,7 @@ from app.jobs.engine import build_engine
 from app.logs import configure_logs
 from app.settings import Settings
 
-THREADS = 16
+THREADS = 32
 REQUEST_LINE_LIMIT = 8190  # bytes: page addresses carry a token
 
 

@@ -10,7 +10,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-CONNECTIONS = 32
+CONNECTIONS = 64
 FIRST = 1_000_000_000  # ids of issues; each delivery is about another one
 PLACE = b"0000000000"  # stands for the issue's id in the prepared body
 

@@ -24,7 +24,7 @@ from demo.walk import LEFT, RIGHT, create_issue
 
 SECONDS = 6.0
 ROUNDS = 2
-WEB_PROCESSES, THREADS = 2, 16  # as many for both
+WEB_PROCESSES, THREADS = 2, 32  # as many for both
 PATH = "/webhooks/jira"
 FORGOTTEN = "/webhooks/forgotten"
 

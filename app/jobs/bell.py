@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import uuid
 from collections.abc import Collection
 
 import structlog
+from flask import Flask, current_app
 from psycopg.errors import UniqueViolation
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 DRAIN = "drain"
 DRAIN_QUEUE = "sync"
+TOGETHER_SECONDS = 0.02  # that bells of a burst wait for each other
 
 # A look first, then the engine's own function: an `AlreadyEnqueued` for every delivery of a burst
 # would cost a failed transaction each. The function's name carries the version of its arguments,
@@ -102,6 +106,54 @@ def ring_all(lanes: Collection[tuple[uuid.UUID, int]]) -> None:
         # Another rang one of them at the same moment, and none of ours was heard.
         for lane in ordered:
             ring(*lane)
+
+
+class Bells:
+    """Rings for many threads: a lone bell at once, by its own thread; bells that come meanwhile
+    together, by a thread of their own. One of those that is lost to a crash, or that fails, is
+    rung again by the sweep, as one of `ring` is."""
+
+    def __init__(self) -> None:
+        self._waiting: set[tuple[uuid.UUID, int]] = set()
+        self._ringing = False
+        self._lock = threading.Lock()
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a thread is ringing."""
+        return self._ringing
+
+    def ring(self, lanes: Collection[tuple[uuid.UUID, int]]) -> None:
+        """Make sure that a drain of each of these lanes is waiting, now or in a moment."""
+        with self._lock:
+            if self._ringing:
+                self._waiting |= set(lanes)
+                return
+            self._ringing = True
+        try:
+            ring_all(lanes)
+        finally:
+            if self._has_more():
+                app = current_app._get_current_object()  # type: ignore[attr-defined]
+                threading.Thread(target=self._ring_the_rest, args=(app,), daemon=True).start()
+
+    def _ring_the_rest(self, app: Flask) -> None:
+        while True:
+            time.sleep(TOGETHER_SECONDS)
+            with self._lock:
+                lanes, self._waiting = self._waiting, set()
+            try:
+                with app.app_context():
+                    ring_all(lanes)
+            except Exception:
+                log.exception("bell failed")
+            if not self._has_more():
+                return
+
+    def _has_more(self) -> bool:
+        with self._lock:
+            self._ringing = bool(self._waiting)
+            return self._ringing
 
 
 def _check(profile_id: object, lane: object) -> None:

@@ -27,6 +27,7 @@ EVENTS = frozenset(
         "installed",
         "uninstalled",
         "bell was rung by another at the same moment",
+        "bell failed",
         "check failed",
         "drain failed",
         "reconcile failed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,11 +19,12 @@ import pytest
 from flask import Flask, g
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from app import Tandem
 from app.connect.webhooks import _ROUTES, Delivery, Event, Mappings, _take, read_event
 from app.database import db, tenant_transaction
-from app.jobs.bell import ring_all
+from app.jobs.bell import Bells, ring_all
 from app.mapping import profiles
 from app.mapping.document import dump_profile
 from app.mapping.profile import DEFAULT_FIELDS, FieldMapping, Kind, Scope, Side
@@ -31,6 +33,7 @@ from app.sync.fingerprint import Fingerprinter
 from app.tenants import pairing
 from app.tenants.caller import Caller, Proof
 from app.vault.vault import Place
+from demo.stack import wait_until
 from tests.edge.jira import Jira
 
 CAPTURES = Path(__file__).resolve().parents[3] / "shared" / "data" / "webhooks"
@@ -456,6 +459,65 @@ def test_deliveries_of_one_moment_share_a_commit_and_each_is_answered_for_itself
     assert jobs(database_url) == len(lanes) > 1
     ring_all(lanes)
     assert jobs(database_url) == len(lanes)
+
+
+@contextmanager
+def a_bell_under_way(
+    app: Flask, owner_url: str, bells: Bells, profile: uuid.UUID
+) -> Iterator[None]:
+    """While the block runs, the bell of lane 0 waits for the database."""
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("LOCK TABLE procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
+        first = ring_in_a_thread(app, bells, profile, 0)
+        wait_until("the bell waits", lambda: bells.under_way)
+        yield
+        assert first.is_alive()
+    first.join(60)
+    wait_until("nobody rings any more", lambda: not bells.under_way)
+
+
+def ring_in_a_thread(app: Flask, bells: Bells, profile: uuid.UUID, lane: int) -> threading.Thread:
+    """Ring for a lane as a thread of the web server does."""
+
+    def run() -> None:
+        with app.app_context():
+            bells.ring([(profile, lane)])
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_bells_that_come_while_one_is_rung_keep_nobody_waiting_and_are_rung_together(
+    app: Flask, database_url: str, profile: uuid.UUID
+) -> None:
+    bells = Bells()
+    with a_bell_under_way(app, database_url, bells, profile):
+        for lane in (1, 2, 2, 3):
+            later = ring_in_a_thread(app, bells, profile, lane)
+            later.join(60)
+            assert not later.is_alive()
+    assert jobs(database_url) == 4
+    ring_in_a_thread(app, bells, profile, 4).join(60)
+    assert jobs(database_url) == 5
+
+
+def test_bells_that_fail_are_told_and_the_next_one_rings(
+    app: Flask, database_url: str, profile: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bells = Bells()
+    nonsense = text("SELECT no_such_thing")
+    with monkeypatch.context() as broken, capture_logs() as lines:
+        with a_bell_under_way(app, database_url, bells, profile):
+            ring_in_a_thread(app, bells, profile, 1).join(60)
+            broken.setattr("app.jobs.bell._RING_ALL", nonsense)
+        assert "bell failed" in [line["event"] for line in lines]
+        with app.app_context(), pytest.raises(psycopg.Error):
+            bells.ring([(profile, 2)])
+    assert jobs(database_url) == 1
+    with app.app_context():
+        bells.ring([(profile, 3)])
+    assert jobs(database_url) == 2
 
 
 def test_what_matters_is_what_the_profile_itself_maps(
