@@ -143,14 +143,9 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     app.register_blueprint(health_blueprint(settings, app.extensions["disk"]))
     app.register_blueprint(descriptor_blueprint(settings))
     app.register_blueprint(lifecycle_blueprint(settings, installations))
-<<<<<<< ours
-    app.register_blueprint(webhook_blueprint(tandem.vault, ring_all))
+    app.register_blueprint(webhook_blueprint(tandem.vault, Bells().ring))
     policy, disk = NetworkPolicy.of(settings), app.extensions["disk"]
     desk = Desk(tandem.vault, open_site, installations, tandem.record, policy, disk=disk)
-=======
-    app.register_blueprint(webhook_blueprint(tandem.vault, Bells().ring))
-    desk = Desk(tandem.vault, open_site, installations, tandem.record, NetworkPolicy.of(settings))
->>>>>>> theirs
     screens = screens_blueprint(desk)
     screens.register_blueprint(people_blueprint(People(open_site, tandem.record)))
     completeness = Completeness(tandem.vault, open_site, ring)

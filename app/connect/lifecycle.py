@@ -11,7 +11,7 @@ import structlog
 from flask import Blueprint, Response, g, request
 
 from app.connect.bodies import LifecycleSchema, json_object, load
-from app.connect.verifier import verified_again
+from app.connect.verifier import current_stamp, verified_again
 from app.errors import NotAuthorised, Problem
 from app.jira.deployment import HOW_SUPPORTED, Count, DataCenterNotHere, count
 from app.logs import bind_tenant
@@ -45,7 +45,7 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
                 client_key=body["clientKey"],
                 base_url=_site_url(body["baseUrl"], settings),
                 shared_secret=body["sharedSecret"],
-                stamp=g.stamp,
+                stamp=current_stamp(),
                 cloud_id=body["cloudId"],
                 display_url=body["displayUrl"],
             )
@@ -60,7 +60,7 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
         body = _body(settings, json_object(request))
         known = installations.find(body["clientKey"])
         if known is not None and known.secret is not None:
-            installations.uninstall(known.tenant, g.stamp)
+            installations.uninstall(known.tenant, current_stamp())
             bind_tenant(known.tenant)
             log.info("uninstalled")
         return Response(status=DONE)
@@ -89,7 +89,7 @@ def lifecycle_blueprint(settings: Settings, installations: Installations) -> Blu
         _body(settings, json_object(request))
         # Rare and weighty: never on the word of a secret that is only remembered.
         tenant = current_caller().tenant
-        if not installations.set_state(tenant, state, verified_again(), g.stamp):
+        if not installations.set_state(tenant, state, verified_again(), current_stamp()):
             raise NotAuthorised("site: the secret was replaced a moment ago")
         return Response(status=DONE)
 

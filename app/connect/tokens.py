@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
+import json
 import re
 import time
 from collections.abc import Iterable
@@ -31,12 +33,18 @@ def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         raise NotAuthorised("token: longer than 8192 characters")
     if not COMPACT.fullmatch(token):
         raise NotAuthorised("token: not three parts in base64url")
-    try:
-        header = jwt.get_unverified_header(token)
-        claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.PyJWTError as fault:
-        raise NotAuthorised(f"token: not a JWT ({type(fault).__name__})") from None
+    header, claims = map(_unverified_part, token.split(".")[:2])
     return header, claims
+
+
+def _unverified_part(part: str) -> dict[str, Any]:
+    try:
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, RecursionError) as fault:
+        raise NotAuthorised(f"token: not a JWT ({type(fault).__name__})") from None
+    if not isinstance(found, dict):
+        raise NotAuthorised("token: not a JWT (a part is no object)")
+    return found
 
 
 def verify(

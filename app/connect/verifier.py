@@ -49,7 +49,7 @@ class ConnectVerifier:
         claims = tokens.verify(token, pem, "RS256", audience=self._base_url)
         tokens.check_qsh(claims, self._hash(request))
         g.issuer = claims["iss"]
-        g.stamp = Stamp.of(token, claims)
+        g.token = token, claims
 
     def _site(self, token: str, request: Request) -> Caller:
         """Jira itself, of a known site; an answer from memory may be a minute old.
@@ -63,10 +63,11 @@ class ConnectVerifier:
             # Another process may just have taken a new secret, or brought the site back.
             known, claims = self._signed(token, fresh=True)
         tokens.check_qsh(claims, self._hash(request))
-        g.issuer = known.client_key
-        g.stamp = Stamp.of(token, claims)
-        g.secret_version = known.secret_version
-        g.verify_again = lambda: self._signed(token, fresh=True)[0].secret_version
+        own = g._get_current_object()
+        own.issuer = known.client_key
+        own.token = token, claims
+        own.secret_version = known.secret_version
+        own.verify_again = lambda: self._signed(token, fresh=True)[0].secret_version
         return Caller(known.tenant, None, Proof.SITE)
 
     def _signed(self, token: str, *, fresh: bool) -> tuple[KnownInstallation, dict[str, Any]]:
@@ -130,6 +131,12 @@ def verified_again() -> int:
     """
     again: Callable[[], int] = g.verify_again
     return again()
+
+
+def current_stamp() -> Stamp:
+    """The stamp of the running request's token. Only on endpoints that accept Proof.LIFECYCLE or
+    Proof.SITE."""
+    return Stamp.of(*g.token)
 
 
 def _account(claims: dict[str, Any]) -> str:

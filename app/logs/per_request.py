@@ -25,13 +25,15 @@ def log_requests(app: Flask) -> None:
     """One line a request. The path and the query never: a caller may write anything there."""
     from flask import g, request
 
+    # Here and below: the object behind `g`, asked for once. Each use of `g` looks it up anew.
     @app.before_request
     def begin() -> None:
-        g.request_id = uuid.uuid4().hex
-        g.began = time.perf_counter()
-        g.pop("status", None)
+        own = g._get_current_object()
+        own.request_id = uuid.uuid4().hex
+        own.began = time.perf_counter()
+        own.pop("status", None)
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request=g.request_id)
+        structlog.contextvars.bind_contextvars(request=own.request_id)
 
     @app.after_request
     def answered(response: Response) -> Response:
@@ -41,16 +43,17 @@ def log_requests(app: Flask) -> None:
     @app.teardown_request
     def end(_fault: BaseException | None) -> None:
         # Here rather than after the request: this runs even where another hook has failed.
-        if "began" not in g:
+        own, asked = g._get_current_object(), request._get_current_object()  # type: ignore[attr-defined]
+        if "began" not in own:
             return
-        rule = request.url_rule
+        rule, method = asked.url_rule, asked.method
         log.info(
             "request",
-            method=request.method if request.method in METHODS else "OTHER",
+            method=method if method in METHODS else "OTHER",
             endpoint=rule.endpoint if rule else None,
             route=rule.rule if rule else None,
-            status=g.get("status", 500),
-            ms=round((time.perf_counter() - g.began) * 1000, 1),
-            proof=getattr(g.get("caller"), "proof", None),
+            status=own.get("status", 500),
+            ms=round((time.perf_counter() - own.began) * 1000, 1),
+            proof=getattr(own.get("caller"), "proof", None),
         )
         structlog.contextvars.clear_contextvars()

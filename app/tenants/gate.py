@@ -54,24 +54,26 @@ class Gate:
 
         @app.before_request
         def check() -> None:
-            endpoint = request.endpoint
-            g.pop("caller", None)
-            g.pop("standing", None)
+            # The objects behind `g` and `request`: each use of these looks them up anew.
+            own, asked = g._get_current_object(), request._get_current_object()  # type: ignore[attr-defined]
+            endpoint = asked.endpoint
+            own.pop("caller", None)
+            own.pop("standing", None)
             if endpoint is None:
                 return  # a 404 or 405
             proof, permission = _declaration(endpoint, app.view_functions[endpoint])
             if proof is Proof.PUBLIC:
                 return
-            scheme, token = credentials(request)
+            scheme, token = credentials(asked)
             verifier = self._verifiers.get(scheme)
             if verifier is None:
                 raise NotAuthorised("token: of a scheme that is not accepted")
-            caller = verifier.verify(proof, token, request)
+            caller = verifier.verify(proof, token, asked)
             if caller is not None:
-                g.caller = caller
+                own.caller = caller
                 bind_tenant(caller.tenant)
                 if permission is not None:
-                    g.standing = self._authority.require(caller, permission)
+                    own.standing = self._authority.require(caller, permission)
 
 
 def credentials(request: Request) -> tuple[str, str]:
