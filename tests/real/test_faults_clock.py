@@ -16,7 +16,7 @@ from demo.stack import APP_KEY, Stack, free_port, tandem_environment, tandem_ser
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import running as sites_running
 from tests.real.test_walk import in_step, pair, writes
-from tests.stack_fixture import tandem
+from tests.stack_fixture import opened, says, tandem
 
 pytestmark = pytest.mark.real
 
@@ -176,6 +176,10 @@ def test_a_clock_that_is_stepped_loses_and_doubles_nothing(scene: Stepped, hours
         seconds=LONG,
     )
     nothing_due(scene)
+    way = "ahead of" if hours > 0 else "behind"
+    told = f"Tandem's clock is 60 minutes {way} {acme.url.split('://', 1)[1]}'s."
+    wait_until("the page says that it is refused for the clock", lambda: says(stack, told), LONG)
+    assert opened(stack).status_code == 401
     paused = "SELECT count(*) FROM site_budget WHERE paused_since IS NOT NULL"
     assert scene.owner.execute(paused).fetchone() == (0,)  # nobody was taken for locked out
 
@@ -185,6 +189,8 @@ def test_a_clock_that_is_stepped_loses_and_doubles_nothing(scene: Stepped, hours
         site.release()
     edit_issue(acme, left, summary=f"Clock {name}, set right")
     wait_until("webhooks work again", lambda: in_step(stack, left, right), seconds=LONG)
+    wait_until("the page opens", lambda: opened(stack).ok, seconds=LONG)
+    wait_until("it is told no more", lambda: not says(stack, "Tandem's clock is"), seconds=LONG)
     rests(scene, f"Clock {name}, set right", f"New while {name}")
 
 
