@@ -37,6 +37,8 @@ MODULES = tuple(
         "rings",
         "ring_walk",
         "pairs",
+        "put_back",
+        "overwritten",
         "written",
         "store",
     )
