@@ -173,7 +173,7 @@ def _decide(
     turn: Turn, side: Side, issue_id: int, found: Sequence[Lost], returned: Issue | None
 ) -> After:
     mappings = {m.key: m for m in turn.profile.profile.fields}
-    issue = returned or _read(turn, side, issue_id)
+    issue = returned or read_again(turn, side, issue_id)
     stands = {one.key: "" for one in found if source_wins(mappings[one.key], side)}
     rest = [one for one in found if one.key not in stands]
     stands |= {
@@ -190,10 +190,10 @@ def _decide(
         stands |= dict.fromkeys(put.refused, refused)
     lost = tuple(one for one in found if one.key in stands)
     details = [_stood(one, mappings[one.key], side, stands[one.key]) for one in lost]
-    details += [_again(one, side) for one in rest if one.key not in stands and not one.held]
+    details += [told_again(one, side) for one in rest if one.key not in stands and not one.held]
     if put is not None:
-        details += [_back(one, side) for one in put.back.values()]
-        details += [_again(one, side) for one in put.over]
+        details += [told_back(one, side) for one in put.back.values()]
+        details += [told_again(one, side) for one in put.over]
     return After(
         put.returned if put else issue,
         frozenset(one.key for one in found) - stands.keys(),
@@ -203,7 +203,7 @@ def _decide(
     )
 
 
-def _read(turn: Turn, side: Side, issue_id: int) -> Issue | None:
+def read_again(turn: Turn, side: Side, issue_id: int) -> Issue | None:
     """The issue as it is now, where the site did not answer with it."""
     names = [m.field(side) for m in turn.profile.profile.fields]
     return turn.sites[side].fetch([issue_id], names).get(issue_id)
@@ -228,7 +228,7 @@ def put_back(turn: Turn, side: Side, issue: Issue, edits: Sequence[Lost]) -> Put
                 raise
             put.refused |= {key: one for key, one in waiting.items() if key not in put.back}
             break
-        answer = answer or _read(turn, side, issue.id) or put.returned
+        answer = answer or read_again(turn, side, issue.id) or put.returned
         put.back |= waiting
         put.count += len(writes)
         stored = turn.snapshot(answer, side)
@@ -254,7 +254,8 @@ def _stood(one: Lost, mapping: FieldMapping, side: Side, more: str) -> Detail:
     )
 
 
-def _back(one: Lost, side: Side) -> Detail:
+def told_back(one: Lost, side: Side) -> Detail:
+    """An edit that was put back."""
     return Detail(
         f"{one.field} was edited on the {side.value} side while Tandem wrote it: the edit was put "
         "back, and both sides are compared anew.",
@@ -264,7 +265,8 @@ def _back(one: Lost, side: Side) -> Detail:
     )
 
 
-def _again(one: Lost, side: Side) -> Detail:
+def told_again(one: Lost, side: Side) -> Detail:
+    """An edit that was replaced, and whose field was edited once more since."""
     return Detail(
         f"{one.field} was edited more than once on the {side.value} side while Tandem wrote it: "
         "an earlier edit was replaced, and both sides are compared anew.",

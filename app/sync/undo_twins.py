@@ -12,9 +12,10 @@ from app.jira.site import SiteError
 from app.mapping.profile import Side
 from app.sync.models import IssueLink
 from app.sync.store_links import Link
+from app.sync.undo_look import tell
 from app.sync.undo_plan import Left, Twin, Why
 from app.sync.undo_read import why_not
-from app.sync.undo_work import Work, tell
+from app.sync.undo_work import Work
 
 
 def delete_created(work: Work, side: Side, twins: Sequence[Twin], *, unlink: bool) -> None:

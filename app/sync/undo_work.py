@@ -10,9 +10,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy.orm import Session
-
-from app.activity.log import Detail, Outcome, record
+from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.mapping.values import handler
@@ -20,9 +18,11 @@ from app.sync import store_links, written
 from app.sync.bases import changed_fields, confirm, landed
 from app.sync.marks import Mark, mark
 from app.sync.plan import Base, PlannedMark, Reason, Write
+from app.sync.put_back import After
 from app.sync.store_links import Link
 from app.sync.turn import Turn
 from app.sync.undo_hold import Hold
+from app.sync.undo_look import look, tell
 from app.sync.undo_plan import Left, Restore, Spot, Why
 from app.sync.undo_read import Reader, why_not
 from app.sync.words import raw, refused_fields
@@ -64,6 +64,7 @@ class _Visit:
     dirty: bool = False
     sent: bool = False
     answered: bool = False
+    after: After = field(default_factory=lambda: After(None))
 
 
 class Work:
@@ -161,6 +162,7 @@ class Work:
                 one.mark_now,
                 one.mark_back,
                 self._run_id,
+                read_at=visit.issue.updated,
             )
             for visit in visits
             for one in visit.restores
@@ -188,10 +190,11 @@ class Work:
             visit.refused = refused_fields(error, writes) or {w.key: error.detail for w in writes}
             writes = [write for write in writes if write.key not in visit.refused]
             returned = site.update(visit.issue.id, raw(writes)) if writes else None
-        visit.answered = True
-        visit.written = tuple(writes)
-        if returned is not None:
-            self._confirm(side, visit, returned)
+        after = look(self.turn, side, writes=writes, read=visit.issue, returned=returned)
+        visit.answered, visit.after = True, after
+        visit.written = tuple(w for w in writes if w.key not in after.reopened)
+        if after.returned is not None:
+            self._confirm(side, visit, after.returned)
 
     def _confirm(self, side: Side, visit: _Visit, returned: Issue) -> None:
         profile, of = self.turn.profile.profile, self.turn.fingerprints
@@ -216,7 +219,7 @@ class Work:
         turn, amended, links = self.turn, [], []
         answered = [visit for visit in visits if visit.answered]
         for visit in visits:
-            void = set(visit.refused)
+            void = set(visit.refused) | visit.after.reopened
             if not visit.sent:
                 void = {one.spot.key for one in visit.restores}
             elif not visit.answered:
@@ -225,6 +228,7 @@ class Work:
             links.append(replace(visit.link, base=base))
             amended += written.amended(visit.link, side, base, visit.written, turn.fingerprints)
             amended += [written.Amended(visit.link.id, side, key, None) for key in void]
+            amended += visit.after.amended(turn, visit.link, side)
         if not links:
             return
         with turn.transaction() as session:
@@ -235,8 +239,9 @@ class Work:
             if dirty:
                 mark(session, dirty)
             for visit in answered:
-                if visit.written:
-                    tell(session, turn, visit.link, len(visit.written), _details(side, visit))
+                if visit.written or visit.after.details:
+                    count = len(visit.written)
+                    tell(session, turn, visit.link, count, _details(side, visit), after=visit.after)
         self._count(answered)
 
     def _count(self, visits: Sequence[_Visit]) -> None:
@@ -245,6 +250,8 @@ class Work:
             for one in visit.restores:
                 if one.spot.key in visit.refused:
                     self._leave([one], Why.REFUSED, visit.refused[one.spot.key])
+                elif one.spot.key in visit.after.reopened:
+                    self._leave([one], Why.CHANGED)
                 self.done.settled.add(one.spot)
 
     def _mark(self, visit: _Visit, side: Side) -> Mark:
@@ -256,20 +263,6 @@ class Work:
 def put_back(work: Work, side: Side, restores: Sequence[Restore]) -> None:
     """See Work.put_back."""
     work.put_back(side, restores)
-
-
-def tell(session: Session, turn: Turn, link: Link, count: int, details: Sequence[Detail]) -> None:
-    """Put what an undo did to a pair into the activity."""
-    record(
-        session,
-        turn.vault,
-        profile_id=turn.profile.id,
-        tenants=(turn.profile.left_tenant, turn.profile.right_tenant),
-        keys=(link.left_key, link.right_key),
-        outcome=Outcome.UPDATED,
-        written=count,
-        details=details,
-    )
 
 
 def _details(side: Side, visit: _Visit) -> list[Detail]:
