@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.activity.log import Detail, Outcome
-from app.jira.cloud import PROPERTY
+from app.jira.answers import PROPERTY
 from app.jira.site import Created, Issue, SiteError
 from app.mapping.profile import Side
 from app.sync import parked, rings, store_dirty, store_links
