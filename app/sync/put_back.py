@@ -132,7 +132,7 @@ def _noted(turn: Turn, link: Link, side: Side, marks: Mapping[str, str]) -> list
     of = turn.fingerprints.of
     mappings = {m.key: m for m in turn.profile.profile.fields}
     with turn.transaction() as session:
-        rows = notes.newest(session, link, side, list(marks))
+        rows = notes.newest(session, link.id, side, list(marks))
     return [
         Sent(
             row.key,

@@ -206,12 +206,12 @@ _LAST = text(
 )
 
 
-def newest(session: Session, link: Link, side: Side, keys: Sequence[str]) -> list[Wrote]:
+def newest(session: Session, link_id: uuid.UUID, side: Side, keys: Sequence[str]) -> list[Wrote]:
     """The newest note of each of these fields of a pair's side."""
-    rows = session.execute(_LAST, {"link": link.id, "side": side.value, "keys": list(keys)})
+    rows = session.execute(_LAST, {"link": link_id, "side": side.value, "keys": list(keys)})
     return [
         Wrote(
-            link.id,
+            link_id,
             side,
             row.issue_id,
             row.field_key,

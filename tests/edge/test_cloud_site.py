@@ -18,6 +18,8 @@ CALLS: dict[str, Callable[[CloudSite], Any]] = {
     "fetch": lambda site: site.fetch([1], ["summary"]),
     "create": lambda site: site.create({}, {}),
     "update": lambda site: site.update(1, {}),
+    "changelogs": lambda site: site.changelogs([1]),
+    "account": lambda site: site.account(),
     "find_twin": lambda site: site.find_twin("p", 1),
     "search": lambda site: site.search("project = A", ["summary"]).issues,
     "count": lambda site: site.count("project = A"),
@@ -64,3 +66,34 @@ def test_a_refusal_in_an_unknown_form_keeps_its_status(body: Any) -> None:
         with pytest.raises(SiteError, match="400") as refused:
             site.projects()
         assert refused.value.site_status == 400
+
+
+def history(number: str, at: str, before: str, after: str, **more: Any) -> dict[str, Any]:
+    """One change of the summary, as Jira tells it."""
+    item = {"field": "summary", "fieldId": "summary", "fromString": before, "toString": after}
+    return {"id": number, "created": at, "items": [item], **more}
+
+
+def test_the_answer_of_a_write_has_the_changes_newest_first_and_who_made_them() -> None:
+    at, later = "2026-01-05T12:00:00.000+0000", "2026-01-05T13:00:00.001+0100"
+    histories = [
+        history("99", at, "a", "b", author={"accountId": "a person"}),
+        history("100", at, "b", "c"),
+        history("98", later, "c", "d", author={"accountId": "us"}),
+    ]
+    body = {
+        "id": "1",
+        "key": "A-1",
+        "fields": {"summary": "d", "updated": later},
+        "changelog": {"startAt": 0, "maxResults": 3, "total": 4, "histories": histories},
+    }
+    with serve(saying(ok(json.dumps(body).encode()))) as server:
+        base = f"http://127.0.0.1:{server.port}"
+        credential = ConnectCredential("tandem", "a-secret-as-long-as-jira-makes-them", base)
+        site = CloudSite(base, credential, NetworkPolicy(insecure_http=True))
+        found = site.update(1, {"summary": "d"})
+    assert found is not None
+    assert found.changelog is not None
+    told = [(edit.before[1], edit.after[1], edit.author) for edit in found.changelog.edits]
+    assert told == [("c", "d", "us"), ("b", "c", None), ("a", "b", "a person")]
+    assert not found.changelog.whole

@@ -242,6 +242,13 @@ def test_what_came_of_a_write_corrects_its_newest_note_alone(
         )
         written.amend(session, [Amended(link, Side.RIGHT, "a=a", None)])
     assert rows_of(database_url) == [("a=a", A, B), ("b=b", A, B), ("a=a", B, X)]
+    with tenant_transaction(stored.left_tenant) as session:
+        # What it replaced was another value; and what was stored is spelled otherwise.
+        replaced = Amended(link, Side.LEFT, "a=a", None, before=C)
+        written.amend(session, [Amended(link, Side.LEFT, "a=a", A), replaced])
+        [newest] = written.newest(session, link, Side.LEFT, ["a=a", "c=c"])
+    assert (newest.before, newest.after) == (C, A)
+    assert rows_of(database_url) == [("a=a", A, B), ("b=b", A, B), ("a=a", C, A)]
 
 
 def test_what_is_older_than_90_days_is_forgotten(stored: StoredProfile, database_url: str) -> None:
