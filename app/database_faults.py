@@ -34,7 +34,7 @@ FULL = (
 AWAY = (
     "Tandem's database does not answer: it restarts, or has ended. Try again in a minute. Nothing "
     "is lost: Jira sends again what was not taken, and the searches find the rest. If it stays so, "
-    "whoever runs Tandem finds the cause with `tandem doctor`."
+    "whoever runs Tandem finds the cause with “tandem doctor”."
 )
 # Classes of SQLSTATE: connection, resources, shutdown and crash, the system's own errors.
 _AWAY_STATES = ("08", "53", "57P", "58")

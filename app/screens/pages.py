@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from flask import Blueprint, Response, g, jsonify, render_template, request
 
@@ -36,14 +37,15 @@ def _headers(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.after_request
     def headers(response: Response) -> Response:
         if g.get("database_failed"):  # and could not be asked whose page it is
-            return protect(_for_people(response), [], framed_by_all=True)
+            return protect(_for_people(response, []), [], framed_by_all=True)
         # The gate may have refused the call: then nobody's site may frame the answer, but the one
         # whose token was refused for its time alone.
         caller, late = g.get("caller"), g.get("out_of_time")
         tenant = caller.tenant if isinstance(caller, Caller) else late
         if late is not None:
             response = _about_the_clock(response, desk.clock(late))
-        return protect(_for_people(response), desk.addresses(tenant) if tenant else [])
+        sites = desk.addresses(tenant) if tenant else []
+        return protect(_for_people(response, sites), sites)
 
 
 def _home_views(blueprint: Blueprint, desk: Desk) -> None:
@@ -184,11 +186,13 @@ def _about_the_clock(response: Response, sentence: str | None) -> Response:
     return problem_response(Problem(sentence, status=401, code=WRONG_CLOCK))
 
 
-def _for_people(response: Response) -> Response:
-    """A problem as a page, where a person's browser loads the page itself."""
+def _for_people(response: Response, sites: Sequence[str]) -> Response:
+    """A problem as a page, where a person's browser loads the page itself; `sites`: the addresses
+    of the site that it is in, where that is known."""
     if request.endpoint == "pages.home" and response.mimetype == "application/problem+json":
         problem = response.get_json()
-        response.set_data(render_template("problem.html", problem=problem))
+        bridge = bridge_url(sites[0]) if sites else None
+        response.set_data(render_template("problem.html", problem=problem, bridge=bridge))
         response.content_type = "text/html; charset=utf-8"
     return response
 

@@ -50,16 +50,14 @@ PAUSED = {
     "itself and resumes when it is let in; nothing is lost.",
 }
 CLOCK = (
-    "Tandem's clock is {amount} {way} {site}'s. Tandem signs its calls in the site's time, so "
-    "changes go on crossing; but what {site} signs by its own time, this page and its webhooks, is "
-    "refused while the difference is longer than its tokens live. The searches find what came "
-    "meanwhile. Whoever runs Tandem should set its server's clock, for example by NTP; all goes on "
-    "by itself."
+    "Tandem's clock is {amount} {way} {site}'s. Changes go on crossing, in the site's time; but "
+    "this page and the site's webhooks may be refused until the clock is right, and the searches "
+    "find what came meanwhile. Whoever runs Tandem should set its server's clock, as by NTP."
 )
 NO_WORKER = (
     "No worker is running, so no change crosses: {count} {wait}, the first since {since}; none is "
-    "lost. Whoever runs Tandem should start one with `tandem worker`, or find in the log why those "
-    "of `tandem serve` end."
+    "lost. Whoever runs Tandem should start one with “tandem worker”, or find in the log why those "
+    "of “tandem serve” end."
 )
 _SITE = text(
     """

@@ -20,11 +20,15 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# Chromium's and htmx's own lines for a refusal that the page has a sentence for; and what the
-# bridge's host side says of the parts of Jira that the sandbox does not have.
+# Chromium's and htmx's own lines for a refusal, or a server that is away, which the page has a
+# sentence for; and what the bridge's host side says of the parts of Jira that the sandbox does not
+# have.
 EXPECTED_LINES = (
     "Failed to load resource",
     "Response Status Error Code 4",
+    "Response Status Error Code 503",
+    "htmx:afterRequest",
+    "htmx:sendError",
     "[ACJS] Feature flag service",
 )
 
