@@ -39,10 +39,17 @@ def zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@lru_cache(maxsize=65_536)
+def _second(second: int, time_zone: str) -> tuple[str, str]:
+    moment = datetime.fromtimestamp(second, UTC).astimezone(zone(time_zone))
+    return f"{moment:%Y-%m-%dT%H:%M:%S}", f"{moment:%z}"
+
+
 def jira_time(ms: int, time_zone: str) -> str:
     """Epoch milliseconds as Jira writes a time: 2026-04-25T18:35:13.605+0530."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone(time_zone))
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}{moment:%z}"
+    second, rest = divmod(ms, 1000)
+    text, offset = _second(second, time_zone)
+    return f"{text}.{rest:03d}{offset}"
 
 
 class View:
