@@ -16,7 +16,7 @@ from bench.result import Result
 from demo.stack import wait_until
 from demo.walk import RIGHT, edit_issue
 
-ISSUES = 400
+ISSUES = 1000
 WORKERS = (1, 2, 4)
 MILLISECONDS = (0, 50, 200)
 THREADS = 64  # calls that a site answers at a time: slow ones wait beside each other
