@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from app.database import TenantId, tenant_transaction, unscoped_transaction
+from app.database import unscoped_transaction
 
 SILENT_AFTER = 30.0
 """Seconds without a heartbeat, and with a change waiting: a worker that is started again takes
@@ -33,12 +34,11 @@ _WAITING = text(
 
 
 def waiting_without_worker(
-    tenant: TenantId, profiles: Sequence[uuid.UUID]
+    session: Session, profiles: Sequence[uuid.UUID]
 ) -> tuple[int, datetime] | None:
     """How many due changes of these profiles wait for a worker, since when; None where one runs."""
-    with tenant_transaction(tenant) as session:
-        asked = {"profiles": list(profiles), "silent": SILENT_AFTER}
-        found = session.execute(_WAITING, asked).one_or_none()
+    asked = {"profiles": list(profiles), "silent": SILENT_AFTER}
+    found = session.execute(_WAITING, asked).one_or_none()
     return None if found is None else (found.changes, found.since)
 
 

@@ -71,7 +71,8 @@ class Desk:
     def clock(self, tenant: TenantId) -> str | None:
         """What a site is told whose token is out of time by our clock, where that is known to be
         wrong: else a refusal tells nothing."""
-        ahead = clocks.told(tenant)
+        with tenant_transaction(tenant) as session:
+            ahead = clocks.told(session, tenant)
         return None if ahead is None else say_clock(self.site_name(tenant), ahead)
 
     def partners(self, tenant: TenantId) -> list[dict[str, str]]:
@@ -201,7 +202,7 @@ class Desk:
             entries = latest(session, self._vault, ENTRIES, {one.id for one in seen})
         return {
             "profiles": shown,
-            "server": say_server(tenant, names, [one.id for one in seen], self._disk),
+            "server": say_server(tenant, names[tenant], [one.id for one in seen], self._disk),
             "sites": say_sites(names),
             "say_change": say_change,
             "checked": said,

@@ -85,24 +85,25 @@ def say_sites(names: Mapping[TenantId, str]) -> list[str]:
     return said
 
 
-def say_server(
-    tenant: TenantId, names: Mapping[TenantId, str], profiles: Sequence[uuid.UUID], disk: Disk
-) -> list[str]:
-    """A sentence for all that is wrong with Tandem's own server: its disk, workers and clock."""
+def say_server(tenant: TenantId, site: str, profiles: Sequence[uuid.UUID], disk: Disk) -> list[str]:
+    """A sentence for all that is wrong with Tandem's own server, as this tenant's site meets it."""
+    with tenant_transaction(tenant) as session:
+        waiting = alive.waiting_without_worker(session, profiles)
+        ahead = clocks.told(session, tenant)
     said = [FULL] if disk.is_full() else []
-    waiting = alive.waiting_without_worker(tenant, profiles)
     if waiting is not None:
-        count, since = waiting
-        changes, wait = ("changes", "wait") if count > 1 else ("change", "waits")
-        moment = since.astimezone(UTC)
-        said.append(
-            NO_WORKER.format(count=f"{count} {changes}", wait=wait, since=f"{moment:%H:%M} UTC")
-        )
-    off = {name: ahead for one, name in names.items() if (ahead := clocks.told(one)) is not None}
-    if off:  # one clock of ours, whatever the number of sites that show it
-        site = max(off, key=lambda name: abs(off[name]))
-        said.append(say_clock(site, off[site]))
+        said.append(say_no_worker(*waiting))
+    if ahead is not None:
+        said.append(say_clock(site, ahead))
     return said
+
+
+def say_no_worker(count: int, since: datetime) -> str:
+    """How many changes wait for a worker, and since when."""
+    changes, wait = ("changes", "wait") if count > 1 else ("change", "waits")
+    return NO_WORKER.format(
+        count=f"{count} {changes}", wait=wait, since=f"{since.astimezone(UTC):%H:%M} UTC"
+    )
 
 
 def say_clock(site: str, ahead: float) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
 from app.jira.site import Observer, SiteError
@@ -40,10 +41,9 @@ _RIGHT = text(
 )
 
 
-def told(tenant: TenantId) -> float | None:
+def told(session: Session, tenant: TenantId) -> float | None:
     """By how many seconds a site's clock is ahead of ours; None where they agree."""
-    with tenant_transaction(tenant) as session:
-        found = session.execute(_TOLD, {"tenant": tenant}).scalar()
+    found = session.execute(_TOLD, {"tenant": tenant}).scalar()
     return None if found is None else float(found)
 
 

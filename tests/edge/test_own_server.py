@@ -66,7 +66,7 @@ def banners(site: Jira) -> list[str]:
     """What the page says of Tandem's own server."""
     answer = ask(site)
     assert answer.status_code == 200
-    found = re.findall(r"<p [^>]*data-server>(.*?)</p>", answer.text)
+    found = re.findall(r"<p [^>]*data-server [^>]*>(.*?)</p>", answer.text)
     return [html.unescape(one) for one in found]
 
 
