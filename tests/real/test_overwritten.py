@@ -166,7 +166,7 @@ class Pair:
             (one.side, one.old)
             for entry in entries
             for one in entry.details
-            if "changed on both sides" in one.sentence
+            if "changed on both sides" in one.sentence and one.side  # else it is asked
         ]
 
 
@@ -358,3 +358,66 @@ def test_an_edit_after_the_write_wins_over_the_one_that_the_write_replaced(scene
     pair.agree("summary", "Twice, last edit")
     scene.rest()
     assert "Twice, by us" in [old for _, old in pair.losses()] + [old for _, old, _ in pair.told()]
+
+
+@contextmanager
+def written_over(pair: Pair, ours: str, theirs: str) -> Iterator[SiteHandle]:
+    """The block runs once the right summary was written over an edit, and before that is known."""
+    site = pair.scene.right
+    with between(pair, "right", summary=ours):
+        pair.edit("right", summary=theirs)
+        site.faults({**WRITE, "kind": "hold-answer"})
+        site.let_go()
+        wait_until("it was written", lambda: pair.both("summary")[1] == ours, LONG)
+        wait_until("its answer is held", lambda: site.held() == 1, LONG)
+        yield site
+
+
+def test_an_edit_that_is_put_back_over_a_later_one_gives_way_to_it(scene: Scene) -> None:
+    pair = scene.pair("Thrice")
+    with written_over(pair, "Thrice, by us", "Thrice, first edit") as site:
+        site.faults({**WRITE, "kind": "hold"})
+        site.let_go()
+        wait_until("it is about to be put back", lambda: site.held() == 1, LONG)
+        pair.edit("right", summary="Thrice, last edit")
+    pair.agree("summary", "Thrice, last edit")
+    scene.rest()
+    assert pair.losses() == [("left", "Thrice, by us")]
+    assert ("right", "Thrice, first edit", None) in pair.told()
+
+
+def test_an_edit_that_the_site_will_not_have_back_is_told(scene: Scene) -> None:
+    pair = scene.pair("Refused")
+    with written_over(pair, "Refused, by us", "Refused, the edit") as site:
+        site.refusals({"message": "No.", "field": "summary", "values": ["Refused, the edit"]})
+    pair.lost("right", "Refused, the edit")
+    scene.rest()
+    site.refusals()
+    assert pair.both("summary") == ("Refused, by us",) * 2
+    assert pair.losses() == [("right", "Refused, the edit")]
+
+
+@pytest.mark.parametrize("second", [False, True], ids=["newer", "ask"])
+def test_an_edit_that_a_fault_keeps_from_being_put_back_is_found_by_the_next_visit(
+    scene: Scene, second: bool
+) -> None:
+    pair = scene.pair(f"Faulty {second}", second=second)
+    ours, theirs = f"Faulty {second}, by us", f"Faulty {second}, the edit"
+    with written_over(pair, ours, theirs) as site:
+        site.faults({**WRITE, "kind": "500"})
+        site.let_go()
+        wait_until("it failed", lambda: site.control("GET", "faults")[0]["times"] == 0, LONG)
+    wait_until("it is put back", lambda: pair.both("summary")[1] == theirs, LONG)
+    if not second:
+        pair.agree("summary", theirs)
+    scene.rest()
+    assert ("right", None, theirs) in pair.told()
+    if second:  # the field asks
+        assert pair.both("summary") == (ours, theirs)
+        asked = scene.stack.page(scene.left, "GET", "/pages/conflicts")
+        assert [(q["left"], q["right"]) for q in asked if q["leftKey"] == pair.left] == [
+            (ours, theirs)
+        ]
+        assert pair.losses() == []
+    else:
+        assert pair.losses() == [("left", ours)]
