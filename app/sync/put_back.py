@@ -19,7 +19,7 @@ from app.sync.overwritten import Lost, Sent, all_replaced, source_wins
 from app.sync.plan import Base, Reason, Snapshot, Write
 from app.sync.store_links import Link
 from app.sync.turn import Turn
-from app.sync.words import raw
+from app.sync.words import raw, refused_fields
 
 TRIES = 3
 """How often an edit is put back over another that came meanwhile."""
@@ -226,8 +226,11 @@ def put_back(turn: Turn, side: Side, issue: Issue, edits: Sequence[Lost]) -> Put
         except SiteError as error:
             if error.passing or error.locked_out:
                 raise
-            put.refused |= {key: one for key, one in waiting.items() if key not in put.back}
-            break
+            no = refused_fields(error, writes) or dict.fromkeys(waiting, "")
+            put.refused |= {key: waiting[key] for key in no if key not in put.back}
+            put.over += [waiting[key] for key in no if key in put.back]
+            waiting = {key: one for key, one in waiting.items() if key not in no}
+            continue
         answer = answer or read_again(turn, side, issue.id) or put.returned
         put.back |= waiting
         put.count += len(writes)
@@ -238,7 +241,7 @@ def put_back(turn: Turn, side: Side, issue: Issue, edits: Sequence[Lost]) -> Put
         # What was put back over a later edit is itself what that edit replaced.
         put.over += [one if not (one.held and one.exact) else waiting[one.key] for one in later]
         waiting = {one.key: one for one in later if one.held and one.exact}
-    put.over += [one for key, one in waiting.items() if key not in put.refused]
+    put.over += waiting.values()
     return put
 
 

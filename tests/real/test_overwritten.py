@@ -387,11 +387,14 @@ def test_an_edit_that_is_put_back_over_a_later_one_gives_way_to_it(scene: Scene)
 
 
 def test_an_edit_that_the_site_will_not_have_back_is_told(scene: Scene) -> None:
-    pair = scene.pair("Refused")
-    with written_over(pair, "Refused, by us", "Refused, the edit") as site:
+    pair = scene.pair("Refused", duedate="2027-01-01")
+    with between(pair, "right", summary="Refused, by us", duedate="2027-02-02"):
+        pair.edit("right", summary="Refused, the edit", duedate="2027-03-03")
+        site = scene.right
         site.refusals({"message": "No.", "field": "summary", "values": ["Refused, the edit"]})
     pair.lost("right", "Refused, the edit")
     scene.rest()
+    assert pair.both("duedate") == ("2027-02-02", "2027-03-03")  # that one is asked about
     site.refusals()
     assert pair.both("summary") == ("Refused, by us",) * 2
     assert pair.losses() == [("right", "Refused, the edit")]
