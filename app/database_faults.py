@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import structlog
-from flask import Flask, Response, g
+from flask import Flask, Response, request
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.exc import DBAPIError
 
@@ -21,6 +21,8 @@ from app.errors import Problem, internal_error, problem_response
 
 log = structlog.get_logger(__name__)
 
+FAILED = "tandem.database_failed"
+"""In a request's environ: whether the database failed it."""
 ROOM = 16 * 1024 * 1024
 """Bytes: with less free the disk is called full. PostgreSQL takes a new piece of its write-ahead
 log in one go, and ends where it gets none."""
@@ -96,5 +98,5 @@ def register_database_answers(app: Flask, disk: Disk) -> None:
     def failed(fault: Exception) -> Response:
         log.exception("fault")
         problem = problem_of(fault, disk)
-        g.database_failed = problem is not None
+        request.environ[FAILED] = problem is not None
         return problem_response(problem or internal_error())

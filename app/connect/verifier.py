@@ -13,7 +13,7 @@ from app.connect.install_keys import InstallKeys
 from app.connect.qsh import parse_query, query_string_hash
 from app.errors import NotAuthorised
 from app.settings import Settings
-from app.tenants.caller import ACCOUNT_ID, Caller, Proof
+from app.tenants.caller import ACCOUNT_ID, OUT_OF_TIME, Caller, Proof
 from app.tenants.installations import Installations, KnownInstallation, Stamp
 from app.tenants.models import InstallationState
 
@@ -75,23 +75,23 @@ class ConnectVerifier:
         return known, self._claims(token, known)
 
     def _page(self, token: str, request: Request) -> Caller:
-        known, claims = self._person(token)
+        known, claims = self._person(token, request)
         tokens.check_qsh(claims, self._hash(request))
         return Caller(known.tenant, _account(claims), Proof.PAGE)
 
     def _context(self, token: str, request: Request) -> Caller:
-        known, claims = self._person(token)
+        known, claims = self._person(token, request)
         tokens.check_context(claims)
         return Caller(known.tenant, _account(claims), Proof.CONTEXT)
 
-    def _person(self, token: str) -> tuple[KnownInstallation, dict[str, Any]]:
+    def _person(self, token: str, request: Request) -> tuple[KnownInstallation, dict[str, Any]]:
         known = self._known(token, fresh=True)
         if known.state != InstallationState.ENABLED:
             raise NotAuthorised(f"site: the app is {known.state} there")
         try:
             return known, self._claims(token, known)
         except tokens.OutOfTime:
-            g.out_of_time = known.tenant  # the page may tell that site of our clock
+            request.environ[OUT_OF_TIME] = known.tenant  # the page may tell it of our clock
             raise
 
     def _known(self, token: str, *, fresh: bool) -> KnownInstallation:

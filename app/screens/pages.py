@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, g, jsonify, render_template, request
 
+from app.database_faults import FAILED
 from app.errors import NotFound, Problem, problem_response
 from app.jira.site import Named
 from app.mapping import profiles
@@ -14,7 +15,7 @@ from app.mapping.models import ProfileState
 from app.screens.desk import Desk
 from app.screens.forms import argument_id, argument_number, form_text
 from app.screens.headers import bridge_url, protect
-from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
+from app.tenants.caller import OUT_OF_TIME, Caller, Permission, Proof, accepts, current_caller
 from app.tenants.gate import current_standing
 from app.tenants.models import CLOUD
 
@@ -36,14 +37,15 @@ def screens_blueprint(desk: Desk) -> Blueprint:
 def _headers(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.after_request
     def headers(response: Response) -> Response:
-        if g.get("database_failed"):  # and could not be asked whose page it is
+        if request.environ.get(FAILED):  # and could not be asked whose page it is
             return protect(_for_people(response, []), [], framed_by_all=True)
-        # The gate may have refused the call: then nobody's site may frame the answer, but the one
-        # whose token was refused for its time alone.
-        caller, late = g.get("caller"), g.get("out_of_time")
-        tenant = caller.tenant if isinstance(caller, Caller) else late
-        if late is not None:
-            response = _about_the_clock(response, desk.clock(late))
+        caller, late = g.get("caller"), request.environ.get(OUT_OF_TIME)
+        tenant = caller.tenant if isinstance(caller, Caller) else None
+        if late is not None and (sentence := desk.clock(late)) is not None:
+            response = problem_response(Problem(sentence, status=401, code=WRONG_CLOCK))
+            tenant = late
+        # The gate may have refused the call: then nobody's site may frame the answer, and all
+        # refusals look alike, but where our own clock is why.
         sites = desk.addresses(tenant) if tenant else []
         return protect(_for_people(response, sites), sites)
 
@@ -177,13 +179,6 @@ def _as_json(one: profiles.ProfileOverview) -> dict[str, str | int | None]:
         "parked": one.parked,
         "lastActivity": one.last_activity.isoformat() if one.last_activity else None,
     }
-
-
-def _about_the_clock(response: Response, sentence: str | None) -> Response:
-    """A refusal of a token for its time, where our clock is why."""
-    if sentence is None:
-        return response
-    return problem_response(Problem(sentence, status=401, code=WRONG_CLOCK))
 
 
 def _for_people(response: Response, sites: Sequence[str]) -> Response:

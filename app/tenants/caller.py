@@ -19,6 +19,9 @@ ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._|~-]{0,127}")
 by nothing else."""
 # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/
 
+OUT_OF_TIME = "tandem.out_of_time"
+"""In a request's environ: the tenant of a token that is rightly signed, and out of time."""
+
 
 class Proof(StrEnum):
     """What an endpoint accepts as proof of who calls. How it is got is connect's (and forge's)."""
