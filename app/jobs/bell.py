@@ -109,13 +109,14 @@ def ring_all(lanes: Collection[tuple[uuid.UUID, int]]) -> None:
 
 
 class Bells:
-    """Rings for many threads: a lone bell at once, by its own thread; bells that come meanwhile
-    together, by a thread of their own. One of those that is lost to a crash, or that fails, is
-    rung again by the sweep, as one of `ring` is."""
+    """Rings for many threads: a lone bell at once, by its own thread; those that come while one is
+    rung or right after it together, by a thread of their own. One that is lost to a crash, or that
+    fails, is rung again by the sweep, as one of `ring` is."""
 
     def __init__(self) -> None:
         self._waiting: set[tuple[uuid.UUID, int]] = set()
         self._ringing = False
+        self._rung = -TOGETHER_SECONDS
         self._lock = threading.Lock()
 
     @property
@@ -130,8 +131,12 @@ class Bells:
                 self._waiting |= set(lanes)
                 return
             self._ringing = True
+            if time.monotonic() - self._rung < TOGETHER_SECONDS:
+                self._waiting |= set(lanes)
+                lanes = ()
         try:
-            ring_all(lanes)
+            if lanes:
+                ring_all(lanes)
         finally:
             if self._has_more():
                 app = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -152,7 +157,7 @@ class Bells:
 
     def _has_more(self) -> bool:
         with self._lock:
-            self._ringing = bool(self._waiting)
+            self._ringing, self._rung = bool(self._waiting), time.monotonic()
             return self._ringing
 
 

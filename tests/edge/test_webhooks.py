@@ -499,7 +499,7 @@ def test_bells_that_come_while_one_is_rung_keep_nobody_waiting_and_are_rung_toge
             assert not later.is_alive()
     assert jobs(database_url) == 4
     ring_in_a_thread(app, bells, profile, 4).join(60)
-    assert jobs(database_url) == 5
+    wait_until("it is rung, at once or with those after it", lambda: jobs(database_url) == 5)
 
 
 def test_bells_that_fail_are_told_and_the_next_one_rings(
@@ -513,11 +513,11 @@ def test_bells_that_fail_are_told_and_the_next_one_rings(
             broken.setattr("app.jobs.bell._RING_ALL", nonsense)
         assert "bell failed" in [line["event"] for line in lines]
         with app.app_context(), pytest.raises(psycopg.Error):
-            bells.ring([(profile, 2)])
+            Bells().ring([(profile, 2)])  # a lone one fails the delivery, which Jira sends again
     assert jobs(database_url) == 1
     with app.app_context():
         bells.ring([(profile, 3)])
-    assert jobs(database_url) == 2
+    wait_until("it is rung, at once or with those after it", lambda: jobs(database_url) == 2)
 
 
 def test_what_matters_is_what_the_profile_itself_maps(
