@@ -172,9 +172,9 @@ class Pipe:
 
 
 @contextmanager
-def piped_transaction(tenant: TenantId | None) -> Iterator[Pipe]:
-    """One transaction of this tenant (None: of none) over the driver alone, for the few paths
-    where each round trip to the database counts.
+def piped_transaction(tenant: TenantId) -> Iterator[Pipe]:
+    """One transaction of this tenant over the driver alone, for the few paths where each round
+    trip to the database counts.
 
     Needs an application context. Commits at the end, rolls back on any exception. An error of a
     statement may be raised only by a later one, or at the end. Raises psycopg.Error.
@@ -186,10 +186,32 @@ def piped_transaction(tenant: TenantId | None) -> Iterator[Pipe]:
             raise TypeError("The database is not reached through psycopg.")
         with connection.pipeline():
             pipe = Pipe(connection)
-            if tenant is not None:
-                pipe.execute(_SCOPE, {"tenant": str(tenant)})
+            pipe.execute(_SCOPE, {"tenant": str(tenant)})
             yield pipe
             connection.commit()
+    except psycopg.OperationalError:
+        pooled.invalidate()  # the server has gone: the next one gets a fresh connection
+        raise
+    finally:
+        pooled.close()
+
+
+def run_alone(statement: TextClause, values: Mapping[str, object]) -> None:
+    """One statement of no tenant in a transaction of its own, in one round trip.
+
+    Needs an application context. Raises psycopg.Error.
+    """
+    pooled = db.engine.raw_connection()
+    connection = pooled.driver_connection
+    try:
+        if not isinstance(connection, psycopg.Connection):
+            raise TypeError("The database is not reached through psycopg.")
+        connection.autocommit = True
+        try:
+            Pipe(connection).execute(statement, values)
+        finally:
+            if not connection.closed:
+                connection.autocommit = False
     except psycopg.OperationalError:
         pooled.invalidate()  # the server has gone: the next one gets a fresh connection
         raise

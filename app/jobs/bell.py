@@ -14,13 +14,13 @@ from psycopg.errors import UniqueViolation
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app.database import piped_transaction, unscoped_transaction
+from app.database import run_alone, unscoped_transaction
 
 log = structlog.get_logger(__name__)
 
 DRAIN = "drain"
 DRAIN_QUEUE = "sync"
-TOGETHER_SECONDS = 0.02  # that bells of a burst wait for each other
+TOGETHER_SECONDS = 0.05  # that bells of a burst wait for each other
 
 # A look first, then the engine's own function: an `AlreadyEnqueued` for every delivery of a burst
 # would cost a failed transaction each. The function's name carries the version of its arguments,
@@ -100,8 +100,7 @@ def ring_all(lanes: Collection[tuple[uuid.UUID, int]]) -> None:
         "args": [_arguments(*lane) for lane in ordered],
     }
     try:
-        with piped_transaction(None) as pipe:
-            pipe.execute(_RING_ALL, arguments)
+        run_alone(_RING_ALL, arguments)
     except UniqueViolation:
         # Another rang one of them at the same moment, and none of ours was heard.
         for lane in ordered:
