@@ -17,7 +17,7 @@ from flask import Flask
 
 from app import Tandem
 from app.connect.credential import ConnectCredential
-from app.connect.webhooks import read_event
+from app.connect.events import read_event
 from app.errors import NotFound, Problem
 from app.jira.cloud import CloudSite
 from app.jira.outbound import NetworkPolicy

@@ -22,7 +22,8 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from app import Tandem
-from app.connect.webhooks import _ROUTES, Delivery, Event, Mappings, _take, read_event
+from app.connect.events import Event, read_event
+from app.connect.webhooks import _ROUTES, Delivery, Mappings, _take
 from app.database import db, tenant_transaction
 from app.jobs.bell import Bells, ring_all
 from app.mapping import profiles
