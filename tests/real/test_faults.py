@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import requests
 
 from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
+from tests.processes import alive, children, grandchildren, postmaster, ready, unwatched
 from tests.real.test_walk import in_step, page_text, pair, writes
 from tests.stack_fixture import (  # noqa: F401  a fixture
     opened,
@@ -314,51 +311,6 @@ def test_an_issue_that_is_gone_leaves_its_twin_alone(paired: Stack) -> None:
     assert "Gone, still here" not in there
 
 
-def children(stack: Stack, role: str) -> list[int]:
-    """The processes of `tandem serve` of this role: web or worker."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(stack.tandem.pid)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return [int(x.split()[0]) for x in listed.splitlines() if x.endswith(f" {role}")]
-
-
-def grandchildren(pid: int) -> list[int]:
-    """The processes that this one started."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
-    ).stdout
-    return [int(line) for line in listed.split()]
-
-
-def alive(pid: int) -> bool:
-    """Whether there is such a process, and it has not ended."""
-    state = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return bool(state) and not state.startswith("Z")
-
-
-@contextmanager
-def unwatched(stack: Stack) -> Iterator[None]:
-    """For the time of the block, nobody starts again what ends."""
-    os.kill(stack.tandem.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(stack.tandem.pid, signal.SIGCONT)
-
-
-def ready(stack: Stack) -> bool:
-    """Whether Tandem serves."""
-    try:
-        return requests.get(f"{stack.url}/readyz", timeout=2).ok
-    except requests.RequestException:
-        return False
-
-
 @pytest.mark.crash
 def test_a_killed_web_process_loses_no_change(paired: Stack) -> None:
     left, right = pair(paired, "Web killed")
@@ -399,7 +351,7 @@ def test_that_no_worker_runs_is_said_on_the_page_until_one_does(paired: Stack) -
 
 @pytest.mark.crash
 def test_a_database_that_is_away_is_said_on_the_page(paired: Stack) -> None:
-    pid = int((paired.instance / "postgres" / "postmaster.pid").read_text().split()[0])
+    pid = postmaster(paired)
     assert opened(paired).status_code == 200
     with unwatched(paired):
         os.kill(pid, signal.SIGKILL)
@@ -425,8 +377,7 @@ def test_a_database_that_ends_under_a_running_tandem_is_started_again_and_loses_
     summary = f"Database, {how.name}"
     left, right = pair(paired, summary)
     paired.settle()
-    file = paired.instance / "postgres" / "postmaster.pid"
-    pid = int(file.read_text().split()[0])
+    pid = postmaster(paired)
     os.kill(pid, how)  # SIGINT is PostgreSQL's fast shutdown: it cuts every connection
     wait_until("the database is down", lambda: not alive(pid), seconds=LONG)
     edit_issue(paired.sandbox.acme, left, summary=f"{summary}, over")
