@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+import pytest
 import requests
 
 from sandbox import tokens
+from sandbox.cli import DEFAULT_OPENAPI
 from sandbox.process import SiteHandle
 
 APP_KEY = "note-taker"
+# Which requests and scopes an operation takes is told by the document alone.
+by_the_document = pytest.mark.skipif(
+    not DEFAULT_OPENAPI.exists(), reason="Atlassian's document is not beside the repository"
+)
 HOOKS = (
     "jira:issue_created", "jira:issue_updated", "jira:issue_deleted",
     "comment_created", "issue_property_set",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.process import SiteHandle
-from sandbox.tests.helpers import NoteTaker, as_app, new_issue
+from sandbox.tests.helpers import NoteTaker, as_app, by_the_document, new_issue
 
 
 def edit(
@@ -157,6 +157,7 @@ def test_each_issue_has_its_webhook_marked_as_fallout(
     assert {item["toString"] for one in told for item in one.body["changelog"]["items"]} == {"bulk"}
 
 
+@by_the_document
 def test_a_connect_app_has_no_part_in_it_as_the_document_says(
     acme: SiteHandle, installed: NoteTaker
 ) -> None:

@@ -12,6 +12,7 @@ from sandbox.tests.helpers import (
     APP_KEY,
     NoteTaker,
     as_app,
+    by_the_document,
     secret_of,
     token_of,
     unverified,
@@ -141,6 +142,7 @@ def test_a_token_for_another_path_is_refused(acme: SiteHandle, installed: NoteTa
     assert answer.status_code == 401 and "qsh" in answer.text
 
 
+@by_the_document
 def test_scopes_decide_what_an_app_may_do(acme: SiteHandle, installed: NoteTaker) -> None:
     assert as_app(acme, "DELETE", "/rest/api/3/issue/WEB-1").status_code == 403
     body = {"issueIdsOrKeys": ["WEB-1"]}
@@ -157,6 +159,7 @@ def test_a_disabled_app_can_do_nothing(acme: SiteHandle, installed: NoteTaker) -
     assert as_app(acme, "GET", "/rest/api/3/myself").status_code == 200
 
 
+@by_the_document
 def test_app_properties_belong_to_the_app_alone(acme: SiteHandle, installed: NoteTaker) -> None:
     base = f"/rest/atlassian-connect/1/addons/{APP_KEY}/properties"
     assert as_app(acme, "PUT", f"{base}/a", json={"x": 1}).status_code == 201

@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 from sandbox.cli import DEFAULT_OPENAPI
 from sandbox.openapi import Document
 from sandbox.process import SiteHandle
-from sandbox.tests.helpers import APP_KEY, NoteTaker, as_app, new_issue
+from sandbox.tests.helpers import APP_KEY, NoteTaker, as_app, by_the_document, new_issue
 
 pytestmark = pytest.mark.real
 
@@ -117,6 +117,7 @@ def test_an_app_without_points_waits_while_people_go_on(
     assert acme.call("GET", "issue/WEB-1").status_code == 200
 
 
+@by_the_document
 def test_a_request_that_breaks_the_document_is_refused(acme: SiteHandle) -> None:
     answer = acme.call("POST", "issue/bulkfetch", json={"issueIdsOrKeys": "WEB-1"})
     assert answer.status_code == 400 and "issueIdsOrKeys" in answer.text
