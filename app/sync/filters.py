@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.activity.log import Detail, Outcome, record
+from app.activity.log import Detail, Outcome
 from app.database import tenant_transaction
 from app.jira.site import JiraSite
 from app.mapping.profile import Side
@@ -138,15 +138,8 @@ def _tell(session: Session, turn: Turn, link: Link, out: str) -> None:
         f"The {issues} {where} outside the profile's filter. Nothing crosses until the filter "
         "finds them again."
     )
-    record(
-        session,
-        turn.vault,
-        profile_id=turn.profile.id,
-        tenants=(turn.profile.left_tenant, turn.profile.right_tenant),
-        keys=(link.left_key, link.right_key),
-        outcome=Outcome.LEFT_ALONE,
-        details=[Detail(sentence)],
-    )
+    keys = (link.left_key, link.right_key)
+    turn.tell(session, keys, Outcome.LEFT_ALONE, details=[Detail(sentence)])
 
 
 def look_again(

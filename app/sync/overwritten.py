@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.jira.site import Changelog, Edit
+from app.mapping.kinds.rich_text import nodes
 from app.mapping.profile import FieldMapping, Flow, Kind, Policy, Side
 from app.mapping.values import NOT_COMPARABLE, NotComparable, Value, handler
 from app.sync.plan import Snapshot, Write
@@ -149,7 +150,7 @@ def _has_other_words(document: Value | NotComparable, wiki: str) -> bool:
         return bool(_letters(wiki))
     if not isinstance(document, str):
         return False
-    if not _types(json.loads(document)) <= _WORDED:
+    if any(str(node.get("type")) not in _WORDED for node in nodes(json.loads(document), "content")):
         return False
     # Each letter is looked for behind the one before: whether they are there, in this order.
     behind = iter(_letters(wiki))
@@ -158,19 +159,6 @@ def _has_other_words(document: Value | NotComparable, wiki: str) -> bool:
 
 def _letters(text: str) -> list[str]:
     return [letter for letter in text if letter.isalnum()]
-
-
-def _types(document: object) -> set[str]:
-    found: set[str] = set()
-    waiting: list[object] = [document]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, list):
-            waiting.extend(node)
-        elif isinstance(node, dict):
-            found.add(str(node.get("type")))
-            waiting.append(node.get("content"))
-    return found
 
 
 def all_replaced(

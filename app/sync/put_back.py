@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from app.activity.log import Detail, Outcome, record
+from app.activity.log import Detail, Outcome
 from app.jira.site import Changelog, Edit, Issue, JiraSite, SiteError
 from app.mapping.profile import FieldMapping, Side
 from app.mapping.values import whole
@@ -73,12 +74,8 @@ def look(
 ) -> After:
     """Look at what was just written to a side. Raises SiteError where an edit cannot be put back
     now: the next visit finds the write, and looks again."""
-    if not writes:
-        return After(returned)
-    stored = turn.snapshot(returned, side) if returned else None
-    sent = [Sent.of(write, read.updated, stored) for write in writes]
-    site, issue_id = turn.sites[side], link.issue_id(side) or 0
-    found = find(site, issue_id, sent, returned)
+    issue_id = link.issue_id(side) or 0
+    found = replaced_by(turn, side, issue_id, writes, read_at=read.updated, returned=returned)
     return _decide(turn, side, issue_id, found, returned) if found else After(returned)
 
 
@@ -114,13 +111,10 @@ def _tell(turn: Turn, link: Link, side: Side, after: After) -> None:
     in one commit, so that it is told once."""
     with turn.transaction() as session:
         notes.amend(session, after.amended(turn, link, side))
-        record(
+        turn.tell(
             session,
-            turn.vault,
-            profile_id=turn.profile.id,
-            tenants=(turn.profile.left_tenant, turn.profile.right_tenant),
-            keys=(link.left_key, link.right_key),
-            outcome=Outcome.CONFLICT if after.lost else Outcome.UPDATED,
+            (link.left_key, link.right_key),
+            Outcome.CONFLICT if after.lost else Outcome.UPDATED,
             written=after.puts,
             conflicts=len(after.lost),
             details=after.details,
@@ -145,6 +139,24 @@ def _noted(turn: Turn, link: Link, side: Side, marks: Mapping[str, str]) -> list
         for row in rows
         if row.before is not None and row.after == marks[row.key] and row.key in mappings
     ]
+
+
+def replaced_by(
+    turn: Turn,
+    side: Side,
+    issue_id: int,
+    writes: Sequence[Write],
+    *,
+    read_at: datetime,
+    returned: Issue | None,
+) -> list[Lost]:
+    """The edits that these writes to one issue replaced. `read_at`: its `updated` as it was read;
+    `returned`: the issue as the site answered, if it did. Raises SiteError."""
+    if not writes:
+        return []
+    stored = turn.snapshot(returned, side) if returned else None
+    sent = [Sent.of(write, read_at, stored) for write in writes]
+    return find(turn.sites[side], issue_id, sent, returned)
 
 
 def find(site: JiraSite, issue_id: int, sent: Sequence[Sent], returned: Issue | None) -> list[Lost]:
@@ -234,9 +246,7 @@ def put_back(turn: Turn, side: Side, issue: Issue, edits: Sequence[Lost]) -> Put
         answer = answer or read_again(turn, side, issue.id) or put.returned
         put.back |= waiting
         put.count += len(writes)
-        stored = turn.snapshot(answer, side)
-        sent = [Sent.of(write, read.updated, stored) for write in writes]
-        later = find(site, issue.id, sent, answer)
+        later = replaced_by(turn, side, issue.id, writes, read_at=read.updated, returned=answer)
         put.returned = answer
         # What was put back over a later edit is itself what that edit replaced.
         put.over += [one if not (one.held and one.exact) else waiting[one.key] for one in later]

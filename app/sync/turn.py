@@ -130,13 +130,10 @@ class Turn:
             store_dirty.park(session, self.profile, visit.pair.changes[:1], visit.parked[0].code)
         self._settle(session, visit.pair, visit.link, visit.parked)
         if visit.outcome is not None:
-            record(
+            self.tell(
                 session,
-                self.vault,
-                profile_id=self.profile.id,
-                tenants=(self.profile.left_tenant, self.profile.right_tenant),
-                keys=(visit.link.left_key, visit.link.right_key),
-                outcome=visit.outcome,
+                (visit.link.left_key, visit.link.right_key),
+                visit.outcome,
                 written=visit.written,
                 conflicts=visit.conflicts,
                 details=visit.details,
@@ -157,15 +154,7 @@ class Turn:
                 self._take_back(session, link)
             if not self._settle(session, pair, link, causes):
                 return  # the same as before: it was told then
-            record(
-                session,
-                self.vault,
-                profile_id=self.profile.id,
-                tenants=(self.profile.left_tenant, self.profile.right_tenant),
-                keys=keys,
-                outcome=Outcome.PARKED,
-                details=[Detail(error.detail)],
-            )
+            self.tell(session, keys, Outcome.PARKED, details=[Detail(error.detail)])
 
     def _take_back(self, session: Session, link: Link) -> None:
         """Forget the plans and the notes of writes that surely were not done: a refusal for good
@@ -229,6 +218,29 @@ class Turn:
     def _ring_after(self, seconds: float) -> None:
         if seconds <= LONGEST_BELL:
             self.ring(self.profile.id, self.lane, seconds + 0.05)
+
+    def tell(
+        self,
+        session: Session,
+        keys: tuple[str | None, str | None],
+        outcome: Outcome,
+        *,
+        written: int = 0,
+        conflicts: int = 0,
+        details: Sequence[Detail] = (),
+    ) -> None:
+        """Put what became of a pair, by its issues' keys, into the activity."""
+        record(
+            session,
+            self.vault,
+            profile_id=self.profile.id,
+            tenants=(self.profile.left_tenant, self.profile.right_tenant),
+            keys=keys,
+            outcome=outcome,
+            written=written,
+            conflicts=conflicts,
+            details=details,
+        )
 
     def transaction(self) -> AbstractContextManager[Session]:
         return tenant_transaction(TenantId(self.profile.left_tenant))

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from app.activity.log import Detail, Outcome, record
+from app.activity.log import Detail, Outcome
 from app.jira.site import Issue
 from app.mapping.profile import Side
 from app.mapping.values import whole
-from app.sync.overwritten import Lost, Sent
+from app.sync.overwritten import Lost
 from app.sync.plan import Write
-from app.sync.put_back import After, find, put_back, read_again, told_again, told_back
+from app.sync.put_back import After, put_back, read_again, replaced_by, told_again, told_back
 from app.sync.store_links import Link
 from app.sync.turn import Turn
 
@@ -23,11 +23,7 @@ def look(
 ) -> After:
     """Look at what an undo just wrote to one issue. Raises SiteError where an edit cannot be put
     back now: what was sent then counts as not answered, and the engine looks again."""
-    if not writes:
-        return After(returned)
-    stored = turn.snapshot(returned, side) if returned else None
-    sent = [Sent.of(write, read.updated, stored) for write in writes]
-    found = find(turn.sites[side], read.id, sent, returned)
+    found = replaced_by(turn, side, read.id, writes, read_at=read.updated, returned=returned)
     if not found:
         return After(returned)
     now = returned or read_again(turn, side, read.id)
@@ -69,13 +65,10 @@ def tell(
 ) -> None:
     """Put what an undo did to a pair into the activity. `after`: what its writes replaced."""
     lost = len(after.lost) if after else 0
-    record(
+    turn.tell(
         session,
-        turn.vault,
-        profile_id=turn.profile.id,
-        tenants=(turn.profile.left_tenant, turn.profile.right_tenant),
-        keys=(link.left_key, link.right_key),
-        outcome=Outcome.CONFLICT if lost else Outcome.UPDATED,
+        (link.left_key, link.right_key),
+        Outcome.CONFLICT if lost else Outcome.UPDATED,
         written=count,
         conflicts=lost,
         details=[*details, *(after.details if after else ())],

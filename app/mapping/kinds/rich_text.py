@@ -118,7 +118,7 @@ def _canonical(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _give_local_ids(document: object, seed: str) -> None:
     # Derived from the text and the place, so that the same value is always written the same.
-    for place, node in enumerate(_nodes(document, "content", "marks")):
+    for place, node in enumerate(nodes(document, "content", "marks")):
         if node.get("type") in _NEED_LOCAL_ID:
             attrs = node.setdefault("attrs", {})
             if isinstance(attrs, dict):
@@ -126,7 +126,7 @@ def _give_local_ids(document: object, seed: str) -> None:
                 attrs["localId"] = str(uuid.uuid5(uuid.NAMESPACE_OID, text))
 
 
-def _nodes(document: object, *parts: str) -> list[dict[str, object]]:
+def nodes(document: object, *parts: str) -> list[dict[str, object]]:
     """All objects below `document` that hang together by `parts`, in the order of reading."""
     found, waiting = [], [document]
     while waiting:
@@ -143,7 +143,7 @@ def _words(value: Value) -> str:
     if not isinstance(value, str):
         return ""
     pieces = []
-    for node in _nodes(json.loads(value), "content"):
+    for node in nodes(json.loads(value), "content"):
         text = node.get("text")
         pieces.append(text if isinstance(text, str) else " ")
     return " ".join("".join(pieces).split())
