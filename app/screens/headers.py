@@ -20,7 +20,7 @@ EVERYWHERE = {
 }
 # An answer that is no page: nothing in it may run, and nobody may frame it.
 NO_PAGE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-BUT_FILES = {"Content-Security-Policy": NO_PAGE, "Cache-Control": "no-store"}
+ANSWERS = EVERYWHERE | {"Content-Security-Policy": NO_PAGE, "Cache-Control": "no-store"}
 
 
 def origin(url: str) -> str:
@@ -42,7 +42,7 @@ def protect_everything(app: Flask) -> None:
     @app.after_request
     def headers(response: Response) -> Response:
         said = {name.lower() for name in response.headers.keys()}  # noqa: SIM118  not a mapping
-        rules = EVERYWHERE if request.endpoint == "static" else EVERYWHERE | BUT_FILES
+        rules = EVERYWHERE if request.endpoint == "static" else ANSWERS
         response.headers.extend([pair for pair in rules.items() if pair[0].lower() not in said])
         return response
 
