@@ -25,7 +25,7 @@ from app.settings import load_settings
 from demo.stack import APP_KEY, Stack
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped, paragraph
 from sandbox.process import SiteHandle
-from tests.real.test_walk import worker_pids
+from tests.processes import children
 from tests.stack_fixture import running  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.real, pytest.mark.crash]
@@ -262,7 +262,7 @@ class Machine(RuleBasedStateMachine):
     def kill_a_worker(self, chance: int) -> None:
         self.world.figures["steps"] += 1
         if chance == 3:  # not the simplest choice, which comes most often
-            for pid in worker_pids(self.world.stack):
+            for pid in children(self.world.stack, "worker"):
                 os.kill(pid, signal.SIGKILL)
                 self.world.figures["kills"] += 1
                 self.world.killed = True

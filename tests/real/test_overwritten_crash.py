@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from demo.stack import wait_until
+from tests.processes import children
 from tests.real.test_overwritten import LONG, WRITE, Scene, between, scene  # noqa: F401  a fixture
-from tests.real.test_walk import worker_pids
 from tests.stack_fixture import running  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.real, pytest.mark.crash]
@@ -25,7 +25,7 @@ def test_the_next_worker_looks_and_lets_the_policy_of_each_field_decide(
         scene.right.let_go()
         wait_until("it was written", lambda: pair.both("labels")[1] == ["dying-left"], LONG)
         wait_until("its answer is held", lambda: scene.right.held() == 1, LONG)
-        for pid in worker_pids(scene.stack):
+        for pid in children(scene.stack, "worker"):
             os.kill(pid, signal.SIGKILL)
     pair.lost("right", "dying-right")  # the left side always wins
     pair.agree("summary", "Dying, later")  # the newer one wins

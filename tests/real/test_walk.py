@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from typing import Any
 
 import psycopg
@@ -22,6 +21,7 @@ from demo.walk import (
     walk,
 )
 from sandbox.process import SiteHandle
+from tests.processes import children
 from tests.stack_fixture import running  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
@@ -271,17 +271,6 @@ def test_a_field_that_the_site_refuses_is_parked_and_the_rest_crosses(paired: St
     wait_until("no longer parked", lambda: parked() == 0)
 
 
-def worker_pids(stack: Stack) -> list[int]:
-    """The worker processes of this Tandem."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(stack.tandem.pid)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return [int(line.split()[0]) for line in listed.splitlines() if line.endswith(" worker")]
-
-
 @pytest.mark.crash
 def test_a_killed_worker_loses_and_doubles_nothing(paired: Stack) -> None:
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
@@ -289,7 +278,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(paired: Stack) -> None:
     for number, summary in enumerate(summaries):
         create_issue(acme, *LEFT, summary=summary)
         if number % 3 == 0:
-            for pid in worker_pids(paired):
+            for pid in children(paired, "worker"):
                 os.kill(pid, signal.SIGKILL)
     wait_until(
         "all twins are there",
