@@ -40,7 +40,8 @@ SCOPE_FIELDS = frozenset({"project", "issuetype", "Key"})
 # For each event: the profiles that watch its project and type, paused ones too (what comes
 # meanwhile waits in its row), and those that have its issue linked though it has left them; with
 # the pair's base. Each half names its own column of the link, so that the unique index finds it: a
-# CASE over the side read every link of the profile. Every row tells how the installation stands.
+# CASE over the side read every link of the profile. `visited`: a change of the pair is due, or an
+# undo has its lane in hand. Every row tells how the installation stands.
 _ROUTES = text(
     """
     WITH here AS (SELECT secret_version, state FROM installation WHERE id = tandem_tenant()),
@@ -53,20 +54,28 @@ _ROUTES = text(
         SELECT a.number, p.id AS profile_id, p.revision, p.left_tenant_id, p.right_tenant_id,
                'left' AS side,
                l.id AS link_id, l.lane, l.base -> 'left' AS base, l.planned, l.left_seen AS seen,
-               l.outside IS NOT NULL AS still
+               l.outside IS NOT NULL AS still, l.left_issue_id, l.right_issue_id
         FROM asked a
         JOIN profile p ON p.left_tenant_id = tandem_tenant()
         LEFT JOIN issue_link l ON l.profile_id = p.id AND l.left_issue_id = a.issue
         WHERE l.id IS NOT NULL OR (p.left_project_id = a.project AND p.left_type_id = a.type)
         UNION ALL
         SELECT a.number, p.id, p.revision, p.left_tenant_id, p.right_tenant_id, 'right',
-               l.id, l.lane, l.base -> 'right', l.planned, l.right_seen, l.outside IS NOT NULL
+               l.id, l.lane, l.base -> 'right', l.planned, l.right_seen, l.outside IS NOT NULL,
+               l.left_issue_id, l.right_issue_id
         FROM asked a
         JOIN profile p ON p.right_tenant_id = tandem_tenant()
         LEFT JOIN issue_link l ON l.profile_id = p.id AND l.right_issue_id = a.issue
         WHERE l.id IS NOT NULL OR (p.right_project_id = a.project AND p.right_type_id = a.type)
     )
-    SELECT h.secret_version, h.state, w.* FROM here h LEFT JOIN watching w ON true
+    SELECT h.secret_version, h.state, w.*,
+           EXISTS (SELECT FROM change c WHERE c.profile_id = w.profile_id AND c.side = 'left'
+                   AND c.issue_id = w.left_issue_id AND NOT c.parked)
+           OR EXISTS (SELECT FROM change c WHERE c.profile_id = w.profile_id AND c.side = 'right'
+                      AND c.issue_id = w.right_issue_id AND NOT c.parked)
+           OR EXISTS (SELECT FROM undo_hold u WHERE u.profile_id = w.profile_id
+                      AND u.lane = w.lane AND u.until > now()) AS visited
+    FROM here h LEFT JOIN watching w ON true
     """
 )
 
@@ -84,6 +93,7 @@ class Route:
     lane: int
     base: Mapping[str, str]
     planned: Mapping[str, str]  # what this side holds once the writes under way are done
+    visited: bool  # the pair may be read or written at this moment
     seen: datetime | None
     still: bool  # an issue of the pair was outside its filter when it was last looked at
 
@@ -197,6 +207,7 @@ def _routes(pipe: Pipe, events: Sequence[Event]) -> tuple[Any, list[tuple[int, R
                 key: left if row.side == Side.LEFT.value else right
                 for key, (_, left, right) in (row.planned or {}).items()
             },
+            visited=bool(row.visited),
             seen=row.seen,
             still=bool(row.still),
         )
@@ -223,12 +234,16 @@ def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bo
 def _is_echo(event: Event, route: Route, vault: Vault, fields: Sequence[FieldMapping]) -> bool:
     """Whether the body says nothing that the base does not hold already.
 
-    Every mapped field that a body can be compared by has the base's fingerprint, or that of a
-    write under way, whose change is done with only once the base is stored; and where the
-    event may be about one that it cannot (a body carries rich text as wiki markup, the base knows
-    it as a document; a thin body leaves fields out), the issue's `updated` is one that the base
-    was made from.
+    Every mapped field that a body can be compared by has the base's fingerprint, or where writes
+    are under way the one that they move the base to; and where the event may be about one that it
+    cannot (a body carries rich text as wiki markup, the base knows it as a document; a thin body
+    leaves fields out), the issue's `updated` is one that the base was made from.
+
+    While a visit to the pair may have read another state already, the base of before it says
+    nothing: it is about to be replaced. See docs/decisions/0020-echoes-during-a-visit.md.
     """
+    if route.visited and not route.planned:
+        return False
     fingerprints = Fingerprinter(vault.derive(route.left_tenant, f"fingerprint:{route.profile_id}"))
     opaque = False
     for mapping in fields:
@@ -245,7 +260,7 @@ def _is_echo(event: Event, route: Route, vault: Vault, fields: Sequence[FieldMap
             opaque = opaque or event.changed is None or name in event.changed
         else:
             mark = fingerprints.of(mapping.key, route.side, value)
-            if mark not in (route.base.get(mapping.key), route.planned.get(mapping.key)):
+            if mark != route.planned.get(mapping.key, route.base.get(mapping.key)):
                 return False
     if not opaque:
         return True

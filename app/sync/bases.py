@@ -49,13 +49,14 @@ def unmoved(base: Base, old: Base, keys: Iterable[str]) -> Base:
     return Base(*marks)
 
 
-def planned_marks(plan: Plan) -> dict[str, PlannedMark]:
-    """What both sides hold of each field to write, once it is written."""
+def planned_marks(plan: Plan, old: Base) -> dict[str, PlannedMark]:
+    """What both sides hold of each field whose base moves, once the plan is carried out."""
+    to = {write.key: side for side in Side for write in plan.writes(side)}
+    left, right = plan.base.left, plan.base.right
     return {
-        write.key: PlannedMark(side, plan.base.left[write.key], plan.base.right[write.key])
-        for side in Side
-        for write in plan.writes(side)
-        if write.key in plan.base.left and write.key in plan.base.right
+        key: PlannedMark(to.get(key), left[key], right[key])
+        for key in left.keys() & right.keys()
+        if key in to or (left[key], right[key]) != (old.left.get(key), old.right.get(key))
     }
 
 
@@ -71,6 +72,8 @@ def landed(
     """
     marks = {side: dict(base.of(side)) for side in Side}
     for key, mark in planned.items():
+        if mark.to is None:
+            continue
         values = now[mark.to].values
         if key in values and fingerprints.of(key, mark.to, values[key]) == mark.of(mark.to):
             marks[Side.LEFT][key], marks[Side.RIGHT][key] = mark.left, mark.right

@@ -72,7 +72,7 @@ def note_plans(turn: Turn, plans: Sequence[Planned]) -> None:
     A worker that dies after a write leaves an old base behind. What it wrote is then known as
     ours, and no person's edit that could win over another.
     """
-    due = [(one.link, planned_marks(one.plan)) for one in plans if not one.plan.is_empty]
+    due = [(p.link, planned_marks(p.plan, p.link.base)) for p in plans if not p.plan.is_empty]
     if due:
         with turn.transaction() as session:
             store_links.note_plans(session, due)

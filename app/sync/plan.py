@@ -54,9 +54,12 @@ class Base:
 
 @dataclass(frozen=True)
 class PlannedMark:
-    """What both sides hold of a field, as fingerprints, once a planned write to `to` is done."""
+    """What both sides hold of a field, as fingerprints, once a plan is carried out.
 
-    to: Side
+    `to`: the side that it is written to; None where both sides hold it already.
+    """
+
+    to: Side | None
     left: str
     right: str
 

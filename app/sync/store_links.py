@@ -89,7 +89,7 @@ def _link(row: IssueLink, sent_ago: timedelta | None) -> Link:
         create_sent_at=row.create_sent_at,
         sent_ago=sent_ago,
         planned={
-            key: PlannedMark(Side(to), left, right)
+            key: PlannedMark(Side(to) if to else None, left, right)
             for key, (to, left, right) in (row.planned or {}).items()
         },
         outside=row.outside,
@@ -232,7 +232,7 @@ def note_plans(session: Session, plans: Sequence[tuple[Link, Mapping[str, Planne
         {
             "ids": [link.id for link, _ in ordered],
             "plans": [
-                json.dumps({key: [m.to.value, m.left, m.right] for key, m in marks.items()})
+                json.dumps({key: [m.to, m.left, m.right] for key, m in marks.items()})
                 for _, marks in ordered
             ],
             "bases": [

@@ -225,6 +225,42 @@ def test_the_echo_of_a_write_under_way_leaves_no_row_and_any_other_value_does(
     assert len(changes(database_url)) == 1
 
 
+def test_a_return_to_the_base_during_a_visit_is_no_echo(
+    app: Flask, installed: Jira, database_url: str, profile: uuid.UUID
+) -> None:
+    link(app, database_url, profile, seen="2026-04-25T18:40:13.605+0530")
+    assert installed.webhook(body(summary="Read by the visit")).status_code == 204
+    tandem: Tandem = app.extensions["tandem"]
+    stored = profiles.load(tandem.vault, profile)
+    marks = Fingerprinter(tandem.vault.derive(stored.left_tenant, f"fingerprint:{profile}"))
+    agreed = [None, marks.of("summary=summary", Side.LEFT, "Read by the visit"), "theirs"]
+    for number, planned in enumerate((None, {"summary=summary": agreed})):
+        with psycopg.connect(database_url) as owner:
+            owner.execute("UPDATE issue_link SET planned = %s", (planned and json.dumps(planned),))
+        # As the base has it: but that is about to be replaced by what the visit read.
+        assert installed.webhook(body()).status_code == 204
+        assert [version for _, _, version, _ in changes(database_url)] == [number + 2]
+    assert installed.webhook(body(summary="Read by the visit")).status_code == 204
+    assert [version for _, _, version, _ in changes(database_url)] == [3]
+
+
+@pytest.mark.parametrize("parked", [True, False])
+def test_a_change_of_the_twin_keeps_an_echo_unless_it_is_set_aside(
+    app: Flask, installed: Jira, database_url: str, profile: uuid.UUID, parked: bool
+) -> None:
+    link(app, database_url, profile, seen="2026-04-25T18:40:13.605+0530")
+    with psycopg.connect(database_url) as owner:
+        owner.execute(
+            "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane,"
+            " parked) SELECT profile_id, 'right', right_issue_id, left_tenant_id, right_tenant_id,"
+            " lane, %s FROM issue_link",
+            (parked,),
+        )
+    assert installed.webhook(body()).status_code == 204
+    kept = [] if parked else ["left"]
+    assert [side for side, *_ in changes(database_url)] == [*kept, "right"]
+
+
 @pytest.mark.parametrize(
     "changed",
     [

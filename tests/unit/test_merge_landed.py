@@ -38,7 +38,7 @@ def test_an_edit_after_a_write_that_nobody_stored_crosses_whatever_the_policy(
     old = holding("old", "old")
     base = base_after(old[Side.LEFT], old[Side.RIGHT], rules, MARKS)
     first = holding("new", "old") if to is Side.RIGHT else holding("old", "new")
-    planned = planned_marks(merge(first[Side.LEFT], first[Side.RIGHT], base, rules, MARKS))
+    planned = planned_marks(merge(first[Side.LEFT], first[Side.RIGHT], base, rules, MARKS), base)
     assert planned[KEY].to is to
 
     # The write arrived; then the source was edited once more.
@@ -55,7 +55,7 @@ def test_a_write_that_never_arrived_changes_no_base(to: Side) -> None:
     rules = profile(Policy.NEWER)
     base = base_after(*holding("old", "old").values(), rules, MARKS)
     first = holding("new", "old") if to is Side.RIGHT else holding("old", "new")
-    planned = planned_marks(merge(*first.values(), base, rules, MARKS))
+    planned = planned_marks(merge(*first.values(), base, rules, MARKS), base)
 
     assert landed(base, planned, first, MARKS) == base
 
@@ -63,7 +63,7 @@ def test_a_write_that_never_arrived_changes_no_base(to: Side) -> None:
 def test_a_write_to_a_field_that_is_hidden_now_changes_no_base() -> None:
     rules = profile(Policy.NEWER)
     base = base_after(*holding("old", "old").values(), rules, MARKS)
-    planned = planned_marks(merge(*holding("new", "old").values(), base, rules, MARKS))
+    planned = planned_marks(merge(*holding("new", "old").values(), base, rules, MARKS), base)
     now = {Side.LEFT: holding("new", "")[Side.LEFT], Side.RIGHT: Snapshot({}, WHEN)}
 
     assert landed(base, planned, now, MARKS) == base
@@ -71,3 +71,16 @@ def test_a_write_to_a_field_that_is_hidden_now_changes_no_base() -> None:
 
 def test_nothing_planned_leaves_the_base() -> None:
     assert landed(Base(), {}, holding("a", "b"), MARKS) == Base()
+
+
+def test_a_base_that_moves_without_a_write_is_noted_and_never_taken_for_a_write() -> None:
+    rules = profile(Policy.NEWER)
+    base = base_after(*holding("old", "old").values(), rules, MARKS)
+    same = holding("new", "new")
+    plan = merge(*same.values(), base, rules, MARKS)
+
+    planned = planned_marks(plan, base)
+
+    assert planned[KEY].to is None
+    assert (planned[KEY].left, planned[KEY].right) == (plan.base.left[KEY], plan.base.right[KEY])
+    assert landed(base, planned, same, MARKS) == base
