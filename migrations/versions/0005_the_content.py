@@ -1,4 +1,4 @@
-"""What the content of issues needs to be remembered: pairs of values and of items.
+"""What the content of issues needs to be remembered: pairs of values and of items."""
 
 from __future__ import annotations
 
