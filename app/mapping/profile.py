@@ -57,9 +57,70 @@ class Moment(StrEnum):
     UPDATE = "update"  # only once both issues exist
 
 
+class Missing(StrEnum):
+    """What becomes of a value that has no counterpart on the other side."""
+
+    LEAVE = "leave"  # the field is left alone there, and told
+    FAIL = "fail"  # the field is set aside until somebody acts
+    DEFAULT = "default"  # the side's default is written
+    CREATE = "create"  # it is made there, where Jira lets an app make it
+
+
+@dataclass(frozen=True)
+class Row:
+    """Two ids that say the same, one of each site."""
+
+    left: str
+    right: str
+
+    def of(self, side: Side) -> str:
+        """The id on `side`."""
+        return self.left if side is Side.LEFT else self.right
+
+
+@dataclass(frozen=True)
+class ValueTable:
+    """Which value of one site is which of the other, by id, so that a rename breaks nothing.
+
+    Several may become one; on the way back the first row that has it counts. `by_name`: what no
+    row has is paired with what bears the same name there, once, and by id from then on.
+    """
+
+    rows: tuple[Row, ...] = ()
+    by_name: bool = True
+    missing: Missing = Missing.LEAVE
+    left_default: str | None = None
+    right_default: str | None = None
+
+    def default(self, side: Side) -> str | None:
+        """What is written on `side` for a value without a counterpart."""
+        return self.left_default if side is Side.LEFT else self.right_default
+
+
+@dataclass(frozen=True)
+class UserTable:
+    """Which person of one site is which of the other, by account id.
+
+    `by_email`: who is in no row is paired with who shows the same email address. A default stands
+    for everybody else; without one the field is left alone.
+    """
+
+    rows: tuple[Row, ...] = ()
+    by_email: bool = True
+    left_default: str | None = None
+    right_default: str | None = None
+
+    def default(self, side: Side) -> str | None:
+        """Who is written on `side` for a person without a counterpart."""
+        return self.left_default if side is Side.LEFT else self.right_default
+
+
 @dataclass(frozen=True)
 class FieldMapping:
-    """A field of the left site and the field of the right site that it is kept in step with."""
+    """A field of the left site and the field of the right site that it is kept in step with.
+
+    `kind`: of both, or of the left one where the right one has a `right_kind` of its own.
+    """
 
     left: str
     right: str
@@ -67,6 +128,9 @@ class FieldMapping:
     flow: Flow = Flow.BOTH
     policy: Policy = Policy.NEWER
     moment: Moment = Moment.ALWAYS
+    right_kind: Kind | None = None
+    values: ValueTable = ValueTable()
+    transform: str | None = None
 
     @property
     def key(self) -> str:
@@ -76,6 +140,10 @@ class FieldMapping:
     def field(self, side: Side) -> str:
         """The Jira field id on `side`."""
         return self.left if side is Side.LEFT else self.right
+
+    def kind_of(self, side: Side) -> Kind:
+        """The kind of the field on `side`."""
+        return self.kind if side is Side.LEFT else self.right_kind or self.kind
 
 
 @dataclass(frozen=True)
@@ -101,6 +169,7 @@ class Profile:
     left: Scope
     right: Scope
     fields: tuple[FieldMapping, ...]
+    users: UserTable = UserTable()
 
     def scope(self, side: Side) -> Scope:
         """The scope on `side`."""
