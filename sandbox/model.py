@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 JsonDict = dict[str, Any]
@@ -185,6 +186,65 @@ class Comment:
     public: bool = True
 
 
+@dataclass(frozen=True)
+class Attachment:
+    """A file of an issue; `media_id` is what rich text calls it by, `path` where its bytes are."""
+
+    id: str
+    filename: str
+    author: str
+    created: int
+    size: int
+    mime: str
+    media_id: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Worklog:
+    """Work on an issue. `started` is epoch milliseconds, `body` an ADF document or None."""
+
+    id: str
+    author: str
+    update_author: str
+    started: int
+    seconds: int
+    body: JsonDict | None
+    created: int
+    updated: int
+    properties: dict[str, Any] = field(default_factory=dict)
+    visibility: JsonDict | None = None
+
+
+@dataclass(frozen=True)
+class LinkType:
+    """A kind of link: the source `outward`s ("blocks") the target, which `inward`s it."""
+
+    id: str
+    name: str
+    inward: str
+    outward: str
+
+
+@dataclass(frozen=True)
+class IssueLink:
+    """A link between two issues; both of them hold it."""
+
+    id: str
+    type_id: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class RemoteLink:
+    """A link from an issue to something outside of Jira; `body` is what the request said."""
+
+    id: str
+    global_id: str | None
+    body: JsonDict
+
+
 @dataclass
 class Issue:
     """An issue. Dicts and lists are replaced on every write, so a shallow copy is a snapshot."""
@@ -201,6 +261,12 @@ class Issue:
     comments: tuple[Comment, ...] = ()
     histories: tuple[History, ...] = ()
     status_changed: int = 0
+    attachments: tuple[Attachment, ...] = ()
+    worklogs: tuple[Worklog, ...] = ()
+    links: tuple[IssueLink, ...] = ()
+    remote_links: tuple[RemoteLink, ...] = ()
+    # When it was archived; 0 for an issue that is not.
+    archived: int = 0
 
     def snapshot(self) -> Issue:
         """Return the issue as it is now; later writes do not show in it."""

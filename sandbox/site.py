@@ -17,6 +17,7 @@ from sandbox.model import (
     Issue,
     IssueType,
     JsonDict,
+    LinkType,
     Option,
     Priority,
     Project,
@@ -50,6 +51,13 @@ class Site:
         self.issues: dict[str, Issue] = {}
         self.keys: dict[str, str] = {}
         self.comment_issue: dict[str, str] = {}
+        # Issue ids by the id of what hangs on them.
+        self.attachment_issue: dict[str, str] = {}
+        self.worklog_issue: dict[str, str] = {}
+        self.link_source: dict[str, str] = {}
+        # Worklogs that were deleted, by id: when.
+        self.worklogs_gone: dict[str, int] = {}
+        self.link_types: dict[str, LinkType] = {}
         self.apps: dict[str, AppInstall] = {}
         # Bulk operations by task id.
         self.tasks: dict[str, Any] = {}
@@ -144,7 +152,7 @@ class Site:
         return str(next(self._ids))
 
     def next_small_id(self) -> str:
-        """A new id for a comment or a history entry."""
+        """A new id for what hangs on an issue: a comment, a file, a link, a history entry."""
         return str(next(self._small_ids))
 
     def next_key(self, project: Project) -> str:
@@ -168,7 +176,9 @@ class Site:
         """Note that the issue changed (or went); search shows it after the delay."""
         issue = self.issues.get(issue_id)
         due = time.monotonic() + self.index_delay_ms / 1000
-        self._index_queue.append((due, issue_id, issue.snapshot() if issue else None))
+        # Search does not know what is archived.
+        shown = issue.snapshot() if issue and not issue.archived else None
+        self._index_queue.append((due, issue_id, shown))
 
     def indexed(
         self,
@@ -183,8 +193,9 @@ class Site:
             merged = dict(self._index)
             for issue_id in current:
                 merged.pop(issue_id, None)
-                if issue_id in self.issues:
-                    merged[issue_id] = self.issues[issue_id]
+                found = self.issues.get(issue_id)
+                if found and not found.archived:
+                    merged[issue_id] = found
             return list(merged.values())
         if since is None:
             return list(self._index.values())
@@ -218,7 +229,7 @@ class Site:
 
     def index_now(self) -> None:
         """Bring the index up to date at once (seed and tests)."""
-        self._index = {i: issue.snapshot() for i, issue in self.issues.items()}
+        self._index = {i: one.snapshot() for i, one in self.issues.items() if not one.archived}
         self._by_updated = sorted((one.updated, i) for i, one in self._index.items())
         self._index_queue.clear()
         self._forget_moves()
@@ -240,6 +251,10 @@ class Site:
         self.issues.clear()
         self.keys.clear()
         self.comment_issue.clear()
+        self.attachment_issue.clear()
+        self.worklog_issue.clear()
+        self.link_source.clear()
+        self.worklogs_gone.clear()
         self.children.clear()
         self.tasks.clear()
         self._index.clear()
