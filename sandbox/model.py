@@ -27,6 +27,10 @@ class User:
     can_edit: bool = True
     # Keys of the projects the user administers; an admin administers all.
     administers: frozenset[str] = frozenset()
+    # Whether the profile shows the address to others.
+    shows_email: bool = True
+    # Of an app's account: whether the sites' roles let it administer projects.
+    app_administers: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,19 +100,81 @@ class Workflow:
 
 
 @dataclass(frozen=True)
+class Group:
+    """A group of people."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component of a project."""
+
+    id: str
+    project_id: str
+    name: str
+    description: str = ""
+    lead: str | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a project. Dates are as in 2026-11-26."""
+
+    id: str
+    project_id: str
+    name: str
+    description: str = ""
+    archived: bool = False
+    released: bool = False
+    start: str | None = None
+    release: str | None = None
+
+
+@dataclass(frozen=True)
+class Sprint:
+    """A sprint of a board; `state` is "future", "active" or "closed"."""
+
+    id: int
+    board_id: int
+    name: str
+    state: str
+    start: str | None = None
+    end: str | None = None
+
+
+@dataclass(frozen=True)
+class SecurityLevel:
+    """A level of a project's security scheme. It hides nothing here."""
+
+    id: str
+    project_id: str
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
 class Option:
-    """A value of a select field."""
+    """A value of a select field; `children` are those of a cascading one."""
 
     id: str
     value: str
+    disabled: bool = False
+    children: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True)
 class FieldDef:
     """One field: what it holds, and how Jira's metadata describes it.
 
-    `kind` is one of: string, richtext, number, date, datetime, option, options, user, labels,
-    priority, status, issuetype, project, resolution, parent, readonly.
+    `kind` is one of: string, url, richtext, number, date, datetime, option, options, cascade,
+    user, users, group, groups, labels, version, versions, components, sprint, timetracking,
+    seconds, security, priority, status, issuetype, project, resolution, parent, readonly, or
+    opaque for a third party's own.
+
+    As stored: an id or a list of ids; a cascading value is a pair of ids, a datetime epoch
+    milliseconds, a span of time seconds, an opaque value JSON as text.
     """
 
     id: str

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 
 from sandbox.model import (
     AppInstall,
+    Component,
     FieldDef,
+    Group,
     Issue,
     IssueType,
     JsonDict,
@@ -22,8 +24,11 @@ from sandbox.model import (
     Priority,
     Project,
     Resolution,
+    SecurityLevel,
+    Sprint,
     Status,
     User,
+    Version,
 )
 
 MOVES_KEPT = 20_000
@@ -48,6 +53,11 @@ class Site:
         self.resolutions: dict[str, Resolution] = {}
         self.fields: dict[str, FieldDef] = {}
         self.projects: dict[str, Project] = {}
+        self.components: dict[str, Component] = {}
+        self.versions: dict[str, Version] = {}
+        self.sprints: dict[int, Sprint] = {}
+        self.security_levels: dict[str, SecurityLevel] = {}
+        self.groups: dict[str, Group] = {}
         self.issues: dict[str, Issue] = {}
         self.keys: dict[str, str] = {}
         self.comment_issue: dict[str, str] = {}
@@ -108,9 +118,12 @@ class Site:
         return self.issues.get(issue_id) if issue_id else None
 
     def option(self, field_id: str, option_id: str) -> Option | None:
-        """Find a select field's option by id."""
-        definition = self.fields[field_id]
-        return next((o for o in definition.options if o.id == option_id), None)
+        """Find a select field's option by id, at either level of a cascading one."""
+        for option in self.fields[field_id].options:
+            for one in (option, *option.children):
+                if one.id == option_id:
+                    return one
+        return None
 
     def user_by_email(self, email: str) -> User | None:
         """Find a person by email address."""
