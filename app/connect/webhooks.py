@@ -22,9 +22,9 @@ from app.connect.verifier import verified_again
 from app.database import Pipe, TenantId, piped_transaction
 from app.errors import Forbidden, NotAuthorised
 from app.mapping import profiles
-from app.mapping.profile import FieldMapping, Profile, Side
+from app.mapping.profile import Profile, Side
 from app.mapping.values import NOT_COMPARABLE, UnreadableValueError, handler
-from app.sync.fingerprint import Fingerprinter
+from app.sync.fingerprints import of_profile
 from app.sync.lanes import lane_of
 from app.sync.marks import Mark, mark_through
 from app.tenants.caller import Proof, accepts, current_caller
@@ -228,10 +228,10 @@ def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bo
             return True
         if event.changed & SCOPE_FIELDS:
             return False
-    return route.linked and _is_echo(event, route, vault, fields)
+    return route.linked and _is_echo(event, route, vault, profile)
 
 
-def _is_echo(event: Event, route: Route, vault: Vault, fields: Sequence[FieldMapping]) -> bool:
+def _is_echo(event: Event, route: Route, vault: Vault, profile: Profile) -> bool:
     """Whether the body says nothing that the base does not hold already.
 
     Every mapped field that a body can be compared by has the base's fingerprint, or where writes
@@ -244,13 +244,13 @@ def _is_echo(event: Event, route: Route, vault: Vault, fields: Sequence[FieldMap
     """
     if route.visited and not route.planned:
         return False
-    fingerprints = Fingerprinter(vault.derive(route.left_tenant, f"fingerprint:{route.profile_id}"))
+    fingerprints = of_profile(vault, route.left_tenant, route.profile_id, profile)
     opaque = False
-    for mapping in fields:
+    for mapping in profile.fields:
         name = mapping.field(route.side)
         try:
             value = (
-                handler(mapping.kind).read_webhook(event.fields[name])
+                handler(mapping.kind_of(route.side)).read_webhook(event.fields[name])
                 if name in event.fields
                 else NOT_COMPARABLE
             )

@@ -19,6 +19,8 @@ class _Marker(Enum):
 
 
 NotComparable: TypeAlias = Literal[_Marker.NOT_COMPARABLE]
+# An entry of a table of values: its id on its site, and its name for people.
+Part: TypeAlias = tuple[str, str]
 # Says that a webhook's body tells too little of a value to compare it with the base.
 NOT_COMPARABLE: Final = _Marker.NOT_COMPARABLE
 
@@ -41,6 +43,15 @@ class Handler(ABC):
 
     # The value of a field that nobody filled.
     empty: ClassVar[Value] = None
+    has_table: ClassVar[bool] = False
+    """Whether its values are things with ids, which a table pairs with those of the other site."""
+    has_users: ClassVar[bool] = False
+    """Whether its values are people, by account id."""
+    can_create: ClassVar[bool] = False
+    """Whether a value that a site lacks may be made there."""
+    writable: ClassVar[bool] = True
+    by_transition: ClassVar[bool] = False
+    """Whether it is written by a transition of the workflow, never as a field."""
 
     @abstractmethod
     def read(self, raw: object) -> Value:
@@ -64,13 +75,50 @@ class Handler(ABC):
         have been one of several. None at all where a changelog does not tell enough."""
         return ()
 
+    def identity(self, value: Value) -> Value:
+        """What makes the value this one: all of it, or of what has an id the id without the name.
+
+        Two values say the same where this is equal, so it is what a fingerprint is made of.
+        """
+        return value
+
     def same(self, a: Value, b: Value) -> bool:
         """Whether two values say the same, so that writing one over the other is pointless."""
-        return a == b
+        return self.identity(a) == self.identity(b)
+
+    def identity(self, value: Value) -> Value:
+        """What of a value makes its fingerprint: values that are the `same` may have one."""
+        return value
+
+    def parts(self, value: Value) -> tuple[tuple[str, str], ...]:
+        """The ids in a value with their names, where it has a table or people: in its order."""
+        return ()
+
+    def replace(self, value: Value, found: Mapping[str, tuple[str, str]]) -> Value:
+        """The value with each of its `parts` as the id and name that `found` has for it."""
+        return value
 
     def is_stored_form(self, written: Value, stored: Value) -> bool:
         """Whether `stored` is only Jira's own spelling of `written`, and not somebody's edit."""
-        return written == stored
+        return self.same(written, stored)
+
+    def parts(self, value: Value) -> tuple[Part, ...]:
+        """The ids that a value is made of, with their names ("" where it has none).
+
+        Each is a key of its own in a table. A child of a cascade is "parent/child".
+        """
+        return ()
+
+    def replace(self, value: Value, parts: Mapping[str, Part | None]) -> Value:
+        """The value with each of its parts replaced by what `parts` has for its id.
+
+        None leaves the part out. Raises KeyError for a part that `parts` does not have.
+        """
+        return value
+
+    def choices(self, allowed: object) -> tuple[Part, ...]:
+        """The parts of all values in the `allowedValues` of a field's metadata."""
+        return ()
 
     def text(self, value: Value) -> str:
         """The whole value for people; nothing is an empty text."""
@@ -134,7 +182,7 @@ def read_fields(fields: Iterable[FieldMapping], side: Side, raw: Mapping[str, ob
         if name not in raw:
             continue
         try:
-            values[mapping.key] = handler(mapping.kind).read(raw[name])
+            values[mapping.key] = handler(mapping.kind_of(side)).read(raw[name])
         except UnreadableValueError as error:
             unreadable[mapping.key] = f"{name} on the {side.value} side: {error}"
     return Reading(values, unreadable)

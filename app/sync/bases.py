@@ -112,7 +112,7 @@ def confirm(
             continue
         if m.key in expected and stored == expected[m.key]:
             continue
-        if m.key in written and handler(m.kind).is_stored_form(expected[m.key], stored):
+        if m.key in written and handler(m.kind_of(side)).is_stored_form(expected[m.key], stored):
             marks[m.key] = fingerprints.of(m.key, side, stored)
         else:
             dirty.add(m.key)

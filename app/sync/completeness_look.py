@@ -20,7 +20,7 @@ from app.sync import completeness_store as rows
 from app.sync import filters
 from app.sync.budget import Kind, claim
 from app.sync.completeness_store import CHUNK, NAMED, PAIRS, Check, Mark
-from app.sync.fingerprint import Fingerprinter
+from app.sync.fingerprints import of_profile
 from app.sync.lanes import lane_of
 from app.sync.merge import merge
 from app.sync.plan import Reason, Snapshot
@@ -61,9 +61,7 @@ class Look:
         self, profile: StoredProfile, check: Check, vault: Vault, open_site: SiteOpener
     ) -> None:
         self._profile, self._check = profile, check
-        self._fingerprints = Fingerprinter(
-            vault.derive(profile.left_tenant, f"fingerprint:{profile.id}")
-        )
+        self._fingerprints = of_profile(vault, profile.left_tenant, profile.id, profile.profile)
         self._tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
         self._open_site = open_site
         self._step = Step()

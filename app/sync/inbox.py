@@ -103,7 +103,7 @@ def _ask(
     *,
     fingerprints: Fingerprinter,
 ) -> None:
-    kind = next(m.kind for m in profile.profile.fields if m.key == one.key)
+    mapping = next(m for m in profile.profile.fields if m.key == one.key)
     marks = {
         "left_mark": fingerprints.of(one.key, Side.LEFT, one.left),
         "right_mark": fingerprints.of(one.key, Side.RIGHT, one.right),
@@ -117,7 +117,8 @@ def _ask(
     if session.scalar(same) is not None:
         return
     question = uuid.uuid4()
-    texts = [whole(handler(kind).text(value)) for value in (one.left, one.right)]
+    both = ((Side.LEFT, one.left), (Side.RIGHT, one.right))
+    texts = [whole(handler(mapping.kind_of(side)).text(value)) for side, value in both]
     held = vault.seal(_place(profile.left_tenant, question), json.dumps(texts).encode())
     asked = {"id": question, "held": held, **marks}
     session.execute(

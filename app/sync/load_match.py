@@ -55,7 +55,7 @@ def value_of(profile: Profile, match: MatchField, side: Side, raw: object) -> Va
     for mapping in profile.fields:
         if mapping.key == match.key:
             try:
-                return handler(mapping.kind).read(raw) or None
+                return handler(mapping.kind_of(side)).read(raw) or None
             except UnreadableValueError:
                 return None
     if isinstance(raw, dict):

@@ -105,7 +105,7 @@ def _decide(
     *,
     decision: Decision | None = None,
 ) -> _Outcome:
-    key, kind = mapping.key, handler(mapping.kind)
+    key = mapping.key
     values = {side: snap.values[key] for side, snap in snaps.items() if key in snap.values}
     now = {side: fingerprints.of(key, side, value) for side, value in values.items()}
     changed = [side for side in now if now[side] != base.of(side).get(key)]
@@ -118,10 +118,11 @@ def _decide(
 
     carried = {s: carry(mapping, s, values[s.other]) for s in Side if mapping.flow.feeds(s)}
     for side, value in carried.items():
-        if not isinstance(value, Refused) and kind.same(value, values[side]):
+        same = handler(mapping.kind_of(side)).same
+        if not isinstance(value, Refused) and same(value, values[side]):
             return _Outcome(marks=now)
 
-    filled = [side for side in Side if values[side] != kind.empty]
+    filled = [side for side in Side if values[side] != handler(mapping.kind_of(side)).empty]
     conflict, needs_times = None, False
     if len(filled) == 1 and any(key not in base.of(side) for side in Side):
         source, reason = filled[0], Reason.FIRST
@@ -152,7 +153,7 @@ def _decide(
     return _Outcome(
         marks={source: now[source], to: fingerprints.of(key, to, value)},
         to=to,
-        write=Write(key, mapping.field(to), mapping.kind, value, values[to], reason),
+        write=Write(key, mapping.field(to), mapping.kind_of(to), value, values[to], reason),
         conflict=conflict,
         needs_times=needs_times,
     )
@@ -185,7 +186,8 @@ def _refusal(
     if key in target.blocked:
         return LeftAlone(key, Reason.BLOCKED, target.blocked[key])
     if isinstance(carried, Refused):
-        return LeftAlone(key, Reason.NO_TWIN, carried.sentence)
+        fails = to if carried.fails else None
+        return LeftAlone(key, Reason.NO_TWIN, carried.sentence, fails)
     return None
 
 
@@ -220,10 +222,10 @@ def _names(mapping: FieldMapping) -> str:
 
 
 def blank(
-    profile: Profile, updated: datetime, blocked: Mapping[str, str] | None = None
+    profile: Profile, to: Side, updated: datetime, blocked: Mapping[str, str] | None = None
 ) -> Snapshot:
-    """An issue with no field filled: what a twin is before it is created."""
-    values = {m.key: handler(m.kind).empty for m in profile.fields}
+    """An issue with no field filled: what a twin on `to` is before it is created."""
+    values = {m.key: handler(m.kind_of(to)).empty for m in profile.fields}
     return Snapshot(values, updated, blocked=blocked or {})
 
 
@@ -243,7 +245,7 @@ def for_create(
     are left out; their base says that the twin has not been filled yet, so that the next merge
     carries the source's value whatever default the twin got.
     """
-    twin = blank(profile, source.updated, blocked)
+    twin = blank(profile, to, source.updated, blocked)
     left, right = (source, twin) if to is Side.RIGHT else (twin, source)
     late = {m.key for m in profile.fields if m.moment is Moment.UPDATE and m.flow.feeds(to)}
     now = Profile(

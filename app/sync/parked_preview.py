@@ -13,6 +13,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import parked, parked_groups
 from app.sync.fingerprint import Fingerprinter
+from app.sync.fingerprints import of_profile
 from app.sync.parked_groups import Wanted
 from app.sync.planning import Planner
 from app.sync.planning_types import FieldWrite, IssuePlan
@@ -58,7 +59,7 @@ def preview(
         changes = [_as_dirty(row) for row in rows]
         aside = parked.known(session, profile, changes, [])
     planner = Planner(vault, open_site, patience=PATIENCE)
-    marks = Fingerprinter(vault.derive(profile.left_tenant, f"fingerprint:{profile.id}"))
+    marks = of_profile(vault, profile.left_tenant, profile.id, profile.profile)
     shown = []
     for side in Side:
         ids = [issue for where, issue in rows if where is side]

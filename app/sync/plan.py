@@ -70,9 +70,11 @@ class PlannedMark:
 
 @dataclass(frozen=True)
 class Refused:
-    """Instead of a carried value: it has no counterpart on the other side, and why."""
+    """Instead of a carried value: it has no counterpart on the other side, and why. `fails`: the
+    field is set aside until somebody acts."""
 
     sentence: str
+    fails: bool = False
 
 
 # Turns a value of the other side into what it is on the side given. Value tables, users and
@@ -130,11 +132,13 @@ class Conflict:
 
 @dataclass(frozen=True)
 class LeftAlone:
-    """A field that is not in step and is not written."""
+    """A field that is not in step and is not written. `fails`: it is set aside for that, on the
+    side given."""
 
     key: str
     reason: Reason
     sentence: str
+    fails: Side | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from app.jira.site import FieldRule, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import completeness_store as rows
-from app.sync.fingerprint import Fingerprinter
+from app.sync.fingerprints import of_profile
 from app.sync.planning_page import Survey
 from app.sync.planning_read import PATIENCE, Reader, chunks
 from app.sync.planning_rules import in_scope
@@ -186,7 +186,7 @@ class Planner:
         return self._readers[-1]
 
     def _survey(self, profile: StoredProfile, reader: Reader) -> Survey:
-        key = self._vault.derive(profile.left_tenant, f"fingerprint:{profile.id}")
+        marks = of_profile(self._vault, profile.left_tenant, profile.id, profile.profile)
         with tenant_transaction(profile.left_tenant) as session:
             born = rows.born(session, profile.id)
 
@@ -198,7 +198,7 @@ class Planner:
                 self._rules[profile.id, side] = known
             return known
 
-        return Survey(profile, reader, Fingerprinter(key), born, rules)
+        return Survey(profile, reader, marks, born, rules)
 
 
 def _scope(profile: StoredProfile, side: Side) -> str:

@@ -14,6 +14,7 @@ from app.activity.log import Detail, Outcome
 from app.jira.site import Changelog, Edit, Issue, JiraSite, SiteError
 from app.mapping.profile import FieldMapping, Side
 from app.mapping.values import whole
+from app.sync import provenance
 from app.sync import written as notes
 from app.sync.bases import landed, unmoved
 from app.sync.overwritten import Lost, Sent, all_replaced, source_wins
@@ -31,7 +32,8 @@ class After:
     """What came of a look. `returned`: the side's issue as the site gave it last.
 
     `reopened`: keys that are merged anew, from the old base. `lost`: edits that are gone for good,
-    `details` tell of these and of all that was put back; `puts`: fields written to that end.
+    `details` tell of these and of all that was put back; `puts`: fields written to that end;
+    `back`: those that hold an edit again.
     """
 
     returned: Issue | None
@@ -39,11 +41,15 @@ class After:
     lost: tuple[Lost, ...] = ()
     details: tuple[Detail, ...] = ()
     puts: int = 0
+    back: frozenset[str] = frozenset()
 
     def amended(self, turn: Turn, link: Link, side: Side) -> list[notes.Amended]:
         """What an undo has to know: nothing was written, or over something else than planned."""
         of = turn.fingerprints.of
-        found = [notes.Amended(link.id, side, key, None) for key in self.reopened]
+        found = [
+            notes.Amended(link.id, side, key, None, put_back=key in self.back)
+            for key in self.reopened
+        ]
         for one in self.lost:
             # The text of a value that is not told whole is never one that a field holds.
             mark = of(one.key, side, one.value if one.exact else one.text)
@@ -110,7 +116,9 @@ def _tell(turn: Turn, link: Link, side: Side, after: After) -> None:
     """Tell what came of a write that its worker did not look at, and correct the notes of it: both
     in one commit, so that it is told once."""
     with turn.transaction() as session:
-        notes.amend(session, after.amended(turn, link, side))
+        found = after.amended(turn, link, side)
+        notes.amend(session, found)
+        provenance.note_put_back(session, turn.profile, found)
         turn.tell(
             session,
             (link.left_key, link.right_key),
@@ -131,7 +139,7 @@ def _noted(turn: Turn, link: Link, side: Side, marks: Mapping[str, str]) -> list
         Sent(
             row.key,
             mappings[row.key].field(side),
-            mappings[row.key].kind,
+            mappings[row.key].kind_of(side),
             lambda value, row=row: of(row.key, side, value) == row.after,  # type: ignore[misc]
             lambda value, row=row: of(row.key, side, value) == row.before,  # type: ignore[misc]
             row.read_at,
@@ -212,6 +220,7 @@ def _decide(
         lost,
         tuple(details),
         put.count if put else 0,
+        frozenset(put.back) if put else frozenset(),
     )
 
 

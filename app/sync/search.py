@@ -26,6 +26,7 @@ from app.mapping.values import read_fields
 from app.sync import filters, store_links
 from app.sync.budget import Kind, claim
 from app.sync.fingerprint import Fingerprinter
+from app.sync.fingerprints import of_profile
 from app.sync.lanes import lane_of
 from app.sync.marks import Mark, mark
 from app.sync.models import Change
@@ -159,9 +160,7 @@ class Searcher:
         """Mark what the base does not know, and ring for it."""
         if not issues:
             return 0
-        fingerprints = Fingerprinter(
-            self._vault.derive(profile.left_tenant, f"fingerprint:{profile.id}")
-        )
+        fingerprints = of_profile(self._vault, profile.left_tenant, profile.id, profile.profile)
         with tenant_transaction(profile.left_tenant) as session:
             links = _links(session, profile, side, [issue.id for issue in issues])
             waiting = _waiting(session, profile, side, [issue.id for issue in issues])

@@ -37,6 +37,8 @@ class Link:
     planned: Mapping[str, PlannedMark] = field(default_factory=dict)
     outside: str | None = None
     """Whose issue is outside its side's filter, so that the pair stands still: a side, or both."""
+    synced_at: datetime | None = None
+    """When the last visit to the pair ended, as this was read."""
 
     def issue_id(self, side: Side) -> int | None:
         """The id of the issue on `side`, None where it is still to be made."""
@@ -93,6 +95,7 @@ def _link(row: IssueLink, sent_ago: timedelta | None) -> Link:
             for key, (to, left, right) in (row.planned or {}).items()
         },
         outside=row.outside,
+        synced_at=row.synced_at,
     )
 
 

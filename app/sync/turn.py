@@ -17,9 +17,9 @@ from app.jira.site import Issue, JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import read_fields
-from app.sync import budget, inbox, parked, parked_groups, store_dirty, store_links
+from app.sync import budget, inbox, parked, parked_groups, provenance, store_dirty, store_links
 from app.sync import written as notes
-from app.sync.fingerprint import Fingerprinter
+from app.sync.fingerprints import of_profile
 from app.sync.plan import Conflict, Snapshot
 from app.sync.reasons import Cause, Code, whole_causes
 from app.sync.store_dirty import Dirty
@@ -83,9 +83,7 @@ class Turn:
         self.tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
         self.open_site = open_site
         self.sites: dict[Side, JiraSite] = {}
-        self.fingerprints = Fingerprinter(
-            vault.derive(profile.left_tenant, f"fingerprint:{profile.id}")
-        )
+        self.fingerprints = of_profile(vault, profile.left_tenant, profile.id, profile.profile)
         self.read: dict[Side, dict[int, Issue]] = {}
         self.aside: dict[parked.Row, list[parked.Known]] = {}
         self.unwritten: dict[uuid.UUID, set[tuple[Side, str]]] = {}
@@ -107,6 +105,8 @@ class Turn:
             twins = [(visit, visit.made) for visit in visits if visit.made is not None]
             rows = [notes.of_twin(v.link, to, notes.run_of(v.pair.changes)) for v, to in twins]
             notes.note(session, self.profile, [row for twin in rows for row in twin])
+            ended = [provenance.Ended(v.link, v.written > 0, v.made, v.amended) for v in visits]
+            provenance.note(session, self.profile, self.fingerprints, ended)
             for visit in visits:
                 self._finish(session, visit)
             lanes = self._retry_freed(session, visits)

@@ -130,7 +130,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     dirty: frozenset[str] = frozenset()
     stored = _read_back(turn, to, created)
     if stored is not None:
-        before, made = blank(turn.profile.profile, issue.updated), turn.snapshot(stored, to)
+        before, made = blank(turn.profile.profile, to, issue.updated), turn.snapshot(stored, to)
         base, dirty = confirm(
             base,
             to,

@@ -21,7 +21,7 @@ from app.jira.site import JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import budget, runs
-from app.sync.fingerprint import Fingerprinter
+from app.sync.fingerprints import of_profile
 from app.sync.turn import Ring, Turn
 from app.sync.undo_hold import Hold, alone, let_go_of_the_dead
 from app.sync.undo_plan import Inverse, Left, Restore, Target, Twin, Why
@@ -187,8 +187,9 @@ class Undo:
         return {side: self._open_site(self._tenants[side]) for side in Side}
 
     def _reader(self, claim: Callable[[Side, float], None]) -> Reader:
-        key = self._vault.derive(self._profile.left_tenant, f"fingerprint:{self._profile.id}")
-        return Reader(self._profile, self._sites(), Fingerprinter(key), claim)
+        profile = self._profile
+        marks = of_profile(self._vault, profile.left_tenant, profile.id, profile.profile)
+        return Reader(profile, self._sites(), marks, claim)
 
     def _claim(self, side: Side, cost: float) -> None:
         """Wait for the background's share of a site's budget. Raises Problem where it is paused."""

@@ -41,6 +41,7 @@ def look(
         tuple(lost),
         tuple(details),
         put.count if put else 0,
+        frozenset(kept),
     )
 
 

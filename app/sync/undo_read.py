@@ -217,7 +217,7 @@ class Reader:
                         one.spot,
                         one.issue.key,
                         name,
-                        one.mapping.kind,
+                        one.mapping.kind_of(side),
                         one.now,
                         values[0],
                         one.mark_now,
@@ -225,7 +225,7 @@ class Reader:
                     )
                 )
                 continue
-            text_only = one.mapping.kind is Kind.RICH_TEXT
+            text_only = one.mapping.kind_of(side) is Kind.RICH_TEXT
             why = Why.ONLY_TEXT if text_only else Why.NOT_TOLD
             found.left.append(Left.of(one.spot, why, one.issue.key, name))
 
@@ -234,7 +234,7 @@ class Reader:
 
         The fingerprint alone decides, not the time: a value that has it is the value.
         """
-        kind = handler(due.mapping.kind)
+        kind = handler(due.mapping.kind_of(due.spot.side))
         edits = [edit for edit in log.edits if edit.field == due.mapping.field(due.spot.side)]
         candidates: list[Value] = [kind.empty]
         for edit in edits:

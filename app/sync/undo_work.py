@@ -10,11 +10,13 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from sqlalchemy.orm import Session
+
 from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.mapping.values import handler
-from app.sync import store_links, written
+from app.sync import provenance, store_links, written
 from app.sync.bases import changed_fields, confirm, landed
 from app.sync.marks import Mark, mark
 from app.sync.plan import Base, PlannedMark, Reason, Write
@@ -170,8 +172,12 @@ class Work:
         with self.turn.transaction() as session:
             self.hold.check(session)
             store_links.save_synced(session, [visit.link for visit in visits])
+            self._trace(session, [provenance.Ended(visit.link, wrote=False) for visit in visits])
             store_links.note_plans(session, plans)
             written.note(session, self.turn.profile, rows)
+
+    def _trace(self, session: Session, ended: Sequence[provenance.Ended]) -> None:
+        provenance.note(session, self.turn.profile, self.turn.fingerprints, ended)
 
     def _write(self, side: Side, visit: _Visit) -> None:
         """Write one issue; fields that the site refuses by name are left out. Raises SiteError
@@ -235,6 +241,8 @@ class Work:
             self.hold.check(session)
             store_links.save_synced(session, links)
             written.amend(session, amended)
+            put_back = tuple(amended)
+            self._trace(session, [provenance.Ended(link, True, None, put_back) for link in links])
             dirty = [self._mark(visit, side) for visit in answered if visit.dirty]
             if dirty:
                 mark(session, dirty)

@@ -18,7 +18,7 @@ from app.jira.site import Issue
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync.fingerprint import Fingerprinter
-from app.sync.plan import Base, Plan, Snapshot, Write
+from app.sync.plan import Base, Plan, Reason, Snapshot, Write
 from app.sync.store_dirty import Dirty
 from app.sync.store_links import Link
 
@@ -40,6 +40,8 @@ class Wrote:
     seen: datetime | None = None
     read_at: datetime | None = None
     """`updated` of the issue as it was read before this write."""
+    won: bool = False
+    """Both sides had changed it, and the other one won."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Amended:
     key: str
     after: str | None
     before: str | None = None
+    put_back: bool = False
+    """It was taken back by writing what it had replaced over it."""
 
 
 def run_of(changes: Sequence[Dirty]) -> uuid.UUID | None:
@@ -78,6 +82,7 @@ def of_plan(
             fingerprints.of(write.key, side, write.value),
             run_id,
             read_at=read[side].updated,
+            won=write.reason is Reason.WON,
         )
         for side in Side
         for write in plan.writes(side)
@@ -123,14 +128,16 @@ def made_side(
 _NOTE = text(
     """
     INSERT INTO written (profile_id, left_tenant_id, right_tenant_id, link_id, side, issue_id,
-                         field_key, mark_before, mark_after, created, seen, read_at, run_id)
+                         field_key, mark_before, mark_after, created, seen, read_at, run_id,
+                         revision, won)
     SELECT :profile, :left, :right, n.link_id, n.side, n.issue_id, n.key, n.before, n.after,
-           n.before IS NULL, n.seen, n.read_at, n.run_id
+           n.before IS NULL, n.seen, n.read_at, n.run_id, :revision, n.won
     FROM unnest(
         CAST(:links AS uuid[]), CAST(:sides AS text[]), CAST(:issues AS bigint[]),
         CAST(:keys AS text[]), CAST(:befores AS text[]), CAST(:afters AS text[]),
-        CAST(:seens AS timestamptz[]), CAST(:reads AS timestamptz[]), CAST(:runs AS uuid[]))
-        AS n (link_id, side, issue_id, key, before, after, seen, read_at, run_id)
+        CAST(:seens AS timestamptz[]), CAST(:reads AS timestamptz[]), CAST(:runs AS uuid[]),
+        CAST(:wons AS boolean[]))
+        AS n (link_id, side, issue_id, key, before, after, seen, read_at, run_id, won)
     """
 )
 
@@ -154,6 +161,8 @@ def note(session: Session, profile: StoredProfile, rows: Sequence[Wrote]) -> Non
             "seens": [row.seen for row in rows],
             "reads": [row.read_at for row in rows],
             "runs": [row.run_id for row in rows],
+            "revision": profile.revision,
+            "wons": [row.won for row in rows],
         },
     )
 
@@ -167,7 +176,8 @@ _NEWEST = """
 """
 _AMEND = text(
     "UPDATE written w SET mark_after = coalesce(n.after, w.mark_after),"  # noqa: S608
-    f" mark_before = coalesce(n.before, w.mark_before) {_NEWEST}"
+    " mark_before = coalesce(n.before, w.mark_before), won = w.won OR n.before IS NOT NULL"
+    f" {_NEWEST}"
     " AND (n.after IS NOT NULL OR n.before IS NOT NULL)"
 )
 _DROP = text(

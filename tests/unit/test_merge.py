@@ -210,7 +210,7 @@ def test_an_unreadable_field_is_left_alone_with_the_reason_that_the_reader_gave(
 
 def test_a_blocked_field_waits_alone_and_the_rest_crosses() -> None:
     on = Profile(*SCOPES, DEFAULT_FIELDS)
-    empty = blank(on, NOON)
+    empty = blank(on, Side.RIGHT, NOON)
     left = Snapshot({**empty.values, "summary=summary": "new", "labels=labels": ("red",)}, NOON)
     right = Snapshot(empty.values, NOON, blocked={"labels=labels": "labels is not on the screen"})
     base = base_after(empty, empty, on, FINGERPRINTS)
@@ -295,7 +295,7 @@ def test_an_echo_has_no_changed_fields_and_an_edit_names_its_own() -> None:
 
 def test_a_twin_is_created_with_what_the_source_has_and_its_defaults_come_back() -> None:
     on = Profile(*SCOPES, DEFAULT_FIELDS)
-    source = Snapshot({**blank(on, NOON).values, "summary=summary": "s"}, NOON)
+    source = Snapshot({**blank(on, Side.RIGHT, NOON).values, "summary=summary": "s"}, NOON)
     plan = for_create(source, Side.RIGHT, on, FINGERPRINTS)
     assert [(w.field, w.value) for w in plan.right] == [("summary", "s")]
     created = Snapshot({**source.values, "priority=priority": "Medium"}, LATER)
@@ -303,7 +303,7 @@ def test_a_twin_is_created_with_what_the_source_has_and_its_defaults_come_back()
         plan.base,
         Side.RIGHT,
         writes=plan.right,
-        read=blank(on, NOON),
+        read=blank(on, Side.RIGHT, NOON),
         returned=created,
         profile=on,
         fingerprints=FINGERPRINTS,
@@ -316,7 +316,7 @@ def test_a_twin_is_created_with_what_the_source_has_and_its_defaults_come_back()
 def test_a_create_screen_without_a_field_blocks_that_field_alone() -> None:
     on = Profile(*SCOPES, DEFAULT_FIELDS)
     source = Snapshot(
-        {**blank(on, NOON).values, "summary=summary": "s", "duedate=duedate": "2026-05-01"}, NOON
+        {**blank(on, Side.RIGHT, NOON).values, "summary=summary": "s", "duedate=duedate": "2026-05-01"}, NOON
     )
     plan = for_create(
         source, Side.RIGHT, on, FINGERPRINTS, blocked={"duedate=duedate": "not on the screen"}

@@ -59,7 +59,7 @@ def test_a_field_of_moment_update_is_left_out_of_the_create_and_carried_by_the_n
     plan = for_create(source, to, world.profile, FINGERPRINTS)
     late = {m.key for m in world.profile.fields if m.moment is Moment.UPDATE and m.flow.feeds(to)}
     assert not late & {write.key for write in plan.writes(to)}
-    twin = blank(world.profile, NOON)
+    twin = blank(world.profile, Side.RIGHT, NOON)
     twin = replace(twin, values={**twin.values, **{w.key: w.value for w in plan.writes(to)}})
     pair = (source, twin) if to is Side.RIGHT else (twin, source)
     after = apply(merge(*pair, plan.base, world.profile, FINGERPRINTS), *pair)[
@@ -79,7 +79,7 @@ def test_a_default_of_the_twin_does_not_win_over_the_source_of_a_late_field() ->
         plan.base,
         Side.RIGHT,
         writes=(),
-        read=blank(profile, NOON),
+        read=blank(profile, Side.RIGHT, NOON),
         returned=stored,
         profile=profile,
         fingerprints=FINGERPRINTS,

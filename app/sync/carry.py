@@ -1,0 +1,149 @@
+"""What a value of one site is on the other: value tables, people, names as text.
+
+Pure. What it does not know it notes (`missed`); whoever runs the merge looks that up, adds it to
+the facts (`app/sync/lookups.py`) and merges again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from app.mapping.profile import FieldMapping, Missing, Profile, Row, Side
+from app.mapping.values import Handler, Value, handler
+from app.sync.plan import Refused
+
+Ref: TypeAlias = tuple[str, str]
+"""A value's id and its name, which may be empty where it is not known."""
+
+
+class Sought(StrEnum):
+    """What is to be looked up."""
+
+    VALUE = "value"  # what bears the same name on the other side
+    PERSON = "person"  # who shows the same email address on the other side
+    NAME = "name"  # what an account is called on its own site
+
+
+@dataclass(frozen=True)
+class Miss:
+    """Something that is not known yet. `side`: where it is looked for; `id`: of the other side's
+    value or person, for NAME the account itself. `name`: what the other side calls the value."""
+
+    sought: Sought
+    side: Side
+    id: str
+    key: str = ""
+    name: str = ""
+
+
+@dataclass
+class Facts:
+    """What was found out, by mapping key, the side that it is for, and the other side's id. None:
+    it was looked for, and there is none."""
+
+    values: dict[tuple[str, Side, str], Ref | None] = field(default_factory=dict)
+    people: dict[tuple[Side, str], str | None] = field(default_factory=dict)
+    names: dict[tuple[Side, str], str | None] = field(default_factory=dict)
+
+
+class Carrier:
+    """Carries the values of one profile, by what is known so far. Is a `plan.Carry`."""
+
+    def __init__(self, profile: Profile, facts: Facts | None = None) -> None:
+        self._users = profile.users
+        self.facts = facts or Facts()
+        self.missed: set[Miss] = set()
+
+    def __call__(self, mapping: FieldMapping, to: Side, value: Value) -> Value | Refused:
+        """The value as it is on `to`; Refused where it has no counterpart there, or while that is
+        not known."""
+        source, target = handler(mapping.kind_of(to.other)), handler(mapping.kind_of(to))
+        if value == source.empty:
+            return target.empty
+        if source.has_users:
+            return self._people(mapping, to, value, source, target)
+        if source.has_table and target.has_table:
+            return self._from_table(mapping, to, value, source, target)
+        if source is not target and not target.has_table:
+            return target.read(source.text(value))
+        return value
+
+    def _from_table(
+        self, mapping: FieldMapping, to: Side, value: Value, source: Handler, target: Handler
+    ) -> Value | Refused:
+        found: dict[str, Ref] = {}
+        for id_, name in source.parts(value):
+            twin = self._twin(mapping, to, id_, name)
+            if isinstance(twin, Refused):
+                return twin
+            found[id_] = twin
+        return target.replace(value, found)
+
+    def _twin(self, mapping: FieldMapping, to: Side, id_: str, name: str) -> Ref | Refused:
+        table, place = mapping.values, (mapping.key, to, id_)
+        listed = _row(table.rows, to, id_)
+        if listed is not None:
+            return (listed, "")
+        if table.by_name or table.missing is Missing.CREATE:
+            if place not in self.facts.values:
+                self.missed.add(Miss(Sought.VALUE, to, id_, mapping.key, name))
+            else:
+                found = self.facts.values[place]
+                if found is not None:
+                    return found
+        default = table.default(to) if table.missing is Missing.DEFAULT else None
+        if default is not None:
+            return (default, "")
+        return Refused(
+            f"{mapping.field(to.other)} '{name or id_}' has no twin on the {to.value} side",
+            fails=table.missing is Missing.FAIL,
+        )
+
+    def _people(
+        self, mapping: FieldMapping, to: Side, value: Value, source: Handler, target: Handler
+    ) -> Value | Refused:
+        found: dict[str, Ref] = {}
+        for account, _ in source.parts(value):
+            one = (
+                self._person(mapping, to, account) if target.has_users else self._name(to, account)
+            )
+            if isinstance(one, Refused):
+                return one
+            found[account] = (one, "")
+        if target.has_users:
+            return target.replace(value, found)
+        return target.read(", ".join(sorted(name for name, _ in found.values())))
+
+    def _person(self, mapping: FieldMapping, to: Side, account: str) -> str | Refused:
+        listed = _row(self._users.rows, to, account)
+        if listed is not None:
+            return listed
+        if self._users.by_email:
+            if (to, account) not in self.facts.people:
+                self.missed.add(Miss(Sought.PERSON, to, account))
+            else:
+                found = self.facts.people[to, account]
+                if found is not None:
+                    return found
+        default = self._users.default(to)
+        if default is not None:
+            return default
+        return Refused(
+            f"{mapping.field(to.other)} names a person who has no twin on the {to.value} side",
+            fails=mapping.values.missing is Missing.FAIL,
+        )
+
+    def _name(self, to: Side, account: str) -> str | Refused:
+        place = (to.other, account)
+        if place not in self.facts.names:
+            self.missed.add(Miss(Sought.NAME, to.other, account))
+        name = self.facts.names.get(place)
+        return name or Refused(f"a person of the {to.other.value} side has no name to show")
+
+
+def _row(rows: Iterable[Row], to: Side, id_: str) -> str | None:
+    """The first row that has the id of the other side."""
+    return next((row.of(to) for row in rows if row.of(to.other) == id_), None)
