@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
 
+from app.mapping.document_items import dump_items, items_field
 from app.mapping.profile import (
     SYSTEM_KINDS,
     FieldMapping,
@@ -85,6 +86,7 @@ def dump_profile(profile: Profile) -> dict[str, object]:
             }
             for m in profile.fields
         ],
+        **dump_items(profile.items),
     }
 
 
@@ -209,9 +211,13 @@ class _ProfileSchema(_Strict):
         },
     )
 
+    items = items_field()
+
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> Profile:
-        return Profile(data["left"], data["right"], tuple(data["fields_"]))
+        return Profile(
+            data["left"], data["right"], tuple(data["fields_"]), items=tuple(data["items"])
+        )
 
 
 def _kind_problems(profile: Profile) -> list[DocumentProblem]:
@@ -219,9 +225,10 @@ def _kind_problems(profile: Profile) -> list[DocumentProblem]:
     for place, mapping in enumerate(profile.fields):
         for side in Side:
             name = mapping.field(side)
-            kind = SYSTEM_KINDS.get(name, mapping.kind)
-            if kind is not mapping.kind:
-                sentence = f"{name} is of kind {kind.value}, not {mapping.kind.value}; use that"
+            kinds = SYSTEM_KINDS.get(name, (mapping.kind,))
+            if mapping.kind not in kinds:
+                right = " or ".join(kind.value for kind in kinds)
+                sentence = f"{name} is of kind {right}, not {mapping.kind.value}; use that"
                 problems.append(DocumentProblem(f"fields.{place}.kind", sentence))
     return problems
 

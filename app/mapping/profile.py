@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,6 +27,27 @@ class Kind(StrEnum):
     LABELS = "labels"
     NAMED = "named"
     DATE = "date"
+    NUMBER = "number"
+    DATETIME = "datetime"
+    URL = "url"
+    OPTION = "option"
+    OPTIONS = "options"
+    CASCADE = "cascade"
+    COMPONENTS = "components"
+    VERSIONS = "versions"
+    VERSION = "version"
+    PRIORITY = "priority"
+    RESOLUTION = "resolution"
+    STATUS = "status"
+    USER = "user"
+    USERS = "users"
+    GROUP = "group"
+    GROUPS = "groups"
+    SPRINT = "sprint"
+    PARENT = "parent"
+    TIME_TRACKING = "time_tracking"
+    SECURITY = "security"
+    READ_ONLY_TEXT = "read_only_text"
 
 
 class Policy(StrEnum):
@@ -146,6 +168,41 @@ class FieldMapping:
         return self.kind if side is Side.LEFT else self.right_kind or self.kind
 
 
+class ItemKind(StrEnum):
+    """A kind of things on an issue that are no fields; each has a module in `sync.items`."""
+
+    COMMENTS = "comments"
+
+
+class MarkerMode(StrEnum):
+    """Which comments a marker text chooses."""
+
+    ONLY = "only"  # those that hold it
+    UNLESS = "unless"  # those that do not
+
+
+PREFIX_NAMES = ("author", "site", "created")
+DEFAULT_PREFIX = "{author} on {site}:"
+
+
+@dataclass(frozen=True)
+class ItemMapping:
+    """How the items of one kind are carried: each has a source, made by whoever, and a twin on the
+    other side, which Tandem makes, edits and deletes.
+
+    `prefix`: a template of PREFIX_NAMES, the first line of a twin. `internal`: internal comments
+    cross too, as internal ones.
+    """
+
+    kind: ItemKind
+    flow: Flow = Flow.BOTH
+    deletions: bool = True
+    prefix: str | None = DEFAULT_PREFIX
+    marker: str | None = None
+    marker_mode: MarkerMode = MarkerMode.ONLY
+    internal: bool = False
+
+
 @dataclass(frozen=True)
 class Scope:
     """The issues of one side: a project and an issue type, by id: a rename breaks nothing; and of
@@ -170,19 +227,34 @@ class Profile:
     right: Scope
     fields: tuple[FieldMapping, ...]
     users: UserTable = UserTable()
+    items: tuple[ItemMapping, ...] = ()
 
     def scope(self, side: Side) -> Scope:
         """The scope on `side`."""
         return self.left if side is Side.LEFT else self.right
 
 
-# What the fields that every Jira has must be mapped as.
-SYSTEM_KINDS = {
-    "summary": Kind.TEXT,
-    "description": Kind.RICH_TEXT,
-    "labels": Kind.LABELS,
-    "priority": Kind.NAMED,
-    "duedate": Kind.DATE,
+# What the fields that every Jira has may be mapped as.
+SYSTEM_KINDS: Mapping[str, tuple[Kind, ...]] = {
+    "summary": (Kind.TEXT,),
+    "description": (Kind.RICH_TEXT,),
+    "environment": (Kind.RICH_TEXT,),
+    "labels": (Kind.LABELS,),
+    "priority": (Kind.NAMED, Kind.PRIORITY),
+    "duedate": (Kind.DATE,),
+    "components": (Kind.COMPONENTS,),
+    "fixVersions": (Kind.VERSIONS,),
+    "versions": (Kind.VERSIONS,),
+    "assignee": (Kind.USER,),
+    "reporter": (Kind.USER,),
+    "resolution": (Kind.RESOLUTION,),
+    "status": (Kind.STATUS,),
+    "parent": (Kind.PARENT,),
+    "timetracking": (Kind.TIME_TRACKING,),
+    "security": (Kind.SECURITY,),
 }
 
-DEFAULT_FIELDS = tuple(FieldMapping(name, name, kind) for name, kind in SYSTEM_KINDS.items())
+DEFAULT_FIELDS = tuple(
+    FieldMapping(name, name, SYSTEM_KINDS[name][0])
+    for name in ("summary", "description", "labels", "priority", "duedate")
+)

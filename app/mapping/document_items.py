@@ -1,0 +1,114 @@
+"""The part of the mapping document that says which items of an issue are carried, and how."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
+
+from app.mapping.profile import (
+    DEFAULT_PREFIX,
+    PREFIX_NAMES,
+    Flow,
+    ItemKind,
+    ItemMapping,
+    MarkerMode,
+)
+
+MAX_ITEMS = 20
+MAX_PREFIX = 200
+MAX_MARKER = 100
+
+
+class ItemSchema(Schema):
+    """One kind of item, such as the comments."""
+
+    error_messages = {
+        "unknown": "is not known in version 1; remove it or correct its name",
+        "type": "must be an object with the keys of version 1; correct it",
+    }
+
+    class Meta:
+        """What is misspelled must not be left out without a word."""
+
+        unknown = RAISE
+
+    kind = fields.Enum(ItemKind, by_value=True, required=True)
+    flow = fields.Enum(Flow, by_value=True, load_default=Flow.BOTH)
+    deletions = fields.Boolean(load_default=True, truthy={True}, falsy={False})
+    prefix = fields.String(load_default=DEFAULT_PREFIX, allow_none=True)
+    marker = fields.String(load_default=None, allow_none=True)
+    marker_mode = fields.Enum(MarkerMode, by_value=True, load_default=MarkerMode.ONLY)
+    internal = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+
+    @validates("prefix")
+    def _check_prefix(self, prefix: str | None, **_: object) -> None:
+        problem = None if prefix is None else prefix_problem(prefix)
+        if problem is not None:
+            raise ValidationError(problem)
+
+    @validates("marker")
+    def _check_marker(self, marker: str | None, **_: object) -> None:
+        if marker is None:
+            return
+        if not marker.strip() or len(marker) > MAX_MARKER or not marker.isprintable():
+            raise ValidationError(
+                f"must be 1 to {MAX_MARKER} characters that can be seen, or null for no marker"
+            )
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: object) -> ItemMapping:
+        return ItemMapping(**data)
+
+
+def prefix_problem(prefix: str) -> str | None:
+    """What is wrong with a template, with rule and cure; None: nothing."""
+    if not prefix.strip() or len(prefix) > MAX_PREFIX or not prefix.isprintable():
+        return f"must be one line of 1 to {MAX_PREFIX} characters, or null for none"
+    names = ", ".join(f"{{{name}}}" for name in PREFIX_NAMES)
+    try:
+        parts = list(string.Formatter().parse(prefix))
+    except ValueError as fault:
+        return f"has braces that do not fit ({fault}); use {names}, and {{{{ for a brace"
+    for _, name, spec, conversion in parts:
+        if name is not None and (name not in PREFIX_NAMES or spec or conversion):
+            return f"knows no {{{name[:40]}}}; use {names}, and {{{{ for a brace"
+    return None
+
+
+def items_field() -> fields.List[ItemMapping]:
+    """The optional key `items` of the document: each kind once."""
+
+    def once(found: Sequence[ItemMapping]) -> None:
+        kinds = [one.kind for one in found]
+        if len(set(kinds)) < len(kinds):
+            raise ValidationError("names a kind twice; keep one entry of each kind")
+
+    return fields.List(
+        fields.Nested(ItemSchema),
+        load_default=list,
+        validate=[validate.Length(0, MAX_ITEMS), once],
+        error_messages={"invalid": "must be a list of kinds of items"},
+    )
+
+
+def dump_items(items: Sequence[ItemMapping]) -> dict[str, object]:
+    """The key `items` of the document; nothing where no items are carried."""
+    if not items:
+        return {}
+    return {
+        "items": [
+            {
+                "kind": one.kind.value,
+                "flow": one.flow.value,
+                "deletions": one.deletions,
+                "prefix": one.prefix,
+                "marker": one.marker,
+                "marker_mode": one.marker_mode.value,
+                "internal": one.internal,
+            }
+            for one in items
+        ]
+    }
