@@ -7,6 +7,7 @@ from typing import Any
 
 from app.jira import answers
 from app.jira.answers import PROPERTY, text, understood
+from app.jira.cloud_transitions import CloudTransitions
 from app.jira.credential import Credential
 from app.jira.outbound import CALL_SECONDS, NetworkPolicy
 from app.jira.site import (
@@ -29,7 +30,7 @@ PEOPLE = 20
 PROJECTS_A_CHECK = 1000
 
 
-class CloudSite:
+class CloudSite(CloudTransitions):
     """Implements `app.jira.site.JiraSite` for Jira Cloud."""
 
     def __init__(

@@ -140,6 +140,24 @@ class FieldRule:
 
 
 @dataclass(frozen=True)
+class Transition:
+    """A move that a workflow has from an issue's status. `to`: the status's id and name.
+
+    `fields`: of its screen. Not `available`: its condition refuses it to us, for this issue.
+    `conditional`: it has one, which may refuse it for another issue.
+    """
+
+    id: str
+    name: str
+    to: tuple[str, str]
+    done: bool = False
+    """Whether the status is one in which nothing is left to do."""
+    fields: Mapping[str, FieldRule] = field(default_factory=dict)
+    available: bool = True
+    conditional: bool = False
+
+
+@dataclass(frozen=True)
 class ParsedJql:
     """What a site's own parser says of a JQL. `errors`: the site's words, which may quote it."""
 
@@ -208,6 +226,15 @@ class JiraSite(Protocol):
 
     def changelog(self, issue_id: int) -> Changelog:
         """All changes of one issue."""
+
+    def transitions(self, issue_id: int) -> list[Transition]:
+        """The moves from an issue's present status, with those that are not open to us."""
+
+    def transition(self, issue_id: int, transition_id: str, fields: Mapping[str, Any]) -> None:
+        """Make a move; `fields` are of its screen. The key `comment` adds a comment, as ADF."""
+
+    def stored(self, issue_id: int, fields: Sequence[str]) -> Issue | None:
+        """One issue as it is now, with its newest changes; None where it is gone."""
 
     def delete(self, issue_id: int) -> None:
         """Delete an issue. One with sub-tasks is refused."""
