@@ -33,6 +33,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "run": ("left_tenant_id", "right_tenant_id"),
     "written": ("left_tenant_id", "right_tenant_id"),
     "undo_hold": ("left_tenant_id", "right_tenant_id"),
+    "provenance": ("left_tenant_id", "right_tenant_id"),
     "load": ("left_tenant_id", "right_tenant_id"),
     "load_issue": ("left_tenant_id", "right_tenant_id"),
 }
@@ -153,6 +154,11 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         " field_key, mark_after, created)"
         " VALUES (%s, %s, %s, %s, 'left', 1, 'a=a', repeat('0', 32), true)",
         (rows.profile, *sides, uuid.uuid4()),
+    )
+    owner.execute(
+        "INSERT INTO provenance SELECT id, left_tenant_id, right_tenant_id, 'right', 'a=a', 'left',"
+        " 1, 'change', false, NULL, now() FROM issue_link WHERE profile_id = %s",
+        (rows.profile,),
     )
     owner.execute(
         "INSERT INTO undo_hold VALUES (%s, %s, %s, %s, NULL, now())",

@@ -105,8 +105,8 @@ class Turn:
             twins = [(visit, visit.made) for visit in visits if visit.made is not None]
             rows = [notes.of_twin(v.link, to, notes.run_of(v.pair.changes)) for v, to in twins]
             notes.note(session, self.profile, [row for twin in rows for row in twin])
-            ended = [provenance.Ended(v.link, v.written > 0, v.made, v.amended) for v in visits]
-            provenance.note(session, self.profile, self.fingerprints, ended)
+            done = [provenance.Ended(v.link, v.written > 0, v.made, v.amended) for v in visits]
+            provenance.note(session, self.profile, self.fingerprints, done)
             for visit in visits:
                 self._finish(session, visit)
             lanes = self._retry_freed(session, visits)

@@ -241,8 +241,8 @@ class Work:
             self.hold.check(session)
             store_links.save_synced(session, links)
             written.amend(session, amended)
-            put_back = tuple(amended)
-            self._trace(session, [provenance.Ended(link, True, None, put_back) for link in links])
+            self._trace(session, [provenance.Ended(link, wrote=True) for link in links])
+            provenance.note_put_back(session, turn.profile, amended)
             dirty = [self._mark(visit, side) for visit in answered if visit.dirty]
             if dirty:
                 mark(session, dirty)
