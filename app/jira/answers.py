@@ -69,6 +69,8 @@ def rule(raw: Mapping[str, Any]) -> FieldRule:
         name=text(raw["name"]),
         required=bool(raw.get("required")) and not raw.get("hasDefaultValue"),
         allowed=frozenset(names) if values else None,
+        schema=raw.get("schema") or {},
+        values=tuple(values or ()),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from app.jira import answers
 from app.jira.answers import PROPERTY, text, understood
 from app.jira.cloud_transitions import CloudTransitions
+from app.jira.cloud_values import CloudValues
 from app.jira.credential import Credential
 from app.jira.outbound import CALL_SECONDS, NetworkPolicy
 from app.jira.site import (
@@ -24,13 +25,13 @@ from app.jira.site import (
     SearchPage,
     SiteError,
 )
-from app.jira.wire import PAGE, Wire
+from app.jira.wire import Wire
 
 PEOPLE = 20
 PROJECTS_A_CHECK = 1000
 
 
-class CloudSite(CloudTransitions):
+class CloudSite(CloudTransitions, CloudValues):
     """Implements `app.jira.site.JiraSite` for Jira Cloud."""
 
     def __init__(
@@ -273,16 +274,6 @@ class CloudSite(CloudTransitions):
                 if one.get("permission") == "ADMINISTER_PROJECTS":
                     granted.update(int(project) for project in one.get("projects", []))
         return frozenset(granted)
-
-    @understood
-    def people(self, account_ids: Sequence[str]) -> dict[str, str]:
-        """See JiraSite.people."""
-        names: dict[str, str] = {}
-        for start in range(0, len(account_ids), PAGE):
-            params = {"accountId": list(account_ids[start : start + PAGE]), "maxResults": PAGE}
-            for raw in self._call("GET", "rest/api/3/user/bulk", params=params).get("values", []):
-                names[str(raw["accountId"])] = str(raw["displayName"])
-        return names
 
     @understood
     def find_people(self, query: str) -> list[Person]:

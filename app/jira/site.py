@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from app.database import TenantId
 from app.errors import Problem
@@ -132,11 +132,14 @@ class SearchPage:
 @dataclass(frozen=True)
 class FieldRule:
     """What a site asks of a field when an issue is made. `allowed`: the names of the values that
-    it takes, where it lists them; `required`: it must be given, and has no default."""
+    it takes, where it lists them; `required`: it must be given, and has no default. `schema` and
+    `values` are its type and these values as the site gives them."""
 
     name: str
     required: bool = False
     allowed: frozenset[str] | None = None
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    values: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,10 @@ class Transition:
     fields: Mapping[str, FieldRule] = field(default_factory=dict)
     available: bool = True
     conditional: bool = False
+
+
+Value: TypeAlias = tuple[str, str]
+"""A value that fields of a site may have: its id and its name."""
 
 
 @dataclass(frozen=True)
@@ -262,6 +269,28 @@ class JiraSite(Protocol):
 
     def people(self, account_ids: Sequence[str]) -> dict[str, str]:
         """The display names of these accounts, to be shown and not kept; unknown ones left out."""
+
+    def emails(self, account_ids: Sequence[str]) -> dict[str, str]:
+        """The email addresses of those of these accounts who show them, to be compared and not
+        kept."""
+
+    def find_by_email(self, email: str) -> str | None:
+        """The account of the one active person who shows this email address."""
+
+    def resolutions(self) -> list[Value]:
+        """The resolutions of the site, by id and name."""
+
+    def statuses(self, project_id: int, type_id: int) -> list[Value]:
+        """The statuses that issues of a type may have in a project, by id and name."""
+
+    def groups(self, names: Sequence[str]) -> list[Value]:
+        """The groups of exactly these names, by id and name."""
+
+    def create_component(self, project_id: int, name: str) -> Value:
+        """Make a component. One that is there is refused."""
+
+    def create_version(self, project_id: int, name: str) -> Value:
+        """Make a version. One that is there is refused."""
 
     def find_people(self, query: str) -> list[Person]:
         """Up to 20 people whose name or email address matches."""

@@ -1,0 +1,104 @@
+"""What a Jira Cloud site knows of the values of fields: people, statuses, groups, components."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from app.jira.answers import text, understood
+from app.jira.site import SiteError, Value
+from app.jira.wire import PAGE
+
+
+class CloudValues:
+    """The part of a Cloud site that knows the values of fields."""
+
+    _call: Callable[..., dict[str, Any]]
+    _answer: Callable[..., Any]
+    _pages: Callable[[str, str], Iterator[dict[str, Any]]]
+
+    # -- people
+
+    @understood
+    def people(self, account_ids: Sequence[str]) -> dict[str, str]:
+        """See JiraSite.people."""
+        return {text(raw["accountId"]): str(raw["displayName"]) for raw in self._users(account_ids)}
+
+    @understood
+    def emails(self, account_ids: Sequence[str]) -> dict[str, str]:
+        """See JiraSite.emails. What a person's profile hides, this hides."""
+        return {
+            text(raw["accountId"]): str(raw["emailAddress"])
+            for raw in self._users(account_ids)
+            if raw.get("emailAddress")
+        }
+
+    @understood
+    def find_by_email(self, email: str) -> str | None:
+        """See JiraSite.find_by_email. Search also finds names: only a shown address counts."""
+        found = self._list("rest/api/3/user/search", {"query": email, "maxResults": PAGE})
+        accounts = {
+            text(raw["accountId"])
+            for raw in found
+            if str(raw.get("emailAddress", "")).casefold() == email.casefold()
+            and raw.get("active", True)
+            and raw.get("accountType", "atlassian") == "atlassian"
+        }
+        return accounts.pop() if len(accounts) == 1 else None
+
+    def _users(self, account_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+        for start in range(0, len(account_ids), PAGE):
+            params = {"accountId": list(account_ids[start : start + PAGE]), "maxResults": PAGE}
+            yield from self._call("GET", "rest/api/3/user/bulk", params=params).get("values", [])
+
+    # -- values of fields
+
+    @understood
+    def resolutions(self) -> list[Value]:
+        """See JiraSite.resolutions."""
+        return [_value(raw) for raw in self._list("rest/api/3/resolution", {})]
+
+    @understood
+    def statuses(self, project_id: int, type_id: int) -> list[Value]:
+        """See JiraSite.statuses."""
+        for raw in self._list(f"rest/api/3/project/{project_id}/statuses", {}):
+            if str(raw["id"]) == str(type_id):
+                return [_value(one) for one in raw.get("statuses", [])]
+        return []
+
+    @understood
+    def groups(self, names: Sequence[str]) -> list[Value]:
+        """See JiraSite.groups."""
+        found: list[Value] = []
+        for name in names:
+            params = {"query": name, "maxResults": PAGE, "caseInsensitive": "true"}
+            groups = self._call("GET", "rest/api/3/groups/picker", params=params).get("groups", [])
+            found += [
+                (text(raw["groupId"]), text(raw["name"]))
+                for raw in groups
+                if text(raw["name"]).casefold() == name.casefold()
+            ]
+        return found
+
+    @understood
+    def create_component(self, project_id: int, name: str) -> Value:
+        """See JiraSite.create_component. Jira wants the project's key there, which may change."""
+        project = self._call("GET", f"rest/api/3/project/{project_id}")
+        body = {"name": name, "project": text(project["key"])}
+        return _value(self._call("POST", "rest/api/3/component", body=body))
+
+    @understood
+    def create_version(self, project_id: int, name: str) -> Value:
+        """See JiraSite.create_version."""
+        body = {"name": name, "projectId": project_id}
+        return _value(self._call("POST", "rest/api/3/version", body=body))
+
+    def _list(self, path: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+        found = self._answer("GET", path, params=params)
+        if not isinstance(found, list):
+            raise SiteError(f"The site answered {path} in an unknown form.")
+        return found
+
+
+def _value(raw: dict[str, Any]) -> Value:
+    return str(raw["id"]), text(raw["name"])
