@@ -47,9 +47,12 @@ class Handler(ABC):
     """Whether its values are things with ids, which a table pairs with those of the other site."""
     has_users: ClassVar[bool] = False
     """Whether its values are people, by account id."""
+    has_issues: ClassVar[bool] = False
+    """Whether its values are issues, by issue id, which cross by pairs of issues."""
     can_create: ClassVar[bool] = False
     """Whether a value that a site lacks may be made there."""
     writable: ClassVar[bool] = True
+    """Whether Jira lets the field be set at all."""
     by_transition: ClassVar[bool] = False
     """Whether it is written by a transition of the workflow, never as a field."""
 
@@ -86,18 +89,6 @@ class Handler(ABC):
         """Whether two values say the same, so that writing one over the other is pointless."""
         return self.identity(a) == self.identity(b)
 
-    def identity(self, value: Value) -> Value:
-        """What of a value makes its fingerprint: values that are the `same` may have one."""
-        return value
-
-    def parts(self, value: Value) -> tuple[tuple[str, str], ...]:
-        """The ids in a value with their names, where it has a table or people: in its order."""
-        return ()
-
-    def replace(self, value: Value, found: Mapping[str, tuple[str, str]]) -> Value:
-        """The value with each of its `parts` as the id and name that `found` has for it."""
-        return value
-
     def is_stored_form(self, written: Value, stored: Value) -> bool:
         """Whether `stored` is only Jira's own spelling of `written`, and not somebody's edit."""
         return self.same(written, stored)
@@ -109,10 +100,10 @@ class Handler(ABC):
         """
         return ()
 
-    def replace(self, value: Value, parts: Mapping[str, Part | None]) -> Value:
-        """The value with each of its parts replaced by what `parts` has for its id.
+    def replace(self, value: Value, found: Mapping[str, Part | None]) -> Value:
+        """The value with each of its `parts` as the id and name that `found` has for it.
 
-        None leaves the part out. Raises KeyError for a part that `parts` does not have.
+        None leaves the part out. Raises KeyError for a part that `found` does not have.
         """
         return value
 

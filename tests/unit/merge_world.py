@@ -32,6 +32,31 @@ DOMAIN: Mapping[Kind, tuple[Value, ...]] = {
     Kind.LABELS: ((), ("a",), ("a", "b")),
     Kind.NAMED: (None, "High", "Low"),
     Kind.DATE: (None, "2026-01-01", "2026-01-02"),
+    Kind.NUMBER: (None, 1.0, 2.5),
+    Kind.DATETIME: (None, "2026-01-01T10:00:00.000Z", "2026-01-01T10:00:00.001Z"),
+    Kind.URL: (None, "https://one.example", "https://two.example"),
+    Kind.CASCADE: (None, (("1", "a"), None), (("1", "a"), ("2", "b"))),
+    Kind.TIME_TRACKING: ((None, None), (3600, None), (3600, 60)),
+    Kind.READ_ONLY_TEXT: (None, "a", "b"),
+    **dict.fromkeys(
+        (
+            Kind.OPTION,
+            Kind.VERSION,
+            Kind.PRIORITY,
+            Kind.RESOLUTION,
+            Kind.STATUS,
+            Kind.GROUP,
+            Kind.SPRINT,
+            Kind.SECURITY,
+        ),
+        (None, ("1", "a"), ("2", "b")),
+    ),
+    **dict.fromkeys(
+        (Kind.OPTIONS, Kind.COMPONENTS, Kind.VERSIONS, Kind.GROUPS),
+        ((), (("1", "a"),), (("1", "a"), ("2", "b"))),
+    ),
+    **dict.fromkeys((Kind.USER, Kind.PARENT), (None, "1", "2")),
+    Kind.USERS: ((), ("1",), ("1", "2")),
 }
 SCOPES = (Scope("1", "1"), Scope("2", "2"))
 

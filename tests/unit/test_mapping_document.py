@@ -114,7 +114,7 @@ def test_the_default_fields_are_accepted() -> None:
         (
             document(field("a", "b", "colour")),
             "fields.0.kind",
-            "is not a choice; choose one of: text, rich_text, labels, named, date",
+            "is not a choice; choose one of: " + ", ".join(Kind),
         ),
         (
             document(field("a", "b", flow="up")),
@@ -130,6 +130,11 @@ def test_the_default_fields_are_accepted() -> None:
             document(field("description", "customfield_1", "text")),
             "fields.0.kind",
             "description is of kind rich_text, not text; use that",
+        ),
+        (
+            document(field("priority", "customfield_1", "text")),
+            "fields.0.kind",
+            "priority is of kind named or priority, not text; use that",
         ),
         (
             document(SUMMARY, field("customfield_1", "summary")),

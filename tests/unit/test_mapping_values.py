@@ -260,7 +260,8 @@ def test_whatever_a_site_sends_is_read_or_refused_and_can_be_written_back(
     except UnreadableValueError:
         return
     hash(value)
-    assert handler(kind).read(handler(kind).write(value)) == value
+    if handler(kind).writable:
+        assert handler(kind).same(handler(kind).read(handler(kind).write(value)), value)
     assert len(handler(kind).brief(value)) <= 120
 
 

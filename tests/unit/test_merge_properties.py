@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.mapping.profile import FieldMapping, Flow, Policy, Profile, Side
-from app.mapping.values import Value
+from app.mapping.values import Value, handler
 from app.sync.bases import base_after
 from app.sync.merge import for_create, merge
 from app.sync.plan import Base, Plan, Reason, Refused, Snapshot
@@ -155,9 +155,7 @@ def test_a_twin_is_created_with_what_may_cross_and_then_rests(world: World, to: 
     twin = replace(
         source,
         values={
-            m.key: {w.key: w.value for w in plan.writes(to)}.get(
-                m.key, () if m.kind.value == "labels" else None
-            )
+            m.key: {w.key: w.value for w in plan.writes(to)}.get(m.key, handler(m.kind).empty)
             for m in world.profile.fields
         },
     )
