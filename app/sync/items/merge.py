@@ -1,0 +1,308 @@
+"""The merge of items: both sides as they are, the rows as last stored, and what to do. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from app.mapping.profile import ItemMapping, Side
+from app.sync.fingerprint import Fingerprinter
+from app.sync.items.model import (
+    Create,
+    Delete,
+    Gone,
+    Item,
+    ItemLink,
+    ItemPlan,
+    Place,
+    Told,
+    Update,
+    key_of,
+)
+
+WAIT_SECONDS = 10.0
+"""How long a create that was sent without an answer may still land. Reads of one issue are never
+behind, so it need not be searched for."""
+
+Refused = Mapping[tuple[Side, str], str]
+"""What a site refused and is not asked again: (side, key) -> the fingerprint of the source."""
+
+
+def merge_items(
+    mapping: ItemMapping,
+    rows: Sequence[ItemLink],
+    items: Mapping[Side, Sequence[Item]],
+    place: Place,
+    fingerprints: Fingerprinter,
+    *,
+    refused: Refused | None = None,
+) -> ItemPlan:
+    """Decide what becomes of each item of one kind.
+
+    A twin follows its source and nothing else: it is made, written anew and deleted with it. What
+    somebody else did to a twin is left alone and told once. A source is never written.
+    """
+    work = _Work(mapping, items, place, fingerprints, refused or {})
+    stored = work.take_up(rows)
+    for row in stored:
+        work.follow(row)
+    work.begin(stored)
+    return work.plan()
+
+
+def settled(row: ItemLink, source: Item, twin: Item, fingerprints: Fingerprinter) -> ItemLink:
+    """The row where the twin says what its source says, as both are now."""
+    side = row.source or Side.LEFT
+    both = row.with_seen(side, source.updated).with_seen(side.other, twin.updated)
+    return replace(
+        both.with_item(side.other, twin.id),
+        source_mark=mark_of(row.kind, side, source, fingerprints),
+        twin_mark=mark_of(row.kind, side.other, twin, fingerprints),
+        sent_ago=None,
+        touched=False,
+        source_gone=False,
+        twin_gone=None,
+    )
+
+
+def mark_of(kind: str, side: Side, item: Item, fingerprints: Fingerprinter) -> str:
+    """The fingerprint of an item's value."""
+    return fingerprints.of(key_of(kind, item.id), side, item.value)
+
+
+@dataclass
+class _Work:
+    mapping: ItemMapping
+    items: Mapping[Side, Sequence[Item]]
+    place: Place
+    fingerprints: Fingerprinter
+    refused: Refused
+    creates: list[Create] = field(default_factory=list)
+    updates: list[Update] = field(default_factory=list)
+    deletes: list[Delete] = field(default_factory=list)
+    rows: dict[uuid.UUID, ItemLink] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
+    looks: dict[Side, set[str]] = field(default_factory=dict)
+    aside: set[str] = field(default_factory=set)
+    waits: bool = False
+
+    def __post_init__(self) -> None:
+        self.kind = self.mapping.kind.value
+        self.noun = self.kind.removesuffix("s")
+        self.now = {side: {one.id: one for one in self.items[side]} for side in Side}
+
+    def plan(self) -> ItemPlan:
+        return ItemPlan(
+            self.mapping,
+            self.place,
+            creates=tuple(sorted(self.creates, key=lambda one: (one.source.place, one.to))),
+            updates=tuple(sorted(self.updates, key=lambda one: (one.source.place, one.to))),
+            deletes=tuple(self.deletes),
+            rows=tuple(self.rows.values()),
+            told=tuple(self.told),
+            looks={side: tuple(sorted(ids)) for side, ids in self.looks.items() if ids},
+            waits=self.waits,
+            aside=frozenset(self.aside),
+        )
+
+    # -- what the marks say
+
+    def take_up(self, rows: Sequence[ItemLink]) -> list[ItemLink]:
+        """The rows, with those that the marks of our own twins, or equal roots, tell of."""
+        stored = list(rows)
+        for side in Side:
+            for item in sorted(self._unknown(stored, side), key=lambda one: one.place):
+                if self.place.ours(item.mark, side):
+                    self._claim(stored, side, item)
+        taken = {row.root for row in stored}
+        right = {self._root(one, Side.RIGHT): one for one in self._unknown(stored, Side.RIGHT)}
+        for one in self._unknown(stored, Side.LEFT):
+            root = self._root(one, Side.LEFT)
+            other = right.get(root)
+            if other is not None and root not in taken:
+                row_id = self.place.row_id(self.kind, None, one.id)
+                row = ItemLink(row_id, self.kind, one.id, other.id, None, root)
+                row = row.with_seen(Side.LEFT, one.updated).with_seen(Side.RIGHT, other.updated)
+                self._add(stored, row)
+        return stored
+
+    def _unknown(self, rows: Sequence[ItemLink], side: Side) -> list[Item]:
+        known = {row.item(side) for row in rows}
+        return [one for one in self.items[side] if one.id not in known and one.looked]
+
+    def _claim(self, stored: list[ItemLink], side: Side, twin: Item) -> None:
+        """An item of `side` that our mark names as the twin of a source."""
+        assert twin.mark is not None  # noqa: S101  it is ours by its mark
+        known = (n for n, row in enumerate(stored) if row.item(side.other) == twin.mark.item)
+        number = next(known, None)
+        if number is None:
+            row = self._row(side.other, twin.mark.item, twin.mark.root)
+            self._add(stored, self._found(row, side, twin))
+            return
+        row = stored[number]
+        if row.source is not side.other:
+            return
+        if row.item(side) in self.now[side]:
+            # A create that landed late, after it was sent again.
+            self.deletes.append(Delete(row, twin, side, double=True))
+            return
+        stored[number] = self._found(row, side, twin)
+        self._store(stored[number])
+
+    def _found(self, row: ItemLink, side: Side, twin: Item) -> ItemLink:
+        """The row with its twin found by the mark. Which of both changed since, nobody knows: a
+        source that is newer than the twin is carried once more, an older one is not."""
+        source = self.now[side.other].get(row.item(side.other) or "")
+        if source is None:
+            return replace(row.with_item(side, twin.id), sent_ago=None, twin_gone=None)
+        made = settled(row, source, twin, self.fingerprints)
+        if row.source_mark and not row.item(side):
+            # Sent as it was then: the fingerprint says whether it changed since.
+            return replace(made, source_mark=row.source_mark)
+        if source.updated > twin.updated:
+            return replace(made, source_mark="", touched=True)
+        return made
+
+    def _row(self, source: Side, item: str, root: str) -> ItemLink:
+        row_id = self.place.row_id(self.kind, source, item)
+        return ItemLink(row_id, self.kind, None, None, source, root).with_item(source, item)
+
+    def _root(self, item: Item, side: Side) -> str:
+        return self.place.root(self.kind, item, side)
+
+    # -- the pairs that are known
+
+    def follow(self, row: ItemLink) -> None:
+        """What becomes of a twin that is known."""
+        side = row.source
+        if side is None or not self.mapping.flow.feeds(side.other):
+            return
+        to = side.other
+        source = self.now[side].get(row.item(side) or "")
+        twin = self.now[to].get(row.item(to) or "")
+        if source is None:
+            self._source_gone(row, twin, to)
+            return
+        if row.source_gone:
+            row = replace(row, source_gone=False)
+            self._store(row)
+        if source.held is not None:
+            if source.held.retract and twin is not None:
+                self.deletes.append(Delete(row, twin, to, held=source.held))
+            elif source.held.retract and row.item(to) is None:
+                self._look_at(to)  # it may have been made, and nobody heard of it
+            return
+        if twin is not None:
+            self._compare(row, source, twin, to)
+        elif row.twin_gone is Gone.OURS:
+            fresh = replace(row, twin_gone=None, touched=False).with_item(to, None)
+            self._create(fresh, source, to, stored=True)
+        elif row.item(to) is None:
+            self._unanswered(row, source, to)
+        elif row.twin_gone is None:
+            self._store(replace(row, twin_gone=Gone.THEIRS))
+            self._tell(
+                to,
+                f"The {self.noun} {row.item(to)} that Tandem made was deleted on the {to.value} "
+                "side; it is not made again.",
+            )
+
+    def _source_gone(self, row: ItemLink, twin: Item | None, to: Side) -> None:
+        if row.source_gone:
+            return
+        if twin is None:
+            gone = row.twin_gone or (None if row.item(to) is None else Gone.THEIRS)
+            self._store(replace(row, source_gone=True, twin_gone=gone, sent_ago=None))
+        elif self.mapping.deletions:
+            self.deletes.append(Delete(row, twin, to))
+        else:
+            self._store(replace(row, source_gone=True))
+            self._tell(
+                to.other,
+                f"The {self.noun} {row.item(to.other)} was deleted on the {to.other.value} side; "
+                "its twin was left, as the profile says.",
+            )
+
+    def _unanswered(self, row: ItemLink, source: Item, to: Side) -> None:
+        """A create that may or may not have been carried out: what it made would be marked."""
+        if row.sent_ago is not None and row.sent_ago < WAIT_SECONDS:
+            self.waits = True
+            self._look_at(to)
+            return
+        self._create(row, source, to, stored=True)
+
+    def _compare(self, row: ItemLink, source: Item, twin: Item, to: Side) -> None:
+        now = mark_of(self.kind, to.other, source, self.fingerprints)
+        held = mark_of(self.kind, to, twin, self.fingerprints)
+        edited = held != row.twin_mark
+        seen = row.with_seen(to.other, source.updated).with_seen(to, twin.updated)
+        if now != row.source_mark:
+            if not self._is_refused(source, to, now):
+                lost = edited or row.touched
+                self.updates.append(Update(row, source, twin, to, lost))
+            return
+        if edited:
+            self._store(replace(seen, twin_mark=held, touched=True))
+            self._tell(
+                to,
+                f"The {self.noun} {twin.id} that Tandem made was edited on the {to.value} side; it "
+                "is left so until its source is edited.",
+            )
+        elif seen != row:
+            self._store(seen)
+
+    # -- the sources that have no twin yet
+
+    def begin(self, stored: Sequence[ItemLink]) -> None:
+        """Make a twin of each source that has none and may cross."""
+        taken = {row.root for row in stored}
+        for side in Side:
+            if not self.mapping.flow.feeds(side.other):
+                continue
+            known = {row.item(side) for row in stored}
+            for source in self.items[side]:
+                if source.id in known or source.held is not None:
+                    continue
+                if not source.looked:
+                    self._look_for(side, source)
+                elif not self.place.ours(source.mark, side):
+                    root = self._root(source, side)
+                    if root not in taken:
+                        self._create(self._row(side, source.id, root), source, side.other)
+
+    def _create(self, row: ItemLink, source: Item, to: Side, *, stored: bool = False) -> None:
+        mark = mark_of(self.kind, to.other, source, self.fingerprints)
+        if self._is_refused(source, to, mark):
+            return
+        self._look_at(to)
+        row = replace(row, source_mark=mark).with_seen(to.other, source.updated)
+        self.creates.append(Create(row, source, to, stored))
+
+    def _is_refused(self, source: Item, to: Side, mark: str) -> bool:
+        key = key_of(self.kind, source.id)
+        if self.refused.get((to, key)) != mark:
+            return False
+        self.aside.add(key)
+        return True
+
+    def _look_at(self, side: Side) -> None:
+        """Nothing is made on a side before it is known whose its items are."""
+        for item in self.items[side]:
+            if not item.looked:
+                self._look_for(side, item)
+
+    def _look_for(self, side: Side, item: Item) -> None:
+        self.looks.setdefault(side, set()).add(item.id)
+
+    # -- rows and words
+
+    def _add(self, stored: list[ItemLink], row: ItemLink) -> None:
+        stored.append(row)
+        self._store(row)
+
+    def _store(self, row: ItemLink) -> None:
+        self.rows[row.id] = row
+
+    def _tell(self, side: Side, sentence: str) -> None:
+        self.told.append(Told(sentence, side))
