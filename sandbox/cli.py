@@ -18,6 +18,7 @@ from sandbox.model import JsonDict
 
 DEFAULT_OPENAPI = Path(__file__).resolve().parents[2] / "shared/data/jira-cloud-v3-openapi.json"
 THREADS = 16
+LARGEST = 1 << 40  # bytes of a request; how large a file may be is for the site's rules to say
 YOUNG_OBJECTS = 10_000  # before the collector looks at them; Python's own value is 700
 
 
@@ -95,6 +96,7 @@ def serve(
     from sandbox import richtext
 
     richtext.close()
+    world.files.close()
     # Worker threads may hang in a fault's sleep; nothing here needs saving.
     os._exit(0)
 
@@ -171,7 +173,8 @@ def _servers(world: Any, sockets: dict[str, socket.socket], threads: int) -> lis
             waitress.create_server(
                 app,
                 sockets=[sock],
-                threads=2 if name == "hub" else threads,
+                threads=4 if name == "hub" else threads,
+                max_request_body_size=LARGEST,
                 channel_timeout=300,
                 connection_limit=500,
                 ident="AtlassianEdge",

@@ -9,7 +9,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest
 
-from sandbox import connect, editing
+from sandbox import attaching, connect, editing, media
+from sandbox.control_items import add_items
 from sandbox.errors import JiraError
 from sandbox.limits import Limits
 from sandbox.model import AppInstall, JsonDict
@@ -36,6 +37,7 @@ def control_blueprint(world: World, site: Site) -> Blueprint:
     _traffic(blue, world, site)
     _webhooks(blue, world, site)
     _data(blue, world, site)
+    add_items(blue, world, site, _body)
     return blue
 
 
@@ -223,6 +225,9 @@ def _data(blue: Blueprint, world: World, site: Site) -> None:
             world.refusals[site.name].replace([])
             world.calls[site.name].clear()
             world.limits.update(Limits().to_json())
+            media.forget_rules(site)
+            for issue in site.issues.values():
+                attaching.forget(site, issue)
             site.forget_issues()
             seed_issues(site)
         return jsonify(site.describe())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sandbox import attaching, linking, timelog
 from sandbox.errors import JiraError
 from sandbox.model import (
     ChangeItem,
@@ -185,6 +186,7 @@ def change(
         issue.status_changed = now
     if "parent" in stored:
         site.reparent(issue.id, issue.fields.get("parent"), stored["parent"])
+    texts = [issue.fields.get(name) for name in stored if site.fields[name].kind == "richtext"]
     issue.fields = {**issue.fields, **stored}
     issue.updated = now
     history = History(site.next_small_id(), actor, now, tuple(items))
@@ -202,6 +204,7 @@ def change(
         comment=comment,
         secondary=secondary,
     )
+    attaching.drop_unmentioned(site, issue, texts, actor=actor)
     return True
 
 
@@ -259,8 +262,10 @@ def add_comment(site: Site, issue: Issue, comment: Comment) -> None:
 
 def replace_comment(site: Site, issue: Issue, comment: Comment) -> None:
     """Store an edited comment."""
+    texts = [one.body for one in issue.comments if one.id == comment.id]
     issue.comments = tuple(comment if c.id == comment.id else c for c in issue.comments)
     _comment_event(site, issue, comment, "comment_updated", "issue_comment_edited")
+    attaching.drop_unmentioned(site, issue, [*texts], actor=comment.update_author)
 
 
 def drop_comment(site: Site, issue: Issue, comment: Comment, actor: str) -> None:
@@ -300,6 +305,9 @@ def delete(site: Site, issue: Issue, *, actor: str) -> None:
     )
     for comment in issue.comments:
         site.comment_issue.pop(comment.id, None)
+    attaching.forget(site, issue)
+    linking.forget(site, issue, actor=actor)
+    timelog.forget(site, issue)
     site.reparent(issue.id, issue.fields.get("parent"), None)
     # What an epic held lives on without it.
     for child in site.children.pop(issue.id, {}):
@@ -307,7 +315,8 @@ def delete(site: Site, issue: Issue, *, actor: str) -> None:
         orphan.fields = {**orphan.fields, "parent": None}
         site.touch_index(child)
     del site.issues[issue.id]
-    del site.keys[issue.key]
+    for key in (issue.key, *issue.old_keys):
+        site.keys.pop(key, None)
     site.touch_index(issue.id)
 
 

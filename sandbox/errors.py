@@ -29,6 +29,15 @@ class JiraError(Exception):
         return {"errorMessages": self.messages, "errors": self.fields}
 
 
+class PlainError(JiraError):
+    """A refusal that Jira says in plain text, before its REST API has its word."""
+
+    def __init__(self, status: int, text: str) -> None:
+        """`text` is all of the body."""
+        super().__init__(status, text)
+        self.text = text
+
+
 def missing_issue() -> JiraError:
     """The refusal for an issue that is not there or that the caller may not see."""
     return JiraError(404, "Issue does not exist or you do not have permission to see it.")

@@ -1,4 +1,4 @@
-"""The hub: install keys, an index page, and one look over all sites."""
+"""The hub: install keys, the media service, an index page, and one look over all sites."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import html
 
 from flask import Flask, Response, jsonify
 
+from sandbox.media import media_blueprint
 from sandbox.world import World
 
 
 def create_hub_app(world: World) -> Flask:
     """The Flask application of the hub's port."""
     app = Flask(__name__)
+    app.register_blueprint(media_blueprint(world))
 
     @app.get("/install-keys/<kid>")
     def install_key(kid: str) -> Response:

@@ -333,6 +333,8 @@ class Issue:
     remote_links: tuple[RemoteLink, ...] = ()
     # When it was archived; 0 for an issue that is not.
     archived: int = 0
+    # What it was called before it was moved: found by these too.
+    old_keys: tuple[str, ...] = ()
 
     def snapshot(self) -> Issue:
         """Return the issue as it is now; later writes do not show in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -194,7 +195,11 @@ def running(
         }.items():  # fmt: skip
             command += [f"--{name}", str(value)]
         with log.open("ab") as sink:
-            process = subprocess.Popen(command, cwd=REPOSITORY, stdout=sink, stderr=sink)
+            # Whatever it writes to disk goes with the folder, however it ends.
+            environment = {**os.environ, "TMPDIR": folder}
+            process = subprocess.Popen(
+                command, cwd=REPOSITORY, stdout=sink, stderr=sink, env=environment
+            )
         try:
             yield _handles(_wait(announce, process, log), process)
         finally:

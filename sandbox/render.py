@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sandbox.model import (
+    Attachment,
     ChangeItem,
     Comment,
     FieldDef,
@@ -17,15 +18,20 @@ from sandbox.model import (
     Issue,
     IssueType,
     JsonDict,
+    LinkType,
     Priority,
     Project,
     RichValue,
     Status,
     User,
+    Worklog,
 )
 from sandbox.richtext import plain_text, to_wiki
 from sandbox.site import Site
+from sandbox.spans import span_text
 
+# The issue's own field shows no more worklogs; the rest is in pages.
+FIRST_WORKLOGS = 20
 CATEGORIES = {
     "new": (2, "blue-gray", "To Do"),
     "indeterminate": (4, "yellow", "In Progress"),
@@ -61,6 +67,8 @@ class View:
         self.version = version
         self.time_zone = time_zone
         self.base = f"{site.base_url}/rest/api/{version}"
+        # Which issues the reader may know of.
+        self.sees: Callable[[Issue], bool] = lambda issue: True
 
     # --- vocabulary ----------------------------------------------------------------------
 
@@ -243,7 +251,7 @@ class View:
         url = f"{self.base}/issue/{other.id}"
         return {"id": other.id, "key": other.key, "self": url, "fields": shown}
 
-    def _readonly(self, issue: Issue, field_id: str) -> Any:
+    def _readonly(self, issue: Issue, field_id: str) -> Any:  # noqa: PLR0911 (one case a field)
         if field_id == "comment":
             found = [self.comment(issue, c) for c in issue.comments]
             url = f"{self.base}/issue/{issue.id}/comment"
@@ -260,6 +268,12 @@ class View:
             return self.status_category(self.site.statuses[issue.fields["status"]])
         if field_id == "subtasks":
             return [self._relative(child.id) for child in self.site.subtasks_of(issue.id)]
+        if field_id == "attachment":
+            return [self.attachment(one) for one in issue.attachments]
+        if field_id == "issuelinks":
+            return self.links(issue)
+        if field_id == "worklog":
+            return self._worklogs(issue)
         return []
 
     def fields(self, issue: Issue, wanted: Iterable[str]) -> JsonDict:
@@ -325,6 +339,76 @@ class View:
         return rendered
 
     # --- what hangs on issues --------------------------------------------------------------
+
+    def attachment(self, one: Attachment) -> JsonDict:
+        """A file."""
+        shown: JsonDict = {
+            "self": f"{self.base}/attachment/{one.id}",
+            "id": one.id,
+            "filename": one.filename,
+            "author": self.user(one.author),
+            "created": self.time(one.created),
+            "size": one.size,
+            "mimeType": one.mime,
+            "content": f"{self.base}/attachment/content/{one.id}",
+        }
+        if one.mime.startswith("image/"):
+            shown["thumbnail"] = f"{self.base}/attachment/thumbnail/{one.id}"
+        return shown
+
+    def worklog(self, issue: Issue, one: Worklog, *, properties: bool = False) -> JsonDict:
+        """Work on an issue."""
+        shown: JsonDict = {
+            "self": f"{self.base}/issue/{issue.id}/worklog/{one.id}",
+            "author": self.user(one.author),
+            "updateAuthor": self.user(one.update_author),
+            "created": self.time(one.created),
+            "updated": self.time(one.updated),
+            "started": self.time(one.started),
+            "timeSpent": span_text(one.seconds),
+            "timeSpentSeconds": one.seconds,
+            "id": one.id,
+            "issueId": issue.id,
+        }
+        if one.body:
+            shown["comment"] = self.rich(one.body)
+        if one.visibility:
+            shown["visibility"] = one.visibility
+        if properties:
+            found = one.properties.items()
+            shown["properties"] = [{"key": key, "value": value} for key, value in found]
+        return shown
+
+    def link_type(self, kind: LinkType) -> JsonDict:
+        """A kind of link."""
+        return {
+            "id": kind.id,
+            "name": kind.name,
+            "inward": kind.inward,
+            "outward": kind.outward,
+            "self": f"{self.base}/issueLinkType/{kind.id}",
+        }
+
+    def links(self, issue: Issue) -> list[JsonDict]:
+        """The links of an issue to others that the reader may see."""
+        shown = []
+        for link in issue.links:
+            outward = link.source == issue.id
+            other = self.site.issues.get(link.target if outward else link.source)
+            if other is None or not self.sees(other):
+                continue
+            shown.append({
+                "id": link.id,
+                "self": f"{self.base}/issueLink/{link.id}",
+                "type": self.link_type(self.site.link_types[link.type_id]),
+                "outwardIssue" if outward else "inwardIssue": self._relative(other.id),
+            })  # fmt: skip
+        return shown
+
+    def _worklogs(self, issue: Issue) -> JsonDict:
+        found = [self.worklog(issue, one) for one in issue.worklogs[:FIRST_WORKLOGS]]
+        page = {"startAt": 0, "maxResults": FIRST_WORKLOGS, "total": len(issue.worklogs)}
+        return {**page, "worklogs": found}
 
     def comment(self, issue: Issue, comment: Comment, *, properties: bool = False) -> JsonDict:
         """A comment."""

@@ -200,6 +200,7 @@ SYSTEM_FIELDS: tuple[tuple[str, str, str, str, str, bool, tuple[str, ...]], ...]
     ("issuelinks", "Linked Issues", "readonly", "array", "issuelinks", False, ()),
     ("subtasks", "Sub-tasks", "readonly", "array", "issuelinks", False, ()),
     ("comment", "Comment", "readonly", "comments-page", "", False, ()),
+    ("worklog", "Log Work", "readonly", "array", "worklog", False, ()),
     ("watches", "Watchers", "readonly", "watches", "", False, ("watchers",)),
     ("votes", "Votes", "readonly", "votes", "", False, ()),
     ("statusCategory", "Status Category", "readonly", "statusCategory", "", False, ()),

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox import traffic
 from sandbox.auth import Caller, identify, unauthorized
-from sandbox.errors import JiraError
+from sandbox.errors import JiraError, PlainError
 from sandbox.limits import Refusal
 from sandbox.model import User
 from sandbox.openapi import Operation
@@ -44,6 +44,7 @@ def create_site_app(world: World, site: Site) -> Flask:
         "comments",
         "props",
         "bulk",
+        "attachments",
     ):
         importlib.import_module(f"sandbox.rest.{name}")
     for entry in ROUTES:
@@ -104,6 +105,8 @@ class _Call:
         headers: dict[str, str] = {"X-AREQUESTID": uuid.uuid4().hex}
         try:
             answer = self._answer(path, headers)
+        except PlainError as error:
+            answer = Response(error.text, error.status, content_type="text/plain;charset=UTF-8")
         except JiraError as error:
             answer = _json(error.status, error.to_json())
         answer.headers.extend(headers)
@@ -176,6 +179,9 @@ class _Call:
         return self.world.limits.headers(caller.app.key if caller.app else None, refusal)
 
     def _context(self, caller: Caller) -> Ctx:
+        if self.entry.intake:
+            given = self.entry.intake(self.world)
+            return Ctx(self.site, self.world, caller, self.version, request.args, given)
         body: Any = None
         data = request.get_data() if request.method in ("POST", "PUT") else b""
         if data:
@@ -211,6 +217,8 @@ class _Call:
             self.world.limits.spend(caller.app.key, points)
 
     def _finish(self, status: int, body: Any, *, check: bool) -> Response:
+        if isinstance(body, Response):
+            return body
         if check and body is not None and self.operation:
             faults = self.world.document.answer_faults(self.operation, status, body)
             if faults:

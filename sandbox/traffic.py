@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Response, request
 
+from sandbox.media import first_bytes
 from sandbox.model import JsonDict
 
 FAULT_KINDS = frozenset({
@@ -172,10 +173,15 @@ class Faults:
         with self._lock:
             self.rules = fresh
 
-    def pick(self, caller: str) -> Rule | None:
-        """The fault for the request at hand, counted down; None for a clean passage."""
+    def pick(self, caller: str, *, named: bool = False) -> Rule | None:
+        """The fault for the request at hand, counted down; None for a clean passage.
+
+        `named`: only rules that name a path count.
+        """
         with self._lock:
             for rule in self.rules:
+                if named and not rule.path:
+                    continue
                 if rule.matches(caller) and self._rng.random() < rule.probability:
                     if rule.times is not None:
                         rule.times -= 1
@@ -227,6 +233,9 @@ def drop() -> Response:
 
 def halve(answer: Response) -> Response:
     """Announce the whole length and send half: the client's read breaks off."""
+    if answer.direct_passthrough:
+        answer.response = first_bytes(answer.iter_encoded(), (answer.content_length or 0) // 2)
+        return answer
     whole = answer.get_data()
     length = len(whole)
     answer.set_data(whole[: length // 2])

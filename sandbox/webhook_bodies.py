@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.model import ChangeItem, Comment, Issue, JsonDict
+from sandbox.model import (
+    Attachment,
+    ChangeItem,
+    Comment,
+    Issue,
+    IssueLink,
+    JsonDict,
+    Worklog,
+)
 from sandbox.render import View
 from sandbox.site import Site
 
 # Comment events carry no more of their issue than this.
 THIN = ("summary", "issuetype", "project", "assignee", "priority", "status")
 # Not in the bodies of issue events, although the REST API gives it.
-LEFT_OUT = frozenset({"comment"})
+LEFT_OUT = frozenset({"comment", "worklog"})
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,9 @@ class Event:
     change_id: str = ""
     type_name: str = ""
     comment: Comment | None = None
+    attachment: Attachment | None = None
+    worklog: Worklog | None = None
+    link: IssueLink | None = None
     property_key: str = ""
     secondary: bool = False
 
@@ -41,6 +52,8 @@ def body_of(site: Site, event: Event) -> JsonDict:
         body["issue"] = _issue(look, event.issue, list(THIN))
         body["eventType"] = "primaryAction"
         return body
+    if hanging := _hanging(site, look, event):
+        return {**body, **hanging}
     if event.property_key:
         return _property(look, event, body)
     body["issue_event_type_name"] = event.type_name
@@ -52,6 +65,32 @@ def body_of(site: Site, event: Event) -> JsonDict:
     if event.comment:
         body["comment"] = look.comment(event.issue, event.comment)
     return body
+
+
+def _hanging(site: Site, look: View, event: Event) -> JsonDict | None:
+    """What files, worklogs and links tell: themselves alone, their issues at most by id."""
+    if event.attachment:
+        return {"attachment": look.attachment(event.attachment)}
+    if event.worklog:
+        return {"worklog": look.worklog(event.issue, event.worklog)}
+    if event.link:
+        kind = site.link_types[event.link.type_id]
+        shown: JsonDict = {
+            "id": int(event.link.id),
+            "sourceIssueId": int(event.link.source),
+            "destinationIssueId": int(event.link.target),
+            "issueLinkType": {
+                "id": int(kind.id),
+                "name": kind.name,
+                "outwardName": kind.outward,
+                "inwardName": kind.inward,
+                "isSubTaskLinkType": False,
+                "isSystemLinkType": False,
+            },
+            "systemLink": False,
+        }
+        return {"issueLink": shown}
+    return None
 
 
 def _issue(look: View, issue: Issue, names: list[str]) -> JsonDict:

@@ -12,11 +12,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.limits import Limits
+from sandbox.linking import seed_types
+from sandbox.media import Store
 from sandbox.openapi import Document
 from sandbox.refusals import Refusals
 from sandbox.seed import build_site
 from sandbox.site import Site
 from sandbox.traffic import Calls, Faults
+
+LINK_TYPES_FROM = 10_000  # ids of the first site's kinds of links; each site has its own
 
 
 @dataclass
@@ -32,6 +36,7 @@ class World:
     faults: dict[str, Faults] = field(default_factory=dict)
     refusals: dict[str, Refusals] = field(default_factory=dict)
     engines: dict[str, Any] = field(default_factory=dict)
+    files: Store = field(default_factory=Store)
     kid: str = field(default_factory=lambda: str(uuid.uuid4()))
     private_pem: bytes = b""
     public_pem: str = ""
@@ -58,7 +63,8 @@ def build_world(
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         .decode()
     )
-    for name, site in sites.items():
+    for number, (name, site) in enumerate(sites.items()):
+        seed_types(site, LINK_TYPES_FROM + 100 * number)
         site.index_delay_ms = index_delay_ms
         world.calls[name] = Calls()
         world.faults[name] = Faults(random.Random(seed))

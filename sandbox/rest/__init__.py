@@ -42,6 +42,8 @@ class Ctx:
         issue = self.issue(id_or_key)
         if not self.caller.user.can_edit:
             raise JiraError(403, "You do not have permission to edit issues in this project.")
+        if issue.archived:
+            raise JiraError(400, "You can't edit this issue because it is archived.")
         return issue
 
     def project(self, id_or_key: str) -> Project:
@@ -109,6 +111,8 @@ class Route:
     anonymous: bool = False
     # Points beyond the one of the call itself, computed from what is answered.
     per_object: Callable[[Any], int] | None = None
+    # Reads a request that is no JSON, before the site's lock is taken; gives the context's body.
+    intake: Callable[[World], Any] | None = None
 
     @property
     def documented(self) -> str:

@@ -17,7 +17,9 @@ OPERATIONS = {
 
 def view(ctx: Ctx) -> View:
     """The caller's view of the site."""
-    return View(ctx.site, ctx.version, ctx.caller.user.time_zone)
+    found = View(ctx.site, ctx.version, ctx.caller.user.time_zone)
+    found.sees = lambda issue: ctx.caller.sees_issue(ctx.site, issue)
+    return found
 
 
 @route("GET", "serverInfo", anonymous=True)

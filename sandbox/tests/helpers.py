@@ -113,9 +113,8 @@ def as_app(
     full = str(url.prepare().url)
     qsh = tokens.hash_of_url(method, full, site.url)
     token = tokens.sign_hs256(secret or secret_of(site), tokens.claims(APP_KEY, qsh))
-    return requests.request(
-        method, full, headers={"Authorization": f"JWT {token}"}, timeout=30, **more
-    )
+    headers = {"Authorization": f"JWT {token}", **more.pop("headers", {})}
+    return requests.request(method, full, headers=headers, timeout=30, **more)
 
 
 def token_of(received: Received) -> str:
