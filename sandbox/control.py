@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest
 
-from sandbox import attaching, connect, editing, media
+from sandbox import attaching, connect, editing, media, workflows
 from sandbox.control_items import add_items
 from sandbox.errors import JiraError
 from sandbox.limits import Limits
@@ -178,6 +178,13 @@ def _traffic(blue: Blueprint, world: World, site: Site) -> None:
         refusals.replace(_body(list))
         return get_refusals()
 
+    @blue.put("/workflows")
+    def put_workflows() -> Answer:
+        with site.lock:
+            for asked in _body(list):
+                workflows.put(site, asked)
+        return jsonify([])
+
     @blue.get("/limits")
     def get_limits() -> Answer:
         return jsonify(world.limits.to_json())
@@ -225,6 +232,7 @@ def _data(blue: Blueprint, world: World, site: Site) -> None:
             world.refusals[site.name].replace([])
             world.calls[site.name].clear()
             world.limits.update(Limits().to_json())
+            workflows.seed_workflows(site)
             media.forget_rules(site)
             for issue in site.issues.values():
                 attaching.forget(site, issue)

@@ -215,17 +215,18 @@ def _same(before: Any, after: Any) -> bool:
 def transition(
     site: Site, issue: Issue, move: Transition, stored: dict[str, Any], *, actor: str
 ) -> None:
-    """Move the issue; Done gets a resolution, leaving Done takes it away."""
+    """Move the issue; its resolution comes with it and goes with it, as the move says."""
     values = dict(stored)
     values["status"] = move.target
-    now = site.tick(issue)
     if site.statuses[move.target].category == "done":
-        if not values.get("resolution"):
-            values["resolution"] = next(iter(site.resolutions))
-        issue.fields = {**issue.fields, "resolutiondate": now}
-    else:
+        values.setdefault("resolution", None)
+        values["resolution"] = values["resolution"] or move.sets or (issue.fields.get("resolution"))
+    elif not move.keeps:
         values["resolution"] = None
-        issue.fields = {**issue.fields, "resolutiondate": None}
+    resolution = values.get("resolution", issue.fields.get("resolution"))
+    if resolution != issue.fields.get("resolution"):
+        when = site.tick(issue) if resolution else None
+        issue.fields = {**issue.fields, "resolutiondate": when}
     change(site, issue, values, actor=actor, type_name="issue_generic")
 
 

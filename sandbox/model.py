@@ -78,25 +78,35 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Transition:
-    """A named move between statuses; a screen with the resolution appears on the way to Done."""
+    """A named move between statuses, with its screen and its rules. No `sources`: from any status.
+
+    `condition`: who may make it ("assignee", "admins", "no-apps"). `validator`: what it always
+    refuses with. `sets`: the resolution that it gives where none is chosen; a move to a status that
+    is not done takes the resolution away, unless it `keeps` it.
+    """
 
     id: str
     name: str
-    sources: frozenset[str]
+    sources: frozenset[str] | None
     target: str
-    has_screen: bool = False
+    screen: tuple[str, ...] = ()
+    required: frozenset[str] = frozenset()
+    condition: str = ""
+    validator: str = ""
+    sets: str | None = None
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
 class Workflow:
-    """The statuses of a project and the moves between them."""
+    """The statuses of an issue type and the moves between them."""
 
     initial: str
     transitions: tuple[Transition, ...]
 
     def available(self, status_id: str) -> list[Transition]:
         """Return the transitions that leave the given status."""
-        return [t for t in self.transitions if status_id in t.sources]
+        return [t for t in self.transitions if t.sources is None or status_id in t.sources]
 
 
 @dataclass(frozen=True)
@@ -205,6 +215,12 @@ class Project:
     screens: dict[str, tuple[str, ...]]
     required: dict[str, frozenset[str]] = field(default_factory=dict)
     uuid: str = ""
+    # Of the issue types that have one of their own.
+    workflows: dict[str, Workflow] = field(default_factory=dict)
+
+    def workflow_of(self, type_id: str) -> Workflow:
+        """The workflow of an issue type."""
+        return self.workflows.get(type_id, self.workflow)
 
 
 @dataclass(frozen=True)

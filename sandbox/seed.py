@@ -21,6 +21,7 @@ from sandbox.model import (
     Workflow,
 )
 from sandbox.site import Site
+from sandbox.workflows import seed_workflows
 
 NAMESPACE = uuid.UUID("6f1d3c1e-3a58-4c0f-9a35-0d8a5b9f2f10")
 CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes:"
@@ -242,6 +243,7 @@ def build_site(name: str, base_url: str) -> Site:
     _vocabulary(site, seed)
     _fields(site, seed)
     _projects(site, seed)
+    seed_workflows(site)
     seed_issues(site)
     return site
 
@@ -304,8 +306,16 @@ def _fields(site: Site, seed: SiteSeed) -> None:
 
 
 def _projects(site: Site, seed: SiteSeed) -> None:
+    first = next(iter(site.resolutions))
     moves = tuple(
-        Transition(i, name, frozenset({source}), target, site.statuses[target].category == "done")
+        Transition(
+            i,
+            name,
+            frozenset({source}),
+            target,
+            screen=("resolution",) if site.statuses[target].category == "done" else (),
+            sets=first if site.statuses[target].category == "done" else None,
+        )
         for i, name, source, target in seed.moves
     )
     workflow = Workflow(seed.statuses[0][0], moves)
@@ -380,7 +390,7 @@ def add_issue(
         created=now,
         updated=now,
         status_changed=now,
-        fields={"status": project.workflow.initial, "labels": [], **fields},
+        fields={"status": project.workflow_of(type_id).initial, "labels": [], **fields},
     )
     site.issues[issue.id] = issue
     site.keys[issue.key] = issue.id

@@ -64,7 +64,7 @@ def _create_one(ctx: Ctx, asked: JsonDict, *, secondary: bool = False) -> JsonDi
     )
     shown: JsonDict = {"id": issue.id, "key": issue.key, "self": ctx.url(f"issue/{issue.id}")}
     if wish := asked.get("transition"):
-        shown["transition"] = _move_at_birth(ctx, issue, wish, actor)
+        shown["transition"] = _move_at_birth(ctx, issue, wish)
     return shown
 
 
@@ -77,14 +77,13 @@ def _type_id(ctx: Ctx, allowed: Iterable[str], named: JsonDict) -> str:
     raise JiraError(400, fields={"issuetype": "Specify a valid issue type"})
 
 
-def _move_at_birth(ctx: Ctx, issue: Issue, wish: JsonDict, actor: str) -> JsonDict:
-    workflow = ctx.site.projects[issue.project_id].workflow
-    moves = workflow.available(issue.fields["status"])
-    move = next((m for m in moves if m.id == str(wish.get("id", ""))), None)
-    if move is None:
-        message = f"Transition id '{wish.get('id')}' is not valid for this issue."
-        return {"status": 400, "errorCollection": {"errorMessages": [message], "errors": {}}}
-    editing.transition(ctx.site, issue, move, {}, actor=actor)
+def _move_at_birth(ctx: Ctx, issue: Issue, wish: JsonDict) -> JsonDict:
+    from sandbox.rest.workflow import make_move
+
+    try:
+        make_move(ctx, issue, {"transition": wish})
+    except JiraError as error:
+        return {"status": error.status, "errorCollection": error.to_json()}
     return {"status": 200, "errorCollection": {"errorMessages": [], "errors": {}}}
 
 

@@ -8,6 +8,7 @@ from sandbox.errors import JiraError
 from sandbox.model import FieldDef, JsonDict, Project
 from sandbox.render import View, jira_time
 from sandbox.rest import Ctx, route
+from sandbox.workflows import statuses_of
 
 OPERATIONS = {
     "labels": ["add", "set", "remove"],
@@ -92,10 +93,11 @@ def project_statuses(ctx: Ctx, projectIdOrKey: str) -> Any:
     """The statuses of each issue type of a project."""
     project = ctx.project(projectIdOrKey)
     look = view(ctx)
-    statuses = [look.status(s) for s in ctx.site.statuses.values()]
     shown = []
     for type_id in project.issue_types:
         kind = ctx.site.issue_types[type_id]
+        workflow = project.workflow_of(type_id)
+        statuses = [look.status(s) for s in statuses_of(ctx.site, workflow)]
         shown.append({
             "self": ctx.url(f"issuetype/{kind.id}"),
             "id": kind.id,
