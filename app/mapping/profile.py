@@ -47,6 +47,8 @@ class Kind(StrEnum):
     PARENT = "parent"
     TIME_TRACKING = "time_tracking"
     SECURITY = "security"
+    REQUEST_TYPE = "request_type"
+    ORGANIZATIONS = "organizations"
     READ_ONLY_TEXT = "read_only_text"
 
 

@@ -48,11 +48,12 @@ DOMAIN: Mapping[Kind, tuple[Value, ...]] = {
             Kind.GROUP,
             Kind.SPRINT,
             Kind.SECURITY,
+            Kind.REQUEST_TYPE,
         ),
         (None, ("1", "a"), ("2", "b")),
     ),
     **dict.fromkeys(
-        (Kind.OPTIONS, Kind.COMPONENTS, Kind.VERSIONS, Kind.GROUPS),
+        (Kind.OPTIONS, Kind.COMPONENTS, Kind.VERSIONS, Kind.GROUPS, Kind.ORGANIZATIONS),
         ((), (("1", "a"),), (("1", "a"), ("2", "b"))),
     ),
     **dict.fromkeys((Kind.USER, Kind.PARENT), (None, "1", "2")),

@@ -15,6 +15,7 @@ from app.mapping.kinds import read_only_text as read_only_text
 from app.mapping.kinds import resolution as resolution
 from app.mapping.kinds import rich_text as rich_text
 from app.mapping.kinds import security as security
+from app.mapping.kinds import service as service
 from app.mapping.kinds import sprint as sprint
 from app.mapping.kinds import status as status
 from app.mapping.kinds import text as text

@@ -10,9 +10,9 @@ from app.mapping.kinds.identified import Identified, as_part, id_text, need_id
 from app.mapping.profile import Kind
 from app.mapping.values import Part, Value, register
 
-# The text of a changelog's item, in every language of the site.
+# The text of a changelog's item, which has no ids beside it.
 _CHANGELOG = re.compile(
-    r"Parent values: (?P<parent>.*)\((?P<id>[0-9]+)\)"
+    r"Parent values: (?P<parent>.*?)\((?P<id>[0-9]+)\)"
     r"(?:Level 1 values: (?P<child>.*)\((?P<child_id>[0-9]+)\))?",
     re.DOTALL,
 )
