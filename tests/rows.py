@@ -23,6 +23,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "profile": ("left_tenant_id", "right_tenant_id"),
     "profile_revision": ("left_tenant_id", "right_tenant_id"),
     "issue_link": ("left_tenant_id", "right_tenant_id"),
+    "item_link": ("left_tenant_id", "right_tenant_id"),
     "change": ("left_tenant_id", "right_tenant_id"),
     "activity": ("left_tenant_id", "right_tenant_id"),
     "conflict_question": ("left_tenant_id", "right_tenant_id"),
@@ -111,6 +112,13 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         "INSERT INTO issue_link (id, profile_id, left_tenant_id, right_tenant_id,"
         " left_issue_id, lane) VALUES (%s, %s, %s, %s, 1, 1)",
         (uuid.uuid4(), rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO item_link (id, profile_id, left_tenant_id, right_tenant_id, link_id, kind,"
+        " left_item, source, root, target_tenant_id, target_issue_id)"
+        " SELECT %s, profile_id, left_tenant_id, right_tenant_id, id, 'comments', '1', 'left',"
+        " 'f00d', right_tenant_id, 2 FROM issue_link WHERE profile_id = %s",
+        (uuid.uuid4(), rows.profile),
     )
     owner.execute(
         "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane)"
