@@ -25,6 +25,7 @@ from app.cli.profile import profile
 from app.cli.runs import runs
 from app.cli.storage import storage
 from app.cli.undo import undo
+from app.cli.why import why
 from app.errors import Problem
 from app.logs import configure_logs
 from app.settings import Settings
@@ -261,3 +262,4 @@ main.add_command(profile)
 main.add_command(runs)
 main.add_command(storage)
 main.add_command(undo)
+main.add_command(why)

@@ -1,0 +1,232 @@
+"""Why a pair is as it is: who wrote each mapped field last, and what keeps one out of step now.
+
+For the command and for pages. The fields of an issue alone: what hangs on it (comments, files)
+has times of its own, in rows of its own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.database import TenantId
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.sync import reasons
+from app.sync.models import IssueLink
+from app.sync.parked import place
+from app.sync.provenance import How
+from app.sync.reasons import Code
+from app.vault.vault import Vault
+
+SIDES = {side: f"the {side.value} site" for side in Side}
+
+
+@dataclass(frozen=True)
+class LastWrite:
+    """The last write to a field of one side.
+
+    `source`: whose value it was; None for an undo's, which is of the past. `present`: the profile
+    is still at that revision. `made`: the issue was made with it."""
+
+    side: Side
+    source: Side | None
+    at: datetime
+    revision: int
+    present: bool
+    how: How
+    made: bool
+    run_id: uuid.UUID | None
+
+
+class State(StrEnum):
+    """What keeps a field, or a whole pair, out of step."""
+
+    PARKED = "parked"  # a site refused it
+    CONFLICT = "conflict"  # a person has to choose
+    DECIDED = "decided"  # a person chose, and it is not carried out yet
+    LEFT_ALONE = "left-alone"  # a person chose to leave both sides as they are
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One reason, in words. `said`: the site's own words, which may hold values of the issue."""
+
+    state: State
+    sentence: str
+    since: datetime
+    cure: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class FieldWhy:
+    """A field. `writes`: the last one to each side, the newest first; none: Tandem never wrote it.
+    `mapped`: the profile still carries it."""
+
+    key: str
+    left: str
+    right: str
+    mapped: bool
+    writes: tuple[LastWrite, ...] = ()
+    now: tuple[Standing, ...] = ()
+
+    @property
+    def last(self) -> LastWrite | None:
+        """The last write to either side."""
+        return self.writes[0] if self.writes else None
+
+
+@dataclass(frozen=True)
+class Why:
+    """A pair. `now`: what keeps all of it out of step. A key is None where no twin is there yet."""
+
+    profile_id: uuid.UUID
+    profile: str
+    state: str
+    revision: int
+    left_id: int | None
+    right_id: int | None
+    left_key: str | None
+    right_key: str | None
+    paired_at: datetime
+    in_step_at: datetime | None
+    fields: tuple[FieldWhy, ...]
+    now: tuple[Standing, ...] = ()
+
+
+def why(
+    session: Session,
+    vault: Vault,
+    profile: StoredProfile,
+    link: IssueLink,
+    sites: Mapping[Side, str] = SIDES,
+) -> Why:
+    """Why a pair is as it is, in a transaction of a tenant of it. `sites`: their names, for the
+    sentences."""
+    writes = _writes(session, profile, link)
+    now = _parked(session, vault, link, sites)
+    for key, standing in _questions(session, link):
+        now.setdefault(key, []).append(standing)
+    mapped = [m.key for m in profile.profile.fields]
+    keys = [*mapped, *sorted((writes.keys() | now.keys()) - set(mapped) - {""})]
+    return Why(
+        profile_id=profile.id,
+        profile=profile.name,
+        state=profile.state,
+        revision=profile.revision,
+        left_id=link.left_issue_id,
+        right_id=link.right_issue_id,
+        left_key=link.left_key,
+        right_key=link.right_key,
+        paired_at=link.created_at,
+        in_step_at=link.synced_at,
+        fields=tuple(
+            FieldWhy(
+                key,
+                *_names(key),
+                key in mapped,
+                tuple(writes.get(key, ())),
+                tuple(now.get(key, ())),
+            )
+            for key in keys
+        ),
+        now=tuple(now.get("", ())),
+    )
+
+
+def _names(key: str) -> tuple[str, str]:
+    left, _, right = key.partition("=")
+    return left, right
+
+
+_WRITES = text(
+    """
+    SELECT side, field_key, source, revision, how, made, run_id, at FROM provenance
+    WHERE link_id = :link ORDER BY at DESC, side
+    """
+)
+
+
+def _writes(
+    session: Session, profile: StoredProfile, link: IssueLink
+) -> dict[str, list[LastWrite]]:
+    found: dict[str, list[LastWrite]] = {}
+    for row in session.execute(_WRITES, {"link": link.id}):
+        one = LastWrite(
+            Side(row.side),
+            Side(row.source) if row.source else None,
+            row.at,
+            row.revision,
+            row.revision == profile.revision,
+            How(row.how),
+            row.made,
+            row.run_id,
+        )
+        found.setdefault(row.field_key, []).append(one)
+    return found
+
+
+_PARKED = text(
+    """
+    SELECT p.id, p.left_tenant_id, p.at_side, p.code, p.field, p.field_key, p.first_at, p.said
+    FROM parked_cause p
+    WHERE p.profile_id = :profile
+      AND (p.side, p.issue_id) IN (('left', :left), ('right', :right))
+    ORDER BY p.first_at, p.id
+    """
+)
+
+
+def _parked(
+    session: Session, vault: Vault, link: IssueLink, sites: Mapping[Side, str]
+) -> dict[str, list[Standing]]:
+    """What sites refused, by mapping key; of the whole issue under an empty one."""
+    asked = {"profile": link.profile_id, "left": link.left_issue_id, "right": link.right_issue_id}
+    found: dict[str, list[Standing]] = {}
+    for row in session.execute(_PARKED, asked):
+        site = sites[Side(row.at_side)]
+        sentence, cure = reasons.say(Code(row.code), site=site, field=row.field)
+        said = vault.unseal(place(TenantId(row.left_tenant_id), row.id), row.said).decode()
+        one = Standing(State.PARKED, _capital(sentence), row.first_at, _capital(cure), said)
+        found.setdefault(row.field_key, []).append(one)
+    return found
+
+
+_QUESTIONS = text(
+    """
+    SELECT field_key, choice, asked_at FROM conflict_question WHERE link_id = :link
+    ORDER BY field_key
+    """
+)
+_CHOICES = {
+    None: (
+        State.CONFLICT,
+        "Both sides changed it, and somebody has to choose.",
+        "Choose on Tandem's page inside Jira.",
+    ),
+    "leave": (
+        State.LEFT_ALONE,
+        "Both sides changed it, and somebody chose to leave both as they are.",
+        "It crosses with the next edit of it.",
+    ),
+}
+
+
+def _questions(session: Session, link: IssueLink) -> list[tuple[str, Standing]]:
+    found = []
+    for row in session.execute(_QUESTIONS, {"link": link.id}):
+        decided = f"Both sides changed it, and somebody chose the {row.choice} one."
+        state, sentence, cure = _CHOICES.get(row.choice, (State.DECIDED, decided, ""))
+        found.append((row.field_key, Standing(state, sentence, row.asked_at, cure)))
+    return found
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
