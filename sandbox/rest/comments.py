@@ -7,10 +7,14 @@ from typing import Any
 
 from sandbox import editing
 from sandbox.errors import JiraError
-from sandbox.model import Comment, Issue
+from sandbox.model import Comment, Issue, JsonDict
 from sandbox.rest import Ctx, route
 from sandbox.rest.issues import comment_text, new_comment
 from sandbox.rest.meta import view
+from sandbox.richtext import plain_text
+
+TEXT_LIMIT = 32_767
+TOO_LONG = "The entered text is too long. It exceeds the allowed limit of 32,767 characters."
 
 
 def _find(ctx: Ctx, issue: Issue, comment_id: str) -> Comment:
@@ -26,6 +30,17 @@ def _own(ctx: Ctx, comment: Comment) -> None:
         raise JiraError(400, "You do not have the permission for this comment.")
 
 
+def _body(ctx: Ctx, issue: Issue, on: str, asked: JsonDict) -> JsonDict:
+    """The body that was sent, where it is not too long and no admin's rule refuses it."""
+    body = comment_text(ctx, asked.get("body"))
+    text = plain_text(body)
+    if len(text) > TEXT_LIMIT:
+        raise JiraError(400, fields={"comment": TOO_LONG})
+    project = ctx.site.projects[issue.project_id]
+    ctx.world.refusals[ctx.site.name].check(ctx, on, project.key, issue.key, {"comment": text})
+    return body
+
+
 @route("GET", "issue/{issueIdOrKey}/comment")
 def list_comments(ctx: Ctx, issueIdOrKey: str) -> Any:
     """The comments of an issue, in pages."""
@@ -33,7 +48,7 @@ def list_comments(ctx: Ctx, issueIdOrKey: str) -> Any:
     found = list(issue.comments)
     if ctx.args.get("orderBy", "").startswith("-"):
         found.reverse()
-    start, size = ctx.int_arg("startAt", 0), ctx.int_arg("maxResults", 5000, most=5000)
+    start, size = ctx.int_arg("startAt", 0), ctx.int_arg("maxResults", 100, most=5000)
     look = view(ctx)
     with_properties = "properties" in ctx.list_arg("expand")
     cut = found[start : start + size]
@@ -48,7 +63,8 @@ def add_comment(ctx: Ctx, issueIdOrKey: str) -> Any:
     if not ctx.caller.user.can_edit:
         raise JiraError(400, "You do not have the permission to comment on this issue.")
     asked = ctx.body or {}
-    comment = new_comment(ctx, issue, comment_text(ctx, asked.get("body")))
+    body = _body(ctx, issue, "create", asked)
+    comment = new_comment(ctx, issue, body)
     comment.properties = editing.read_properties(asked.get("properties") or [])
     comment.visibility = asked.get("visibility")
     editing.add_comment(ctx.site, issue, comment)
@@ -70,7 +86,7 @@ def edit_comment(ctx: Ctx, issueIdOrKey: str, id: str) -> Any:
     old = _find(ctx, issue, id)
     _own(ctx, old)
     asked = ctx.body or {}
-    body = comment_text(ctx, asked.get("body"))
+    body = _body(ctx, issue, "edit", asked)
     properties = editing.read_properties(asked.get("properties") or [])
     fresh = replace(
         old,
