@@ -218,6 +218,17 @@ def test_in_a_chain_a_twin_is_a_source_and_in_a_ring_nothing_is_made_twice() -> 
     assert [len(site) for site in shared] == [2, 2, 2]
 
 
+def test_what_has_the_root_of_a_pair_that_is_there_is_not_carried_once_more() -> None:
+    world = World()
+    source = world.say(LEFT, "one")
+    world.rest()
+    root = root_of(TENANTS[LEFT], KIND.value, source)
+    other = Mark("00000000-0000-4000-8000-000000000009", LEFT, "5", "6", "22", root)
+    world.say(RIGHT, "one, by another profile", by_app=True, mark=other)
+    world.rest()
+    assert world.texts(LEFT) == ["one"]
+
+
 def test_a_create_without_an_answer_is_waited_for_then_found_by_its_mark_or_sent_again() -> None:
     for landed in (True, False):
         world = World()
