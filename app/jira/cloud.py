@@ -9,7 +9,9 @@ from app.jira import answers
 from app.jira.answers import PROPERTY, text, understood
 from app.jira.cloud_transitions import CloudTransitions
 from app.jira.cloud_values import CloudValues
+from app.jira.comments import CloudComments
 from app.jira.credential import Credential
+from app.jira.item_calls import Comments
 from app.jira.outbound import CALL_SECONDS, NetworkPolicy
 from app.jira.site import (
     Changelog,
@@ -47,6 +49,7 @@ class CloudSite(CloudTransitions, CloudValues):
         self.base_url = base_url
         wire = Wire(base_url, credential, policy, seconds=seconds, observe=observe)
         self._call, self._answer, self._pages = wire.call, wire.answer, wire.pages
+        self.comments: Comments = CloudComments(wire)
 
     # -- issues
 

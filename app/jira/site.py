@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from app.database import TenantId
 from app.errors import Problem
+from app.jira.item_calls import Comments
 
 
 class SiteError(Problem):
@@ -188,6 +189,9 @@ class JqlRefused(SiteError):
 
 class JiraSite(Protocol):
     """One site. Every call raises SiteError where the site refuses, fails or does not answer."""
+
+    base_url: str
+    comments: Comments
 
     def fetch(self, issue_ids: Sequence[int | str], fields: Sequence[str]) -> dict[int, Issue]:
         """The issues of these ids or keys as they are now, by id (at most 100); one that is gone is
