@@ -26,6 +26,8 @@ _NEED_LOCAL_ID = {
     "decisionList",
     "decisionItem",
     "fragment",
+    "syncBlock",
+    "bodiedSyncBlock",
 }
 # An empty list of content says the same as none here, and the schema allows both.
 _MAY_BE_BARE = {"paragraph", "heading"}
