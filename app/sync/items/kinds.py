@@ -1,0 +1,81 @@
+"""What the engine must know of one kind of items; each kind has a module with one of these."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.jira.site import Issue, JiraSite, SiteError
+from app.mapping.profile import ItemKind, ItemMapping
+from app.sync.items.model import Item, Mark
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The items of an issue as they came with it. `whole`: there are no more."""
+
+    items: tuple[Item, ...]
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a twin is written: its site and issue, and the address of the source's site.
+
+    Not `first`: the source is a twin itself, which says already whose the item is.
+    """
+
+    site: JiraSite
+    issue: Issue
+    mapping: ItemMapping
+    source_url: str
+    first: bool = True
+
+
+class Refusal(SiteError):
+    """A twin that must not be sent, or that a site does not keep as it was sent."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, site_status=400)
+
+
+class KindOfItem(ABC):
+    """Reads and writes the items of one kind. Has no state; every call to a site may raise
+    SiteError."""
+
+    kind: ClassVar[ItemKind]
+    field: ClassVar[str]
+    """The field of an issue that brings the items along; what is refused is told under it."""
+
+    @abstractmethod
+    def read(self, issue: Issue, other: Issue, mapping: ItemMapping) -> Listing | None:
+        """The items that came with an issue; None where the site does not show them. `other`: the
+        issue that their twins are on."""
+
+    @abstractmethod
+    def read_all(
+        self, site: JiraSite, issue: Issue, other: Issue, mapping: ItemMapping
+    ) -> tuple[Item, ...]:
+        """All items of an issue, where more are there than came with it."""
+
+    @abstractmethod
+    def marks(self, site: JiraSite, ids: Sequence[str]) -> Mapping[str, Mark | None]:
+        """The marks of these items, by id; one that is gone is left out."""
+
+    @abstractmethod
+    def make(self, to: Target, source: Item, mark: Mark) -> Item:
+        """Make the twin of a source, with its mark, in one call; as it is stored."""
+
+    @abstractmethod
+    def write(self, to: Target, twin: Item, source: Item) -> Item:
+        """Write a twin anew from its source; as it is stored then."""
+
+    @abstractmethod
+    def delete(self, to: Target, twin: Item) -> None:
+        """Delete a twin. One that is gone is no error."""
+
+    @abstractmethod
+    def text(self, item: Item) -> str:
+        """The whole item for people."""
