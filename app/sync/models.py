@@ -27,6 +27,7 @@ class IssueLink(Model):
     lane: Mapped[int] = mapped_column(SmallInteger)
     base: Mapped[dict[str, Any]] = mapped_column(JSONB)
     planned: Mapped[dict[str, list[str]] | None] = mapped_column(JSONB)
+    moving: Mapped[dict[str, list[str]] | None] = mapped_column(JSONB)
     outside: Mapped[str | None]
     outside_checked_at: Mapped[datetime | None]
     left_seen: Mapped[datetime | None]

@@ -35,6 +35,8 @@ class Link:
     create_sent_at: datetime | None
     sent_ago: timedelta | None = None  # by the database's clock: a worker's own may be stepped
     planned: Mapping[str, PlannedMark] = field(default_factory=dict)
+    moving: Mapping[tuple[str, Side], frozenset[str]] = field(default_factory=dict)
+    """The fingerprints of the statuses that a move goes through, while one may be under way."""
     outside: str | None = None
     """Whose issue is outside its side's filter, so that the pair stands still: a side, or both."""
     synced_at: datetime | None = None
@@ -93,6 +95,10 @@ def _link(row: IssueLink, sent_ago: timedelta | None) -> Link:
         planned={
             key: PlannedMark(Side(to) if to else None, left, right)
             for key, (to, left, right) in (row.planned or {}).items()
+        },
+        moving={
+            (key, Side(side)): frozenset(marks)
+            for key, (side, *marks) in (row.moving or {}).items()
         },
         outside=row.outside,
         synced_at=row.synced_at,
@@ -184,7 +190,7 @@ _SAVE_SYNCED = text(
     SET left_issue_id = n.left_id, right_issue_id = n.right_id,
         left_key = n.left_key, right_key = n.right_key, base = n.base,
         left_seen = n.left_seen, right_seen = n.right_seen,
-        planned = NULL, create_sent_at = NULL, synced_at = now()
+        planned = NULL, moving = NULL, create_sent_at = NULL, synced_at = now()
     FROM unnest(
         CAST(:ids AS uuid[]), CAST(:left_ids AS bigint[]), CAST(:right_ids AS bigint[]),
         CAST(:left_keys AS text[]), CAST(:right_keys AS text[]), CAST(:bases AS jsonb[]),
@@ -243,6 +249,17 @@ def note_plans(session: Session, plans: Sequence[tuple[Link, Mapping[str, Planne
             ],
         },
     )
+
+
+_NOTE_WAY = text(
+    "UPDATE issue_link SET moving = coalesce(moving, '{}') || CAST(:way AS jsonb) WHERE id = :id"
+)
+
+
+def note_way(session: Session, link: Link, key: str, side: Side, marks: Sequence[str]) -> None:
+    """Store the fingerprints of the statuses that a move goes through, before its first step."""
+    way = json.dumps({key: [side.value, *marks]})
+    session.execute(_NOTE_WAY, {"id": link.id, "way": way})
 
 
 _FORGET_PLANS = text(

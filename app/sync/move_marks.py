@@ -1,0 +1,72 @@
+"""What a move through a workflow does to the base, and to what is looked at after a write. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from app.jira.site import Changelog, Edit, Transition
+from app.mapping.profile import Kind, Side
+from app.mapping.values import Value, handler
+from app.sync.parked import without
+from app.sync.plan import Base, Plan
+
+Marks: TypeAlias = Callable[[str, Side, Value], str]
+"""Makes a fingerprint."""
+
+
+def settled(base: Base, side: Side, held: Mapping[str, Value], marks: Marks) -> Base:
+    """The base where `side` holds these values by our own doing, and not those that it should.
+
+    They are nobody's edit, so they do not cross; and the other side's value is still to be written,
+    whatever it is by then.
+    """
+    if not held:
+        return base
+    own = {key: marks(key, side, value) for key, value in held.items()}
+    theirs = {key: mark for key, mark in base.of(side.other).items() if key not in held}
+    both = {side: {**base.of(side), **own}, side.other: theirs}
+    return Base(both[Side.LEFT], both[Side.RIGHT])
+
+
+def later(plan: Plan, to: Side, marks: Marks) -> tuple[Plan, frozenset[str]]:
+    """The plan of a create without what only a transition can set, and the keys of that.
+
+    The base says that the twin has not been filled yet: whatever status it is made in.
+    """
+    moved = {one.key for one in plan.writes(to) if handler(one.kind).by_transition}
+    if not moved:
+        return plan, frozenset()
+    keys = moved | {one.key for one in plan.writes(to) if one.kind is Kind.RESOLUTION}
+    plan = without(plan, Base(), keys)
+    base = settled(plan.base, to, dict.fromkeys(moved), marks)
+    return replace(plan, base=base), frozenset(keys)
+
+
+def as_one(log: Changelog, field: str, start: str, taken: Sequence[Transition]) -> Changelog:
+    """The changelog with the steps of a move as one edit, from what it replaced to its end.
+
+    Where somebody else moved the issue between two steps, that is what it replaced.
+    """
+    ours = [number for number, edit in enumerate(log.edits) if edit.field == field]
+    while ours and log.edits[ours[0]].after[0] != taken[-1].to[0]:
+        ours.pop(0)
+    merged: list[int] = []
+    origins = [start, *(one.to[0] for one in taken[:-1])]
+    for number, move, origin in zip(ours, reversed(taken), reversed(origins), strict=False):
+        if log.edits[number].after[0] != move.to[0]:
+            break
+        merged.append(number)
+        if log.edits[number].before[0] != origin:
+            break
+    if len(merged) < 2:
+        return log
+    last, first = log.edits[merged[0]], log.edits[merged[-1]]
+    whole = Edit(field, last.at, first.before, last.after, last.author)
+    edits = [
+        whole if number == merged[0] else edit
+        for number, edit in enumerate(log.edits)
+        if number not in merged[1:]
+    ]
+    return replace(log, edits=tuple(edits))
