@@ -276,6 +276,12 @@ class View:
             return self._worklogs(issue)
         return []
 
+    def relative(self, issue: Issue) -> JsonDict:
+        """An issue as others mention it: their parent, sub-task or link."""
+        found = self._relative(issue.id)
+        assert found is not None
+        return found
+
     def fields(self, issue: Issue, wanted: Iterable[str]) -> JsonDict:
         """The named fields of an issue; `parent` only where there is one, as in Jira."""
         shown = {}
@@ -443,7 +449,8 @@ class View:
         return {
             "field": item.field,
             "fieldtype": "custom" if item.custom else "jira",
-            "fieldId": item.field_id,
+            # What is no field of the issue, as a link to the outside, has no id.
+            **({"fieldId": item.field_id} if item.field_id else {}),
             "from": item.before,
             "fromString": _text(item.before_text),
             "to": item.after,

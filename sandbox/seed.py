@@ -197,6 +197,8 @@ SYSTEM_FIELDS: tuple[tuple[str, str, str, str, str, bool, tuple[str, ...]], ...]
     ("components", "Components", "readonly", "array", "component", False, ("component",)),
     ("fixVersions", "Fix versions", "readonly", "array", "version", False, ("fixVersion",)),
     ("versions", "Affects versions", "readonly", "array", "version", False, ("affectedVersion",)),
+    ("timeestimate", "Remaining Estimate", "seconds", "number", "", False, ("remainingEstimate",)),
+    ("timespent", "Time Spent", "seconds", "number", "", False, ()),
     ("attachment", "Attachment", "readonly", "array", "attachment", False, ("attachments",)),
     ("issuelinks", "Linked Issues", "readonly", "array", "issuelinks", False, ()),
     ("subtasks", "Sub-tasks", "readonly", "array", "issuelinks", False, ()),

@@ -45,6 +45,9 @@ def create_site_app(world: World, site: Site) -> Flask:
         "props",
         "bulk",
         "attachments",
+        "worklogs",
+        "links",
+        "remote_links",
     ):
         importlib.import_module(f"sandbox.rest.{name}")
     for entry in ROUTES:

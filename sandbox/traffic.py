@@ -87,6 +87,7 @@ class Calls:
 # POST operations that only read.
 READING_POSTS = (
     "/bulkfetch", "/search/jql", "/approximate-count", "/comment/list", "/permissions/check",
+    "/worklog/list",
 )  # fmt: skip
 
 

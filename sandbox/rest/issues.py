@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sandbox import editing
+from sandbox import editing, linking
 from sandbox.errors import JiraError
 from sandbox.model import Comment, Issue, JsonDict
 from sandbox.rest import Ctx, route
@@ -57,6 +57,7 @@ def _create_one(ctx: Ctx, asked: JsonDict, *, secondary: bool = False) -> JsonDi
                 faults[field_id] = "You must specify a summary of the issue."
     if faults:
         raise JiraError(400, fields=faults)
+    linking.check_parent(ctx.site, project, type_id, stored.get("parent"), None)
     properties = editing.read_properties(asked.get("properties") or [])
     actor = ctx.caller.user.account_id
     issue = editing.create(
@@ -144,6 +145,7 @@ def edit_issue(ctx: Ctx, issueIdOrKey: str) -> Any:
     stored = editing.read_fields(intake, issue.type_id, fields)
     stored.update(editing.fold_updates(intake, issue.type_id, issue.fields, update))
     _keep_required(ctx, issue, stored)
+    linking.check_parent(ctx.site, project, issue.type_id, stored.get("parent"), issue.id)
     properties = editing.read_properties(asked.get("properties") or [])
     actor = ctx.caller.user.account_id
     editing.change(ctx.site, issue, stored, actor=actor)

@@ -13,22 +13,26 @@ from sandbox.rest import Ctx, route
 KEY_LIMIT = 255
 
 
-def _missing(key: str) -> JiraError:
+def missing_property(key: str) -> JiraError:
+    """The refusal for a property that is not there."""
     return JiraError(404, f"The property '{key}' does not exist.")
 
 
-def _check_key(key: str) -> None:
+def check_key(key: str) -> None:
+    """Refuse keys that are too long. Raises JiraError 400."""
     if len(key) > KEY_LIMIT:
         raise JiraError(400, "The length of the property key must not exceed 255 characters.")
 
 
-def _value(ctx: Ctx) -> Any:
+def value_of(ctx: Ctx) -> Any:
+    """The value that the request sets. Raises JiraError 400 where there is none."""
     if ctx.body is None:
         raise JiraError(400, "The property value must be a valid, non-empty JSON.")
     return ctx.body
 
 
-def _keys(base: str, names: Any) -> Any:
+def keys_of(base: str, names: Any) -> Any:
+    """A list of keys as Jira shows it."""
     return {"keys": [{"self": f"{base}/{name}", "key": name} for name in names]}
 
 
@@ -36,7 +40,7 @@ def _keys(base: str, names: Any) -> Any:
 def issue_keys(ctx: Ctx, issueIdOrKey: str) -> Any:
     """The keys of an issue's properties."""
     issue = ctx.issue(issueIdOrKey)
-    return _keys(ctx.url(f"issue/{issue.id}/properties"), issue.properties)
+    return keys_of(ctx.url(f"issue/{issue.id}/properties"), issue.properties)
 
 
 @route("GET", "issue/{issueIdOrKey}/properties/{propertyKey}")
@@ -44,7 +48,7 @@ def issue_property(ctx: Ctx, issueIdOrKey: str, propertyKey: str) -> Any:
     """One property of an issue."""
     issue = ctx.issue(issueIdOrKey)
     if propertyKey not in issue.properties:
-        raise _missing(propertyKey)
+        raise missing_property(propertyKey)
     return {"key": propertyKey, "value": issue.properties[propertyKey]}
 
 
@@ -52,9 +56,9 @@ def issue_property(ctx: Ctx, issueIdOrKey: str, propertyKey: str) -> Any:
 def set_issue_property(ctx: Ctx, issueIdOrKey: str, propertyKey: str) -> Any:
     """Set one property of an issue: 201 for a new one, 200 for another value."""
     issue = ctx.editable(issueIdOrKey)
-    _check_key(propertyKey)
+    check_key(propertyKey)
     who = ctx.caller.user.account_id
-    fresh = editing.set_property(ctx.site, issue, propertyKey, _value(ctx), actor=who)
+    fresh = editing.set_property(ctx.site, issue, propertyKey, value_of(ctx), actor=who)
     return 201 if fresh else 200, None
 
 
@@ -64,7 +68,7 @@ def delete_issue_property(ctx: Ctx, issueIdOrKey: str, propertyKey: str) -> Any:
     issue = ctx.editable(issueIdOrKey)
     who = ctx.caller.user.account_id
     if not editing.delete_property(ctx.site, issue, propertyKey, actor=who):
-        raise _missing(propertyKey)
+        raise missing_property(propertyKey)
     return 204, None
 
 
@@ -84,7 +88,7 @@ def _store_comment(issue: Issue, comment: Comment, properties: dict[str, Any]) -
 def comment_keys(ctx: Ctx, commentId: str) -> Any:
     """The keys of a comment's properties."""
     _, comment = _comment(ctx, commentId)
-    return _keys(ctx.url(f"comment/{commentId}/properties"), comment.properties)
+    return keys_of(ctx.url(f"comment/{commentId}/properties"), comment.properties)
 
 
 @route("GET", "comment/{commentId}/properties/{propertyKey}")
@@ -92,7 +96,7 @@ def comment_property(ctx: Ctx, commentId: str, propertyKey: str) -> Any:
     """One property of a comment."""
     _, comment = _comment(ctx, commentId)
     if propertyKey not in comment.properties:
-        raise _missing(propertyKey)
+        raise missing_property(propertyKey)
     return {"key": propertyKey, "value": comment.properties[propertyKey]}
 
 
@@ -100,8 +104,8 @@ def comment_property(ctx: Ctx, commentId: str, propertyKey: str) -> Any:
 def set_comment_property(ctx: Ctx, commentId: str, propertyKey: str) -> Any:
     """Set one property of a comment."""
     issue, comment = _comment(ctx, commentId)
-    _check_key(propertyKey)
-    editing.check_property_size(_value(ctx))
+    check_key(propertyKey)
+    editing.check_property_size(value_of(ctx))
     fresh = propertyKey not in comment.properties
     _store_comment(issue, comment, {**comment.properties, propertyKey: ctx.body})
     return 201 if fresh else 200, None
@@ -112,7 +116,7 @@ def delete_comment_property(ctx: Ctx, commentId: str, propertyKey: str) -> Any:
     """Delete one property of a comment."""
     issue, comment = _comment(ctx, commentId)
     if propertyKey not in comment.properties:
-        raise _missing(propertyKey)
+        raise missing_property(propertyKey)
     left = {k: v for k, v in comment.properties.items() if k != propertyKey}
     _store_comment(issue, comment, left)
     return 204, None
@@ -138,7 +142,7 @@ def _app(ctx: Ctx, addon_key: str) -> AppInstall:
 def app_keys(ctx: Ctx, addonKey: str) -> Any:
     """The keys of the app's own properties."""
     app = _app(ctx, addonKey)
-    return _keys(f"{ctx.site.base_url}{ADDON.format(addonKey=addonKey)}", app.properties)
+    return keys_of(f"{ctx.site.base_url}{ADDON.format(addonKey=addonKey)}", app.properties)
 
 
 @route("GET", ADDON + "/{propertyKey}", plain=True)
