@@ -36,8 +36,8 @@ def _move_one(site: Site, issue: Issue, project: Project, type_id: str, actor: s
         items.append(_retype(site, issue, type_id))
     status = issue.fields["status"]
     known = {s for t in project.workflow.transitions for s in (*(t.sources or ()), t.target)}
-    if status not in known | {project.workflow.initial}:
-        initial = project.workflow.initial
+    if status not in known | {workflow.initial}:
+        initial = workflow.initial
         names = (site.statuses[status].name, site.statuses[initial].name)
         items.append(item("status", "status", status, names[0], initial, names[1]))
         issue.fields = {**issue.fields, "status": initial}

@@ -137,6 +137,39 @@ class SiteHandle:
         found: list[str] = self.control("POST", "issues", body)["keys"]
         return found
 
+    def attach(self, key: str, name: str, content: bytes, mime: str = "text/plain") -> JsonDict:
+        """Attach a file as the site's admin."""
+        answer = self.call(
+            "POST", f"issue/{key}/attachments",
+            files={"file": (name, content, mime)}, headers={"X-Atlassian-Token": "no-check"},
+        )  # fmt: skip
+        answer.raise_for_status()
+        found: JsonDict = answer.json()[0]
+        return found
+
+    def file_rules(self, **rules: Any) -> JsonDict:
+        """Set what the site's admins allow of attachments (none: only read it)."""
+        found: JsonDict = self.control("PUT", "attachments", rules)
+        return found
+
+    def move(self, key: str, project: str, issuetype: str | None = None) -> str:
+        """Move an issue as a person does; returns its new key."""
+        body = {"issue": key, "project": project, "issuetype": issuetype}
+        return str(self.control("POST", "move", body)["key"])
+
+    def archive(self, key: str, *, undo: bool = False) -> None:
+        """Archive an issue, or bring it back."""
+        self.control("POST", "archive", {"issue": key, "undo": undo})
+
+    def clone(self, key: str, *, attachments: bool = False, properties: bool = False) -> str:
+        """Clone an issue; returns the new one's key."""
+        body = {"issue": key, "attachments": attachments, "properties": properties}
+        return str(self.control("POST", "clone", body)["key"])
+
+    def convert(self, key: str, parent: str | None, issuetype: str | None = None) -> None:
+        """Make an issue a sub-task of another; without a parent, a sub-task one of its own."""
+        self.control("POST", "convert", {"issue": key, "parent": parent, "issuetype": issuetype})
+
     def rename(self, **names: dict[str, str]) -> None:
         """Other names: `projects` by key, `issueTypes` and `users` by id."""
         self.control("PUT", "names", names)
