@@ -35,7 +35,8 @@ def _move_one(site: Site, issue: Issue, project: Project, type_id: str, actor: s
     if type_id != issue.type_id:
         items.append(_retype(site, issue, type_id))
     status = issue.fields["status"]
-    known = {s for t in project.workflow.transitions for s in (*(t.sources or ()), t.target)}
+    workflow = project.workflow_of(type_id)
+    known = {s for t in workflow.transitions for s in (*(t.sources or ()), t.target)}
     if status not in known | {workflow.initial}:
         initial = workflow.initial
         names = (site.statuses[status].name, site.statuses[initial].name)
