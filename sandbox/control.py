@@ -10,11 +10,12 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest
 
 from sandbox import attaching, connect, editing, media, workflows
+from sandbox.control_fields import add_fields
 from sandbox.control_items import add_items
 from sandbox.errors import JiraError
 from sandbox.limits import Limits
 from sandbox.model import AppInstall, JsonDict
-from sandbox.seed import paragraph, seed_issues
+from sandbox.seed import paragraph, restore, seed_issues
 from sandbox.site import Site
 from sandbox.world import World
 
@@ -37,6 +38,7 @@ def control_blueprint(world: World, site: Site) -> Blueprint:
     _traffic(blue, world, site)
     _webhooks(blue, world, site)
     _data(blue, world, site)
+    add_fields(blue, site, _body)
     add_items(blue, world, site, _body)
     return blue
 
@@ -237,6 +239,7 @@ def _data(blue: Blueprint, world: World, site: Site) -> None:
             for issue in site.issues.values():
                 attaching.forget(site, issue)
             site.forget_issues()
+            restore(site)
             seed_issues(site)
         return jsonify(site.describe())
 

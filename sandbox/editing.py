@@ -6,29 +6,22 @@ import json
 from typing import Any
 
 from sandbox import attaching, linking, timelog
+from sandbox.changes import items_of
 from sandbox.errors import JiraError
 from sandbox.model import (
-    ChangeItem,
     Comment,
     FieldDef,
     History,
     Issue,
     JsonDict,
     Project,
-    RichValue,
     Transition,
 )
 from sandbox.seed import add_issue
 from sandbox.site import Site
-from sandbox.values import FieldFault, Intake
+from sandbox.values import EMPTY_LISTS, NOT_ON_SCREEN, SEVERAL, FieldFault, Intake
 
 PROPERTY_LIMIT = 32_768
-NOT_ON_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
-# Jira writes these fields' names in small letters in changelogs.
-PLAIN_NAMES = frozenset({
-    "summary", "description", "labels", "priority", "duedate", "assignee", "reporter",
-    "status", "resolution", "environment",
-})  # fmt: skip
 
 
 def read_fields(
@@ -44,9 +37,9 @@ def read_fields(
             faults[name] = NOT_ON_SCREEN.format(name)
             continue
         try:
-            stored[name] = intake.read(field, value)
+            _keep(stored, field, intake.read(field, value))
         except FieldFault as fault:
-            faults[name] = str(fault)
+            faults[fault.name or name] = str(fault)
     if faults:
         raise JiraError(400, fields=faults)
     return stored
@@ -73,28 +66,50 @@ def fold_updates(
             for operation in operations:
                 for verb, operand in operation.items():
                     value = _verb(intake, field, value, verb, operand)
-            stored[name] = value
+            _keep(stored, field, value)
         except FieldFault as fault:
-            faults[name] = str(fault)
+            faults[fault.name or name] = str(fault)
     if faults:
         raise JiraError(400, fields=faults)
     return stored
 
 
+def _keep(stored: dict[str, Any], field: FieldDef, value: Any) -> None:
+    """Put a read value where it is stored: estimates are two fields in one."""
+    if field.kind == "timetracking":
+        stored.update(value)
+    else:
+        stored[field.id] = value
+
+
 def _verb(intake: Intake, field: FieldDef, value: Any, verb: str, operand: Any) -> Any:
-    if verb == "set":
+    if verb == "set" or (verb == "edit" and field.kind == "timetracking"):
         return intake.read(field, operand)
-    if verb in ("add", "remove") and field.kind in ("labels", "options"):
-        one = intake.read(field, [operand]) or []
-        have = list(value or [])
-        if verb == "add":
-            have = have + [v for v in one if v not in have]
-        else:
-            have = [v for v in have if v not in one]
-        if field.kind == "labels":
-            return sorted(have)
-        return [o.id for o in field.options if o.id in have] or None
+    if verb in ("add", "remove") and field.kind in SEVERAL:
+        return _changed(intake, field, list(value or []), verb, operand)
     raise FieldFault(f"Field with id '{field.id}' does not support operation '{verb}'.")
+
+
+def _changed(
+    intake: Intake, field: FieldDef, have: list[str], verb: str, operand: Any
+) -> list[str] | None:
+    """A list of values with one more, or one less, in the order that the field keeps."""
+    one = intake.read(field, [operand]) or []
+    if verb == "add":
+        have = have + [v for v in one if v not in have]
+    else:
+        have = [v for v in have if v not in one]
+    if field.kind in ("labels", "users"):
+        have = sorted(have)
+    order: dict[str, Any] = {
+        "options": [o.id for o in field.options],
+        "components": intake.site.components,
+        "versions": intake.site.versions,
+        "groups": intake.site.groups,
+    }
+    if field.kind in order:
+        have = [v for v in order[field.kind] if v in have]
+    return have if have or field.id in EMPTY_LISTS else None
 
 
 def read_properties(given: list[JsonDict]) -> dict[str, Any]:
@@ -142,9 +157,10 @@ def create(
     if silent:
         return issue
     items = [
-        _item(site, site.fields[name], None, value)
+        item
         for name, value in issue.fields.items()
         if value not in (None, [])
+        for item in items_of(site, site.fields[name], None, value)
     ]
     site.emit(
         "jira:issue_created",
@@ -175,9 +191,10 @@ def change(
     `secondary`: it is one of many, so that its webhook flows behind others.
     """
     items = [
-        _item(site, site.fields[name], issue.fields.get(name), value)
+        item
         for name, value in stored.items()
         if not _same(issue.fields.get(name), value)
+        for item in items_of(site, site.fields[name], issue.fields.get(name), value)
     ]
     if not items:
         return False
@@ -319,52 +336,3 @@ def delete(site: Site, issue: Issue, *, actor: str) -> None:
     for key in (issue.key, *issue.old_keys):
         site.keys.pop(key, None)
     site.touch_index(issue.id)
-
-
-# --- histories -------------------------------------------------------------------------
-
-
-def _item(site: Site, field: FieldDef, before: Any, after: Any) -> ChangeItem:
-    before_id, before_text = _sides(site, field, before)
-    after_id, after_text = _sides(site, field, after)
-    name = field.id if field.id in PLAIN_NAMES else field.name
-    return ChangeItem(
-        name, field.id, before_id, before_text, after_id, after_text, custom=field.custom
-    )
-
-
-def _sides(  # noqa: PLR0911 (one case a kind)
-    site: Site, field: FieldDef, value: Any
-) -> tuple[str | None, str | RichValue | None]:
-    """A value as id and as text, as changelogs write it."""
-    if field.kind == "labels":
-        return "" if not field.custom else None, " ".join(value or [])
-    if value is None:
-        return None, None
-    match field.kind:
-        case "richtext":
-            return None, RichValue(value)
-        case "number":
-            return None, f"{value:g}"
-        case "date":
-            return value, f"{value} 00:00:00.0"
-        case "user":
-            user = site.users.get(value)
-            return value, user.display_name if user else None
-        case "priority":
-            return value, site.priorities[value].name
-        case "status":
-            return value, site.statuses[value].name
-        case "resolution":
-            return value, site.resolutions[value].name
-        case "option":
-            option = site.option(field.id, value)
-            return value, option.value if option else None
-        case "options":
-            options = [site.option(field.id, v) for v in value]
-            text = ",".join(o.value for o in options if o)
-            return f"[{', '.join(value)}]", text
-        case "parent":
-            parent = site.issues.get(value)
-            return value, parent.key if parent else None
-    return None, str(value)

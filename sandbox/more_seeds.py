@@ -31,6 +31,7 @@ def _alike(
             for i, label, color, only in GLOBEX.priorities
         ),
         custom=tuple((number + shift, *rest) for number, *rest in GLOBEX.custom),
+        rarer=tuple((number + shift, *rest) for number, *rest in GLOBEX.rarer),
         projects=tuple((moved(i), *rest) for i, rest in zip(ids, projects, strict=True)),
         hidden=tuple((keys[key], *rest) for key, *rest in GLOBEX.hidden),
         required=tuple((keys[key], *rest) for key, *rest in GLOBEX.required),
@@ -38,6 +39,13 @@ def _alike(
             (keys[key], kind, text, priority, moved(status), labels)
             for key, kind, text, priority, status, labels in GLOBEX.issues
         ),
+        components=tuple((moved(i), label, keys[key]) for i, label, key in GLOBEX.components),
+        versions=tuple(
+            (moved(i), label, keys[key], state) for i, label, key, state in GLOBEX.versions
+        ),
+        sprints=tuple((number + shift, *rest) for number, *rest in GLOBEX.sprints),
+        levels=tuple((moved(i), label) for i, label in GLOBEX.levels),
+        groups=tuple(label.replace(GLOBEX.name, name) for label in GLOBEX.groups),
     )
 
 

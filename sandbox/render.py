@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sandbox import field_json, service
 from sandbox.model import (
     Attachment,
     ChangeItem,
@@ -148,14 +149,14 @@ class View:
             "id": project.id,
             "key": project.key,
             "name": project.name,
-            "projectTypeKey": "software",
+            "projectTypeKey": service.project_type(project),
             "simplified": False,
             "avatarUrls": self.avatars("project", "10417"),
         }
 
     def option(self, field: FieldDef, option_id: str) -> JsonDict | None:
         """A select value."""
-        option = next((o for o in field.options if o.id == option_id), None)
+        option = self.site.option(field.id, option_id)
         if option is None:
             return None
         url = f"{self.base}/customFieldOption/{option.id}"
@@ -187,9 +188,6 @@ class View:
                 for p in self.site.priorities.values()
                 if p.projects is None or project.key in p.projects
             ]
-        if field.kind in ("option", "options"):
-            found = [self.option(field, o.id) for o in field.options]
-            return [value for value in found if value]
         if field.kind == "issuetype":
             return [self.issue_type(self.site.issue_types[t]) for t in project.issue_types]
         if field.kind == "project":
@@ -197,7 +195,7 @@ class View:
         if field.kind == "resolution":
             found = [self.resolution(r) for r in self.site.resolutions]
             return [value for value in found if value]
-        return None
+        return field_json.allowed(self, field, project)
 
     def value(self, issue: Issue, field: FieldDef) -> Any:  # noqa: PLR0911, PLR0912 (one case a kind)
         """The value of one field of an issue."""
@@ -230,7 +228,7 @@ class View:
                 return self._relative(stored)
             case "readonly":
                 return self._readonly(issue, field.id)
-        return stored
+        return field_json.shown(self, issue, field, stored)
 
     def _moment(self, issue: Issue, field_id: str) -> str | None:
         moments = {
@@ -253,10 +251,10 @@ class View:
 
     def _readonly(self, issue: Issue, field_id: str) -> Any:  # noqa: PLR0911 (one case a field)
         if field_id == "comment":
-            found = [self.comment(issue, c) for c in issue.comments]
+            found = [self.comment(issue, c) for c in issue.comments[: service.SHOWN]]
             url = f"{self.base}/issue/{issue.id}/comment"
-            total = len(found)
-            page = {"comments": found, "self": url, "maxResults": total, "total": total}
+            page = {"comments": found, "self": url, "maxResults": len(found)}
+            page["total"] = len(issue.comments)
             return {**page, "startAt": 0}
         if field_id == "watches":
             url = f"{self.base}/issue/{issue.key}/watchers"
@@ -426,7 +424,7 @@ class View:
             "updateAuthor": self.user(comment.update_author),
             "created": self.time(comment.created),
             "updated": self.time(comment.updated),
-            "jsdPublic": comment.public,
+            "jsdPublic": service.is_public(self.site.projects[issue.project_id], comment),
         }
         if comment.visibility:
             shown["visibility"] = comment.visibility

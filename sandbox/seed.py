@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.model import (
+    Component,
     FieldDef,
+    Group,
     Issue,
     IssueType,
     JsonDict,
@@ -15,9 +19,12 @@ from sandbox.model import (
     Priority,
     Project,
     Resolution,
+    SecurityLevel,
+    Sprint,
     Status,
     Transition,
     User,
+    Version,
     Workflow,
 )
 from sandbox.site import Site
@@ -25,6 +32,9 @@ from sandbox.workflows import seed_workflows
 
 NAMESPACE = uuid.UUID("6f1d3c1e-3a58-4c0f-9a35-0d8a5b9f2f10")
 CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes:"
+SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"
+# A field of some app that the sandbox knows nothing of but how its values read.
+THING = "com.example.plugin:thing"
 
 
 @dataclass(frozen=True)
@@ -40,10 +50,18 @@ class SiteSeed:
     moves: tuple[tuple[str, str, str, str], ...]
     priorities: tuple[tuple[str, str, str, str], ...]
     custom: tuple[tuple[int, str, str, tuple[str, ...]], ...]
+    # Custom fields that only few types show; "A: B, C" is an option with children.
+    rarer: tuple[tuple[int, str, str, tuple[str, ...]], ...]
     projects: tuple[tuple[str, str, str], ...]
     hidden: tuple[tuple[str, str, str], ...]
     required: tuple[tuple[str, str, str], ...]
     issues: tuple[tuple[str, str, str, str, str, tuple[str, ...]], ...]
+    # Id and name, and the project's key where it is a project's.
+    components: tuple[tuple[str, str, str], ...]
+    versions: tuple[tuple[str, str, str, str], ...]
+    sprints: tuple[tuple[int, str, str], ...]
+    levels: tuple[tuple[str, str], ...]
+    groups: tuple[str, ...]
 
 
 # A priority's last column names the one project whose scheme has it; "" means all.
@@ -90,6 +108,20 @@ ACME = SiteSeed(
         (10037, "Tester", "userpicker", ()),
         (10038, "Areas", "labels", ()),
     ),
+    rarer=(
+        (10041, "Start time", "datetime", ()),
+        (10042, "Channel", "radiobuttons", ("Mail", "Phone", "Portal")),
+        (10043, "Checks", "multicheckboxes", ("Tested", "Documented", "Announced")),
+        (10044, "Region", "cascadingselect", ("Europe: Norway, Spain", "America: Canada, Peru")),
+        (10045, "Reference", "url", ()),
+        (10046, "Reviewers", "multiuserpicker", ()),
+        (10047, "Owning team", "grouppicker", ()),
+        (10048, "Informed teams", "multigrouppicker", ()),
+        (10049, "Found in", "version", ()),
+        (10050, "Planned for", "multiversion", ()),
+        (10051, "Sprint", SPRINT, ()),
+        (10052, "Health", THING, ()),
+    ),
     projects=(("10000", "WEB", "ACME Web"), ("10001", "SUP", "Acme Support")),
     hidden=(("SUP", "Task", "Story Points"),),
     required=(),
@@ -103,6 +135,17 @@ ACME = SiteSeed(
         ("SUP", "Bug", "Password reset mail arrives twice", "Highest", "3", ("mail",)),
         ("SUP", "Task", "Write the answer for refund questions", "Low", "10000", ()),
     ),
+    components=(
+        ("10010", "Checkout", "WEB"), ("10011", "Catalogue", "WEB"), ("10012", "Search", "WEB"),
+        ("10013", "Phone line", "SUP"),
+    ),
+    versions=(
+        ("10020", "0.9", "WEB", "archived"), ("10021", "1.0", "WEB", "released"),
+        ("10022", "1.1", "WEB", ""), ("10023", "2.0", "WEB", ""), ("10024", "Spring", "SUP", ""),
+    ),
+    sprints=((1, "Sprint 1", "closed"), (2, "Sprint 2", "active"), (3, "Sprint 3", "future")),
+    levels=(("10060", "Staff only"), ("10061", "Leads only")),
+    groups=("acme-users", "web-team", "support-team"),
 )  # fmt: skip
 
 GLOBEX = SiteSeed(
@@ -149,6 +192,20 @@ GLOBEX = SiteSeed(
         (10127, "QA contact", "userpicker", ()),
         (10128, "Keywords", "labels", ()),
     ),
+    rarer=(
+        (10141, "Begins", "datetime", ()),
+        (10142, "Reported by way of", "radiobuttons", ("E-mail", "Telephone", "Portal")),
+        (10143, "Steps done", "multicheckboxes", ("Tested", "Documented", "Signed off")),
+        (10144, "Location", "cascadingselect", ("EMEA: Norway, Spain", "AMER: Canada, Peru")),
+        (10145, "More at", "url", ()),
+        (10146, "Approvers", "multiuserpicker", ()),
+        (10147, "Responsible group", "grouppicker", ()),
+        (10148, "Notified groups", "multigrouppicker", ()),
+        (10149, "Observed in", "version", ()),
+        (10150, "Target versions", "multiversion", ()),
+        (10151, "Sprint", SPRINT, ()),
+        (10152, "Rating", THING, ()),
+    ),
     projects=(("10300", "PLAT", "Globex Platform"), ("10301", "OPS", "Globex Ops")),
     hidden=(("PLAT", "Bug", "Estimate"),),
     required=(("OPS", "Bug", "Impact"),),
@@ -162,6 +219,17 @@ GLOBEX = SiteSeed(
         ("OPS", "Bug", "Backup of the billing database is late", "Blocker", "10201", ("backup",)),
         ("OPS", "Task", "Order disks for the second site", "Low", "10200", ()),
     ),
+    components=(
+        ("10410", "Brokers", "PLAT"), ("10411", "Search", "PLAT"), ("10412", "Usage", "PLAT"),
+        ("10413", "Backups", "OPS"),
+    ),
+    versions=(
+        ("10420", "2024.4", "PLAT", "archived"), ("10421", "1.0", "PLAT", "released"),
+        ("10422", "1.1", "PLAT", ""), ("10423", "2026.1", "PLAT", ""), ("10424", "Q3", "OPS", ""),
+    ),
+    sprints=((41, "Board 41", "closed"), (42, "Board 42", "active"), (43, "Board 43", "future")),
+    levels=(("10460", "Internal"), ("10461", "Security")),
+    groups=("globex-users", "platform", "operations"),
 )  # fmt: skip
 
 SEEDS = {"acme": ACME, "globex": GLOBEX}
@@ -194,9 +262,20 @@ SYSTEM_FIELDS: tuple[tuple[str, str, str, str, str, bool, tuple[str, ...]], ...]
     ("updated", "Updated", "datetime", "datetime", "", False, ("updatedDate",)),
     ("resolutiondate", "Resolved", "datetime", "datetime", "", False, ("resolved",)),
     ("statuscategorychangedate", "Status Category Changed", "datetime", "datetime", "", False, ()),
-    ("components", "Components", "readonly", "array", "component", False, ("component",)),
-    ("fixVersions", "Fix versions", "readonly", "array", "version", False, ("fixVersion",)),
-    ("versions", "Affects versions", "readonly", "array", "version", False, ("affectedVersion",)),
+    ("components", "Components", "components", "array", "component", True, ("component",)),
+    ("fixVersions", "Fix versions", "versions", "array", "version", True, ("fixVersion",)),
+    ("versions", "Affects versions", "versions", "array", "version", True, ("affectedVersion",)),
+    ("security", "Security Level", "security", "securitylevel", "", True, ("level",)),
+    ("timetracking", "Time tracking", "timetracking", "timetracking", "", True, ()),
+    (
+        "timeoriginalestimate",
+        "Original estimate",
+        "seconds",
+        "number",
+        "",
+        False,
+        ("originalEstimate",),
+    ),
     ("timeestimate", "Remaining Estimate", "seconds", "number", "", False, ("remainingEstimate",)),
     ("timespent", "Time Spent", "seconds", "number", "", False, ()),
     ("attachment", "Attachment", "readonly", "array", "attachment", False, ("attachments",)),
@@ -219,7 +298,21 @@ CUSTOM_KINDS = {
     "multiselect": ("options", "array", "option"),
     "userpicker": ("user", "user", ""),
     "labels": ("labels", "array", "string"),
+    "datetime": ("datetime", "datetime", ""),
+    "radiobuttons": ("option", "option", ""),
+    "multicheckboxes": ("options", "array", "option"),
+    "cascadingselect": ("cascade", "option-with-child", ""),
+    "url": ("url", "string", ""),
+    "multiuserpicker": ("users", "array", "user"),
+    "grouppicker": ("group", "group", ""),
+    "multigrouppicker": ("groups", "array", "group"),
+    "version": ("version", "version", ""),
+    "multiversion": ("versions", "array", "version"),
+    SPRINT: ("sprint", "array", "json"),
+    THING: ("opaque", "any", ""),
 }
+# System fields that only the types show that show the rarer custom fields.
+RARER = frozenset({"components", "fixVersions", "versions", "security", "timetracking"})
 
 ROLES = (
     ("admin", "Admin", True),
@@ -228,6 +321,14 @@ ROLES = (
     ("agent", "Support Agent", False),
     ("viewer", "Viewer", False),
 )
+
+
+SPRINT_DATES = {
+    "closed": ("2026-02-02T08:00:00.000Z", "2026-02-16T08:00:00.000Z"),
+    "active": ("2026-02-16T08:00:00.000Z", "2026-03-02T08:00:00.000Z"),
+}
+# They keep their address to themselves.
+SHY = frozenset({"agent", "viewer"})
 
 
 def stable_uuid(*parts: str) -> str:
@@ -245,9 +346,41 @@ def build_site(name: str, base_url: str) -> Site:
     _vocabulary(site, seed)
     _fields(site, seed)
     _projects(site, seed)
-    seed_workflows(site)
+    restore(site)
     seed_issues(site)
     return site
+
+
+def restore(site: Site) -> None:
+    """Put back what the admins of projects, fields and people keep, as at the start."""
+    seed = SEEDS[site.name]
+    projects = {one.key: one.id for one in site.projects.values()}
+    first = site.projects[projects[seed.projects[0][1]]]
+    site.components = {i: Component(i, projects[key], name) for i, name, key in seed.components}
+    site.versions = {
+        i: Version(
+            i, projects[key], name, archived=state == "archived", released=state != "",
+            release="2026-03-01" if state else None,
+        )
+        for i, name, key, state in seed.versions
+    }  # fmt: skip
+    board = seed.sprints[0][0]
+    site.sprints = {
+        i: Sprint(i, board, name, state, *SPRINT_DATES.get(state, (None, None)))
+        for i, name, state in seed.sprints
+    }
+    site.security_levels = {i: SecurityLevel(i, first.id, name) for i, name in seed.levels}
+    groups = [Group(stable_uuid(site.name, "group", name), name) for name in seed.groups]
+    site.groups = {one.id: one for one in groups}
+    for definition in _custom_fields(seed):
+        site.fields[definition.id] = definition
+    for project in list(site.projects.values()):
+        site.projects[project.id] = replace(project, screens=_screens(site, seed, project))
+    seed_workflows(site)
+    for user in site.users.values():
+        role = user.email.partition("@")[0] if user.account_type == "atlassian" else ""
+        user.active, user.app_administers = True, True
+        user.shows_email = role not in SHY
 
 
 def _people(site: Site, seed: SiteSeed) -> None:
@@ -295,16 +428,55 @@ def _fields(site: Site, seed: SiteSeed) -> None:
         site.fields[field_id] = FieldDef(
             field_id, label, kind, schema, clause_names=names, settable=settable
         )
-    for number, label, custom, values in seed.custom:
+    for definition in _custom_fields(seed):
+        site.fields[definition.id] = definition
+
+
+def _custom_fields(seed: SiteSeed) -> list[FieldDef]:
+    found = []
+    for number, label, custom, values in (*seed.custom, *seed.rarer):
         kind, schema_type, items = CUSTOM_KINDS[custom]
-        schema = {"type": schema_type, "custom": CUSTOM + custom, "customId": number}
+        full = custom if ":" in custom else CUSTOM + custom
+        schema: JsonDict = {"type": schema_type, "custom": full, "customId": number}
         if items:
             schema["items"] = items
-        options = tuple(Option(str(number * 2 + i), value) for i, value in enumerate(values))
+        # The rarer ones leave room for the children of their options.
+        first = number * 2 if (number, label, custom, values) in seed.custom else number * 10
         field_id = f"customfield_{number}"
-        site.fields[field_id] = FieldDef(
-            field_id, label, kind, schema, clause_names=(f"cf[{number}]", label), options=options
-        )
+        found.append(FieldDef(
+            field_id, label, kind, schema, clause_names=(f"cf[{number}]", label),
+            options=_options(first, values),
+        ))  # fmt: skip
+    return found
+
+
+def _options(first: int, values: tuple[str, ...]) -> tuple[Option, ...]:
+    found = []
+    ids = itertools.count(first)
+    for value in values:
+        name, _, below = value.partition(": ")
+        option_id = str(next(ids))
+        children = tuple(Option(str(next(ids)), one) for one in below.split(", ") if one)
+        found.append(Option(option_id, name, children=children))
+    return tuple(found)
+
+
+def _screens(site: Site, seed: SiteSeed, project: Project) -> dict[str, tuple[str, ...]]:
+    """The fields of each type's screen; the rarer ones are on few."""
+    by_name = {f.name: f.id for f in site.fields.values()}
+    first = project.key == seed.projects[0][1]
+    rarer = RARER | {f"customfield_{number}" for number, *_ in seed.rarer}
+    screens = {}
+    for type_id in project.issue_types:
+        type_name = dict(seed.types)[type_id]
+        off = {by_name[f] for p, t, f in seed.hidden if (p, t) == (project.key, type_name)}
+        if type_name not in (("Task", "Bug") if first else ("Task",)):
+            off |= rarer
+        if not first:
+            off.add("security")  # the project has no security scheme
+        ids = [f.id for f in site.fields.values() if f.settable and f.id not in off]
+        screens[type_id] = tuple(ids)
+    return screens
 
 
 def _projects(site: Site, seed: SiteSeed) -> None:
@@ -325,12 +497,8 @@ def _projects(site: Site, seed: SiteSeed) -> None:
     types = {t.name: t.id for t in site.issue_types.values()}
     lead = next(u.account_id for u in site.users.values() if u.admin)
     for project_id, key, label in seed.projects:
-        screens = {}
         required = {}
         for type_name, type_id in types.items():
-            off = {by_name[f] for p, t, f in seed.hidden if (p, t) == (key, type_name)}
-            ids = [f.id for f in site.fields.values() if f.settable and f.id not in off]
-            screens[type_id] = tuple(ids)
             extra = {by_name[f] for p, t, f in seed.required if (p, t) == (key, type_name)}
             if type_name == "Sub-task":
                 extra.add("parent")
@@ -342,7 +510,7 @@ def _projects(site: Site, seed: SiteSeed) -> None:
             lead=lead,
             issue_types=tuple(types.values()),
             workflow=workflow,
-            screens=screens,
+            screens={},
             required=required,
             uuid=stable_uuid(site.name, "project", key),
         )
@@ -354,6 +522,7 @@ def seed_issues(site: Site) -> None:
     types = {t.name: t.id for t in site.issue_types.values()}
     priorities = {p.name: p.id for p in site.priorities.values()}
     people = site.people()
+    things = next(f for f in site.fields.values() if f.kind == "opaque")
     impact = next((f for f in site.fields.values() if f.name == "Impact"), None)
     for number, (key, type_name, summary, priority, status, labels) in enumerate(seed.issues):
         project = site.project(key)
@@ -365,6 +534,7 @@ def seed_issues(site: Site) -> None:
             "status": status,
             "labels": list(labels),
             "reporter": people[number % 4].account_id,
+            things.id: json.dumps({"score": 10 * number, "mood": "calm"}),
         }
         if impact and type_name == "Bug" and key == "OPS":
             fields[impact.id] = impact.options[1].id

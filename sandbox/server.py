@@ -36,6 +36,10 @@ def create_site_app(world: World, site: Site) -> Flask:
     for name in (
         "meta",
         "people",
+        "components",
+        "versions",
+        "options",
+        "groups",
         "issues",
         "workflow",
         "search",

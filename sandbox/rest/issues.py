@@ -141,7 +141,7 @@ def edit_issue(ctx: Ctx, issueIdOrKey: str) -> Any:
     project = ctx.site.projects[issue.project_id]
     _allow_same_identity(issue, fields)
     ctx.world.refusals[ctx.site.name].check(ctx, "edit", project.key, issue.key, fields)
-    intake = Intake(ctx.site, ctx.version, project)
+    intake = Intake(ctx.site, ctx.version, project, issue.fields)
     stored = editing.read_fields(intake, issue.type_id, fields)
     stored.update(editing.fold_updates(intake, issue.type_id, issue.fields, update))
     _keep_required(ctx, issue, stored)

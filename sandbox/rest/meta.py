@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.errors import JiraError
+from sandbox.field_json import component_of, version_in_full
 from sandbox.model import FieldDef, JsonDict, Project
 from sandbox.render import View, jira_time
 from sandbox.rest import Ctx, route
+from sandbox.values import SEVERAL
 from sandbox.workflows import statuses_of
 
 OPERATIONS = {
-    "labels": ["add", "set", "remove"],
-    "options": ["add", "set", "remove"],
+    **{kind: ["add", "set", "remove"] for kind in SEVERAL},
+    "timetracking": ["set", "edit"],
+    "opaque": [],
 }
 
 
@@ -61,8 +64,11 @@ def _project(ctx: Ctx, project: Project, *, full: bool) -> JsonDict:
         kinds = (ctx.site.issue_types[t] for t in project.issue_types)
         shown["issueTypes"] = [look.issue_type(kind) for kind in kinds]
     if full:
-        shown.update(description="", components=[], versions=[], roles={},
-                     assigneeType="UNASSIGNED")  # fmt: skip
+        own = [c for c in ctx.site.components.values() if c.project_id == project.id]
+        versions = [v for v in ctx.site.versions.values() if v.project_id == project.id]
+        shown.update(description="", roles={}, assigneeType="UNASSIGNED")
+        shown["components"] = [component_of(look, one) for one in own]
+        shown["versions"] = [version_in_full(look, one) for one in versions]
     return shown
 
 
@@ -173,11 +179,25 @@ def field_meta(ctx: Ctx, project: Project, type_id: str, field: FieldDef) -> Jso
     if field.kind == "priority":
         default = ctx.site.priorities[ctx.site.default_priority]
         meta["defaultValue"] = look.priority(default)
-    if field.kind == "labels":
-        meta["autoCompleteUrl"] = f"{ctx.site.base_url}/rest/api/1.0/labels/suggest?query="
-    if field.kind == "user":
-        meta["autoCompleteUrl"] = ctx.url("user/assignable/search?query=")
+    if field.kind in SUGGESTED:
+        meta["autoCompleteUrl"] = _suggestions(ctx, field)
     return meta
+
+
+SUGGESTED = frozenset({"labels", "user", "users", "group", "groups"})
+
+
+def _suggestions(ctx: Ctx, field: FieldDef) -> str:
+    """Where a form asks for what people, groups or labels begin with some letters."""
+    older = f"{ctx.site.base_url}/rest/api/1.0"
+    if field.kind == "labels":
+        own = f"customFieldId={field.schema['customId']}&" if field.custom else ""
+        return f"{older}/labels/suggest?{own}query="
+    if field.kind in ("group", "groups"):
+        return ctx.url("groups/picker?query=")
+    if field.kind == "user":
+        return ctx.url("user/assignable/search?query=")
+    return f"{older}/users/picker?fieldName={field.id}&showAvatar=true&query="
 
 
 @route("GET", "field")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.errors import JiraError
+from sandbox.keeping import administers
 from sandbox.model import JsonDict, User
 from sandbox.render import View
 from sandbox.rest import Ctx, route
+from sandbox.values import Intake
+from sandbox.values.people import assignable
 
 GLOBAL_PERMISSIONS = ("ADMINISTER", "SYSTEM_ADMIN", "USER_PICKER", "BULK_CHANGE")
 PROJECT_PERMISSIONS = (
@@ -18,10 +21,14 @@ PROJECT_PERMISSIONS = (
 
 def _full(ctx: Ctx, user: User) -> JsonDict:
     shown = View(ctx.site, ctx.version, "UTC").user_of(user)
-    own = ctx.caller.user.account_id == user.account_id or ctx.caller.user.admin
-    if own and ctx.caller.app is None and user.email:
+    if user.email and _shows_email(ctx, user):
         shown["emailAddress"] = user.email
     return shown
+
+
+def _shows_email(ctx: Ctx, user: User) -> bool:
+    """Whether the caller may know the address: where the profile shows it, or as one's own."""
+    return user.shows_email or ctx.caller.user.account_id == user.account_id
 
 
 @route("GET", "myself")
@@ -55,7 +62,8 @@ def search_users(ctx: Ctx) -> Any:
         found = [
             u
             for u in ctx.site.people()
-            if query in u.display_name.casefold() or u.email.startswith(query)
+            if query in u.display_name.casefold()
+            or (u.email.startswith(query) and _shows_email(ctx, u))
         ]
     else:
         raise JiraError(400, "Provide one of the query parameters: query, accountId, property.")
@@ -77,11 +85,36 @@ def bulk_users(ctx: Ctx) -> Any:
     return ctx.page([_full(ctx, u) for u in found], default=10, most=200, path="user/bulk")
 
 
+@route("GET", "user/assignable/search")
+def assignable_users(ctx: Ctx) -> Any:
+    """The people to whom an issue, or the issues of a project, may be assigned."""
+    start, size = ctx.int_arg("startAt", 0), ctx.int_arg("maxResults", 50, most=1000)
+    if named := ctx.args.get("issueKey") or ctx.args.get("issueId"):
+        project = ctx.site.projects[ctx.issue(named).project_id]
+    elif named := ctx.args.get("project"):
+        project = ctx.project(named)
+    else:
+        raise JiraError(400, "Provide one of the query parameters: project, issueKey, issueId.")
+    query, account_id = ctx.args.get("query", "").casefold(), ctx.args.get("accountId")
+    intake = Intake(ctx.site, ctx.version, project)
+    found = [
+        u
+        for u in ctx.site.people()
+        if assignable(intake, u)
+        and account_id in (None, u.account_id)
+        and (
+            query in u.display_name.casefold()
+            or (u.email.startswith(query) and _shows_email(ctx, u))
+        )
+    ]
+    return [_full(ctx, u) for u in found[start : start + size]]
+
+
 def _granted(user: User, permission: str, project_key: str | None) -> bool:
     if permission in ("ADMINISTER", "SYSTEM_ADMIN"):
         return user.admin
     if permission == "ADMINISTER_PROJECTS":
-        return user.admin or project_key in user.administers
+        return administers(user, project_key)
     if project_key and user.browse is not None and project_key not in user.browse:
         return False
     if permission in ("BROWSE_PROJECTS", "USER_PICKER"):
