@@ -26,6 +26,7 @@ _NEED_LOCAL_ID = {
     "decisionList",
     "decisionItem",
     "fragment",
+    "nestedExpand",  # it needs attrs, whatever is in them
     "syncBlock",
     "bodiedSyncBlock",
 }

@@ -39,6 +39,10 @@ class _Open:
     parent: str
     next: int = 0
     done: list[Node] = field(default_factory=list)
+    children: list[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.children = content_of(self.raw)
 
 
 def carry_document(document: str, context: Context) -> Carried:
@@ -60,8 +64,8 @@ def carry_document(document: str, context: Context) -> Carried:
     except UnreadableValueError:
         return Carried(None, refused=_UNREADABLE)
     after = written if isinstance(written, str) else None
-    degraded = tuple(dict.fromkeys(notes.degraded))
-    lost = vanished(document, after, tuple(notes.degraded))
+    degraded = tuple(notes.degraded)
+    lost = vanished(document, after, degraded)
     refused = _LOST.format(", ".join(lost[:_SHOWN])) if lost else None
     return Carried(None if refused else after, degraded, notes.needs(), refused)
 
@@ -79,9 +83,8 @@ class _Conversion:
         stack = [_Open(root, "")]
         while True:
             top = stack[-1]
-            children = content_of(top.raw)
-            if top.next < len(children):
-                child = children[top.next]
+            if top.next < len(top.children):
+                child = top.children[top.next]
                 top.next += 1
                 if isinstance(child, dict):
                     stack.append(_Open(child, named(top.raw)))
@@ -112,6 +115,7 @@ class _Conversion:
         node = fit_node(raw, self._notes)
         if node is None or name == "doc":
             return self._unknown(open_)
+        self._oddities(open_)
         if name in ("bodiedSyncBlock", "bodiedExtension"):
             return [carried(node, self._context, self._notes), *open_.done]
         if "marks" in raw:
@@ -119,11 +123,21 @@ class _Conversion:
         node = carried(node, self._context, self._notes)
         if isinstance(node, StandIn):
             return [node, *open_.done]
-        if not isinstance(raw.get("content", []), list):
-            self._notes.add(Part.ATTRIBUTE, f"{name} content", Reason.BROKEN)
         if "content" in raw and name in PLACES:
             node["content"] = []
         return self._placer.filled(node, open_.done)
+
+    def _oddities(self, open_: _Open) -> None:
+        """Note a content that is no list of nodes, and keep a text where none belongs."""
+        raw, name = open_.raw, named(open_.raw)
+        if open_.children is not raw.get("content", open_.children):
+            self._notes.add(Part.ATTRIBUTE, f"{name} content", Reason.BROKEN)
+        said = raw.get("text")
+        words = clean(said) if isinstance(said, str) else ""
+        if "text" in raw:
+            self._notes.add(Part.ATTRIBUTE, f"{name} text", Reason.BROKEN, words)
+        if words:
+            open_.done.insert(0, text(in_text(words, self._context, self._notes)))
 
     def _text(self, open_: _Open) -> list[Node]:
         raw = open_.raw

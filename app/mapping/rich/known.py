@@ -153,9 +153,9 @@ def named(part: object) -> str:
     return kind if isinstance(kind, str) and kind else "?"
 
 
-def attrs_of(node: Node) -> dict[str, Any]:
+def attrs_of(node: Any) -> dict[str, Any]:
     """The attributes, whatever stands there."""
-    attrs = node.get("attrs")
+    attrs = node.get("attrs") if isinstance(node, dict) else None
     return attrs if isinstance(attrs, dict) else {}
 
 
@@ -166,8 +166,19 @@ def marks_of(node: Node) -> list[Any]:
 
 
 def content_of(node: Node) -> list[Any]:
-    """The children, whatever stands there."""
+    """The children, whatever stands there; lists in the list are opened."""
     content = node.get("content")
     if isinstance(content, dict | str):
         return [content]
-    return content if isinstance(content, list) else []
+    if not isinstance(content, list):
+        return []
+    if not any(isinstance(one, list) for one in content):
+        return content
+    found, waiting = [], list(reversed(content))
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting.extend(reversed(one))
+        else:
+            found.append(one)
+    return found

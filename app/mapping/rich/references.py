@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from app.mapping.rich.attrs import clean
-from app.mapping.rich.known import Context, Node, Notes
+from app.mapping.rich.known import Context, Notes, attrs_of, named
 
 # An issue key that stands by itself: no part of a longer word, of a path, an address or the name
 # of a file. The same rule sees the key that takes its place, so that the way back finds it.
@@ -62,12 +62,12 @@ def masked(text: str) -> str:
     return _FOUND.sub("\N{LINK SYMBOL}", clean(text))
 
 
-def in_mark(mark: Node, context: Context, notes: Notes) -> Node:
-    """A mark with its address rewritten, where it is a link."""
-    if mark["type"] != "link":
+def in_mark(mark: Any, context: Context, notes: Notes) -> Any:
+    """A mark with its address rewritten, where it is a link; whatever else it is as it is."""
+    href = attrs_of(mark).get("href") if named(mark) == "link" else None
+    if not isinstance(href, str):
         return mark
-    href = in_url(mark["attrs"]["href"], context, notes)
-    return {**mark, "attrs": {**mark["attrs"], "href": href}}
+    return {**mark, "attrs": {**mark["attrs"], "href": in_url(clean(href), context, notes)}}
 
 
 def in_card(attrs: dict[str, Any], context: Context, notes: Notes) -> dict[str, Any]:

@@ -30,6 +30,8 @@ def vanished(before: str, after: str | None, degraded: tuple[Degraded, ...]) -> 
     listed = Counter((one.part, one.name) for one in degraded)
     lost = []
     gone = Counter(map(_name, old)) - Counter(map(_name, new))
+    if after is None:
+        gone.pop("paragraph", None)  # a text of empty paragraphs is no text
     for name, count in gone.items():
         if count > listed[Part.NODE, name]:
             lost.append(f"{name} ({count - listed[Part.NODE, name]})")
