@@ -17,7 +17,8 @@ _SOFTWARE = "com.pyxis.greenhopper.jira:"
 _PLANS = "com.atlassian.jpo:"
 _SERVICE = "com.atlassian.servicedesk:"
 
-_CUSTOM: Mapping[str, Kind] = {
+# By the key of the custom type, with the key of the app it is of.
+CUSTOM_KINDS: Mapping[str, Kind] = {
     f"{_JIRA}textfield": Kind.TEXT,
     f"{_JIRA}textarea": Kind.RICH_TEXT,
     f"{_JIRA}float": Kind.NUMBER,
@@ -95,7 +96,7 @@ def kind_of(schema: Mapping[str, object]) -> Kind:
         kinds = SYSTEM_KINDS.get(system, (Kind.READ_ONLY_TEXT,))
         return kinds[-1]
     if isinstance(custom, str):
-        return _CUSTOM.get(custom, Kind.READ_ONLY_TEXT)
+        return CUSTOM_KINDS.get(custom, Kind.READ_ONLY_TEXT)
     table, name = _BY_TYPE, schema.get("type")
     if name == "array":
         table, name = _BY_ITEMS, schema.get("items")
