@@ -90,13 +90,18 @@ def problem_of(fault: Exception, disk: Disk) -> Problem | None:
     return Problem(AWAY, status=503, code="database-away")
 
 
+DATABASE_ERRORS = (DBAPIError, psycopg.Error)
+
+
+def answer_to(fault: Exception, disk: Disk) -> Response:
+    """The answer to a request that the database failed. Call it while the fault is handled."""
+    log.exception("fault")
+    problem = problem_of(fault, disk)
+    request.environ[FAILED] = problem is not None
+    return problem_response(problem or internal_error())
+
+
 def register_database_answers(app: Flask, disk: Disk) -> None:
     """Give requests that the database fails their own answers; others of its errors are faults."""
-
-    @app.errorhandler(DBAPIError)
-    @app.errorhandler(psycopg.Error)
-    def failed(fault: Exception) -> Response:
-        log.exception("fault")
-        problem = problem_of(fault, disk)
-        request.environ[FAILED] = problem is not None
-        return problem_response(problem or internal_error())
+    for error in DATABASE_ERRORS:
+        app.register_error_handler(error, lambda fault: answer_to(fault, disk))

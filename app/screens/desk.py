@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
 from app.activity.log import latest
 from app.database import TenantId, tenant_transaction
-from app.database_faults import Disk
+from app.database_faults import Disk, answer_to
 from app.errors import Forbidden
 from app.jira.addresses import NetworkPolicy
 from app.jira.deployment import CloudDeployment, look
@@ -53,6 +53,10 @@ class Desk:
         self._record = record
         self._policy = policy
         self._disk = disk
+
+    def failed(self, fault: Exception) -> Response:
+        """The answer to a request that the database failed."""
+        return answer_to(fault, self._disk)
 
     def site_url(self, tenant: TenantId) -> str:
         """The address of a tenant's site."""

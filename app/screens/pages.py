@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, g, jsonify, render_template, request
 
-from app.database_faults import FAILED
+from app.database_faults import DATABASE_ERRORS, FAILED
 from app.errors import NotFound, Problem, problem_response
 from app.jira.site import Named
 from app.mapping import profiles
@@ -37,8 +37,18 @@ def screens_blueprint(desk: Desk) -> Blueprint:
 def _headers(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.after_request
     def headers(response: Response) -> Response:
-        if request.environ.get(FAILED):  # and could not be asked whose page it is
-            return protect(_for_people(response, []), [], framed_by_all=True)
+        if not request.environ.get(FAILED):
+            try:
+                return of_its_site(response)
+            except DATABASE_ERRORS as fault:
+                answer = desk.failed(fault)
+                if request.method != "GET":  # it is done, and its answer is not shown in a frame
+                    return protect(_for_people(response, []), [])
+                response = answer
+        # The database could not be asked whose page it is.
+        return protect(_for_people(response, []), [], framed_by_all=True)
+
+    def of_its_site(response: Response) -> Response:
         caller, late = g.get("caller"), request.environ.get(OUT_OF_TIME)
         tenant = caller.tenant if isinstance(caller, Caller) else None
         if late is not None and (sentence := desk.clock(late)) is not None:
