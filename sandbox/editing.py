@@ -83,7 +83,9 @@ def _keep(stored: dict[str, Any], field: FieldDef, value: Any) -> None:
 
 
 def _verb(intake: Intake, field: FieldDef, value: Any, verb: str, operand: Any) -> Any:
-    if verb == "set" or (verb == "edit" and field.kind == "timetracking"):
+    if field.kind == "timetracking" and verb in ("set", "edit"):
+        return {**(value or {}), **intake.read(field, operand)}
+    if verb == "set":
         return intake.read(field, operand)
     if verb in ("add", "remove") and field.kind in SEVERAL:
         return _changed(intake, field, list(value or []), verb, operand)

@@ -68,6 +68,8 @@ class View:
         self.version = version
         self.time_zone = time_zone
         self.base = f"{site.base_url}/rest/api/{version}"
+        # The account that reads; "" for a webhook, which is nobody's.
+        self.reader = ""
         # Which issues the reader may know of.
         self.sees: Callable[[Issue], bool] = lambda issue: True
 
@@ -200,6 +202,8 @@ class View:
     def value(self, issue: Issue, field: FieldDef) -> Any:  # noqa: PLR0911, PLR0912 (one case a kind)
         """The value of one field of an issue."""
         stored: Any = issue.fields.get(field.id)
+        if stored is None and field.custom:
+            return None  # most are empty, and webhooks carry them all
         site = self.site
         match field.kind:
             case "richtext":
@@ -258,10 +262,12 @@ class View:
             return {**page, "startAt": 0}
         if field_id == "watches":
             url = f"{self.base}/issue/{issue.key}/watchers"
-            return {"self": url, "watchCount": 0, "isWatching": False}
+            held = issue.fields.get("watches") or ()
+            return {"self": url, "watchCount": len(held), "isWatching": self.reader in held}
         if field_id == "votes":
             url = f"{self.base}/issue/{issue.key}/votes"
-            return {"self": url, "votes": 0, "hasVoted": False}
+            held = issue.fields.get("votes") or ()
+            return {"self": url, "votes": len(held), "hasVoted": self.reader in held}
         if field_id == "statusCategory":
             return self.status_category(self.site.statuses[issue.fields["status"]])
         if field_id == "subtasks":

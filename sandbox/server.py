@@ -40,6 +40,7 @@ def create_site_app(world: World, site: Site) -> Flask:
         "versions",
         "options",
         "groups",
+        "watching",
         "issues",
         "workflow",
         "search",

@@ -36,6 +36,9 @@ LISTS = {
 }
 # Bulk edit does not offer these, whatever the screen has.
 NOT_OFFERED = frozenset({"summary", "project", "issuetype", "parent"})
+OFFERED = frozenset({
+    "date", "labels", "number", "option", "options", "priority", "richtext", "string", "user",
+})  # fmt: skip
 TYPES = {
     "richtext": "com.atlassian.jira.plugin.system.customfieldtypes:textarea",
     "option": "com.atlassian.jira.plugin.system.customfieldtypes:select",
@@ -209,7 +212,7 @@ def _one(site: Site, task: Task, issue_id: str, edits: tuple[_Edit, ...], user: 
 
 
 def _stored(site: Site, issue: Issue, edits: tuple[_Edit, ...]) -> dict[str, Any]:
-    intake = Intake(site, 3, site.projects[issue.project_id])
+    intake = Intake(site, 3, site.projects[issue.project_id], issue.fields)
     plain = {edit.field_id: edit.value for edit in edits if not _is_labels(site, edit)}
     stored = editing.read_fields(intake, issue.type_id, plain)
     updates = {
@@ -276,7 +279,8 @@ def bulk_fields(ctx: Ctx) -> Any:
     found = [
         one
         for one in sorted((common or set()) - NOT_OFFERED)
-        if wanted in ctx.site.fields[one].name.casefold()
+        if ctx.site.fields[one].kind in OFFERED
+        and wanted in ctx.site.fields[one].name.casefold()
     ]
     if not found:
         raise _BulkError(404, "No editable fields were found for these issues.")

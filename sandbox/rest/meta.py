@@ -22,6 +22,7 @@ OPERATIONS = {
 def view(ctx: Ctx) -> View:
     """The caller's view of the site."""
     found = View(ctx.site, ctx.version, ctx.caller.user.time_zone)
+    found.reader = ctx.caller.user.account_id
     found.sees = lambda issue: ctx.caller.sees_issue(ctx.site, issue)
     return found
 

@@ -102,7 +102,8 @@ def _screened(
         text = "Field '{}' cannot be appear in both 'fields' and 'update' in one operation."
         raise JiraError(400, fields={name: text.format(name) for name in both})
     project = ctx.site.projects[issue.project_id]
-    intake, extra = Intake(ctx.site, ctx.version, project), frozenset(move.screen)
+    intake = Intake(ctx.site, ctx.version, project, issue.fields)
+    extra = frozenset(move.screen)
     stored = editing.read_fields(intake, issue.type_id, fields, extra=extra)
     stored.update(editing.fold_updates(intake, issue.type_id, issue.fields, update, extra))
     return stored

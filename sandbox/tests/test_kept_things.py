@@ -250,6 +250,28 @@ def test_groups_are_found_by_part_of_the_name_and_by_id(
     assert found == [{"name": "web-team", "groupId": one["groupId"]}]
 
 
+def test_watchers_and_votes_are_counted_and_move_nothing_else(acme: SiteHandle) -> None:
+    before = read(acme, "WEB-2", "updated")
+    agent, other = login(acme, "agent"), acme.users[1]["accountId"]
+    who = next(one["accountId"] for one in acme.users if one["email"] == agent[0])
+    for one in (who, other):
+        assert acme.call("POST", "issue/WEB-2/watchers", json=one).status_code == 204
+    assert acme.call("POST", "issue/WEB-2/votes", auth=agent).status_code == 204
+    watching = acme.call("GET", "issue/WEB-2/watchers", auth=agent).json()
+    assert (watching["watchCount"], watching["isWatching"]) == (2, True)
+    assert other in [one["accountId"] for one in watching["watchers"]]
+    assert read(acme, "WEB-2", "watches")["isWatching"] is False
+    assert read(acme, "WEB-2", "votes", auth=agent)["hasVoted"] is True
+    assert len(acme.call("GET", "issue/WEB-2/votes").json()["voters"]) == 1
+    path = f"issue/WEB-2/watchers?accountId={other}"
+    assert acme.call("DELETE", path).status_code == 204
+    assert acme.call("DELETE", "issue/WEB-2/votes", auth=agent).status_code == 204
+    assert read(acme, "WEB-2", "watches")["watchCount"] == 1
+    assert read(acme, "WEB-2", "votes")["votes"] == 0
+    assert read(acme, "WEB-2", "updated") == before
+    assert acme.call("GET", "issue/WEB-2/changelog").json()["total"] == 0
+
+
 def test_a_wrong_control_call_changes_nothing(acme: SiteHandle) -> None:
     who = acme.users[0]["accountId"]
     for method, path, body in (
