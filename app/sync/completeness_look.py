@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -22,10 +22,13 @@ from app.sync.budget import Kind, claim
 from app.sync.completeness_store import CHUNK, NAMED, PAIRS, Check, Mark
 from app.sync.fingerprints import of_profile
 from app.sync.lanes import lane_of
+from app.sync.lookups import Lookups
 from app.sync.merge import merge
 from app.sync.plan import Reason, Snapshot
 from app.sync.store_links import Link
 from app.vault.vault import Vault
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -64,7 +67,11 @@ class Look:
         self._fingerprints = of_profile(vault, profile.left_tenant, profile.id, profile.profile)
         self._tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
         self._open_site = open_site
+        self._carrying = Lookups().carrying(profile, self._ask, creates=False)
         self._step = Step()
+
+    def _ask(self, side: Side, cost: float, work: Callable[[JiraSite], T]) -> T:
+        return work(self._open_site(self._tenants[side]))
 
     def take(self) -> Step:
         """Take it. Raises Held, and Problem where a site fails or refuses."""
@@ -190,7 +197,10 @@ class Look:
         """
         profile = self._profile.profile
         here, there = self._snapshot(Side.LEFT, left), self._snapshot(Side.RIGHT, right)
-        plan = merge(here, there, link.base, profile, self._fingerprints)
+        marks = self._fingerprints
+        plan = self._carrying.settle(
+            lambda carry: merge(here, there, link.base, profile, marks, carry=carry)
+        )
         keys = {write.key for side in Side for write in plan.writes(side)}
         keys |= {one.key for one in plan.conflicts}
         keys |= {one.key for one in plan.left_alone if one.reason is not Reason.ABSENT}

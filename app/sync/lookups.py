@@ -22,7 +22,7 @@ from app.mapping.profile import FieldMapping, Kind, Missing, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import handler
 from app.sync.carry import Carrier, Facts, Miss, Ref, Sought
-from app.sync.plan import Carry, Plan
+from app.sync.plan import Carry, Plan, Write
 
 T = TypeVar("T")
 
@@ -104,13 +104,22 @@ class Carrying:
             plan = run(carrier)
         return plan
 
-    def forget(self, key: str, side: Side, ids: Iterable[str]) -> None:
-        """A side refused these ids: what they were paired with is to be found anew."""
-        gone = sorted(ids)
+    def refused(self, side: Side, writes: Iterable[Write]) -> None:
+        """A side refused these: what their values were paired with is to be found anew."""
+        for write in writes:
+            kind = handler(write.kind)
+            ids = [id_ for id_, _ in kind.parts(write.value)]
+            if ids:
+                self._forget(write.key if kind.has_table else "", side, ids)
+
+    def _forget(self, key: str, side: Side, gone: Sequence[str]) -> None:
         facts = self._known.facts
         for place, found in list(facts.values.items()):
             if place[:2] == (key, side) and found is not None and found[0] in gone:
                 del facts.values[place]
+        for (where, account), twin in list(facts.people.items()):
+            if not key and where is side and twin in gone:
+                del facts.people[where, account]
         self._known.rules.pop(side, None)
         with tenant_transaction(self._profile.left_tenant) as session:
             session.execute(_FORGET[side], {"profile": self._profile.id, "key": key, "ids": gone})

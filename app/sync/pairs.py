@@ -108,7 +108,8 @@ class _Done:
 def carry_out(turn: Turn, planned: Planned) -> Visit:
     """Write what is planned. Raises SiteError where a site refuses or fails."""
     pair, plan = planned.pair, planned.plan
-    done = _Done(planned.link, plan.base, causes=planned.kept.causes)
+    causes = (*planned.kept.causes, *parked.unpaired(turn.profile.profile, plan))
+    done = _Done(planned.link, plan.base, causes=causes)
     for side in Side:
         done.link = done.link.with_seen(side, planned.snapshots[side].updated)
         if plan.writes(side):
@@ -140,6 +141,7 @@ def _write_side(turn: Turn, planned: Planned, side: Side, done: _Done) -> None:
     link, read, writes = done.link, planned.snapshots[side], planned.plan.writes(side)
     returned, said_no = _write(turn, side, link, writes)
     done.refused |= said_no
+    turn.carrying.refused(side, [w for w in writes if w.key in said_no])
     done.causes += parked.field_causes(side, writes, said_no, planned.plan.base)
     sent = tuple(w for w in writes if w.key not in said_no)
     done.base = unmoved(done.base, planned.link.base, said_no)
@@ -182,6 +184,7 @@ def _plan(turn: Turn, link: Link, snapshots: Mapping[Side, Snapshot]) -> Plan:
         turn.fingerprints,
         link.base,
         snapshots,
+        carrying=turn.carrying,
         decisions=lambda: inbox.decisions(turn, link),
         times=times,
     )

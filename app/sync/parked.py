@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
 from app.database import TenantId
-from app.mapping.profile import Side
+from app.mapping.profile import Profile, Side
 from app.mapping.profiles import StoredProfile
 from app.sync.bases import unmoved
 from app.sync.plan import Base, Conflict, Plan, Write
@@ -145,6 +145,22 @@ def field_causes(
         )
         for one in writes
         if one.key in refused
+    )
+
+
+def unpaired(profile: Profile, plan: Plan) -> tuple[Cause, ...]:
+    """The causes of values that have no counterpart, where the mapping says to stop at that."""
+    mappings = {m.key: m for m in profile.fields}
+    return tuple(
+        Cause(
+            one.fails,
+            Code.VALUE_UNPAIRED,
+            mappings[one.key].field(one.fails),
+            one.key,
+            said=one.sentence,
+        )
+        for one in plan.left_alone
+        if one.fails is not None
     )
 
 

@@ -140,6 +140,11 @@ class LeftAlone:
     sentence: str
     fails: Side | None = None
 
+    @property
+    def is_told_at_create(self) -> bool:
+        """Whether it says something of a twin that is being made."""
+        return self.reason is Reason.NO_TWIN
+
 
 @dataclass(frozen=True)
 class Plan:

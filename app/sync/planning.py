@@ -19,6 +19,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import completeness_store as rows
 from app.sync.fingerprints import of_profile
+from app.sync.lookups import Lookups
 from app.sync.planning_page import Survey
 from app.sync.planning_read import PATIENCE, Reader, chunks
 from app.sync.planning_rules import in_scope
@@ -49,6 +50,7 @@ class Planner:
         self._vault, self._open_site = vault, open_site
         self._pause, self._patience = pause, patience
         self._readers: list[Reader] = []
+        self._lookups = Lookups()
         self._rules: dict[tuple[uuid.UUID, Side], dict[str, FieldRule]] = {}
 
     @property
@@ -198,7 +200,8 @@ class Planner:
                 self._rules[profile.id, side] = known
             return known
 
-        return Survey(profile, reader, marks, born, rules)
+        carrying = self._lookups.carrying(profile, reader.call, creates=False)
+        return Survey(profile, reader, marks, born, rules, carrying=carrying)
 
 
 def _scope(profile: StoredProfile, side: Side) -> str:

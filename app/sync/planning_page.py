@@ -20,6 +20,7 @@ from app.sync.bases import landed
 from app.sync.fingerprint import Fingerprinter
 from app.sync.inbox import decisions_of
 from app.sync.lanes import lane_of
+from app.sync.lookups import Carrying
 from app.sync.merge import for_create
 from app.sync.plan import Base, Decision, Plan
 from app.sync.planning_draft import SECOND, Draft, gone, loose
@@ -41,8 +42,11 @@ class Survey:
         fingerprints: Fingerprinter,
         born: datetime,
         rules: Callable[[Side], Mapping[str, FieldRule]],
+        *,
+        carrying: Carrying,
     ) -> None:
         """`born`: when the profile was made; `rules`: what a side asks of fields."""
+        self._carrying = carrying
         self._profile, self._reader, self._marks = profile, reader, fingerprints
         self._teller = Teller(profile, fingerprints, born, rules)
         self._read: dict[Side, dict[int, Issue]] = {side: {} for side in Side}
@@ -172,8 +176,11 @@ class Survey:
             draft.notes.append(Note(Cause.OUTSIDE, sentence))
         else:
             draft.issues[side], draft.step = issue, Step.CREATE
-            draft.plan = for_create(
-                self._teller.snapshot(issue, side), side.other, self._profile.profile, self._marks
+            source = self._teller.snapshot(issue, side)
+            draft.plan = self._carrying.settle(
+                lambda carry: for_create(
+                    source, side.other, self._profile.profile, self._marks, carry=carry
+                )
             )
 
     def _filter(self, drafts: Sequence[Draft]) -> None:
@@ -238,6 +245,7 @@ class Survey:
             self._marks,
             base,
             snapshots,
+            carrying=self._carrying,
             decisions=lambda: decisions,
             times=None if times is None else when,
         )

@@ -52,47 +52,47 @@ class Reader:
         """The issues of these ids or keys as they are now, by id."""
         found: dict[int, Issue] = {}
         for chunk in chunks(names):
-            found |= self._call(side, 1 + len(chunk), partial(_fetch, names=chunk, fields=fields))
+            found |= self.call(side, 1 + len(chunk), partial(_fetch, names=chunk, fields=fields))
         return found
 
     def last_changes(self, side: Side, ids: Sequence[int]) -> dict[int, FieldChanges]:
         """When the fields of these issues last changed."""
         found: dict[int, FieldChanges] = {}
         for chunk in chunks(ids):
-            found |= self._call(side, 1 + len(chunk), partial(_last_changes, ids=chunk))
+            found |= self.call(side, 1 + len(chunk), partial(_last_changes, ids=chunk))
         return found
 
     def search(self, side: Side, jql: str, page: str | None) -> SearchPage:
         """A page of what a JQL finds; ids and keys."""
-        return self._call(side, 1 + PAGE, lambda site: site.search(jql, [], page=page, size=PAGE))
+        return self.call(side, 1 + PAGE, lambda site: site.search(jql, [], page=page, size=PAGE))
 
     def count(self, side: Side, jql: str) -> int:
         """About how many issues a JQL finds."""
-        return self._call(side, 1, lambda site: site.count(jql))
+        return self.call(side, 1, lambda site: site.count(jql))
 
     def find_twin(self, side: Side, profile: str, source: int) -> Created | None:
         """The twin that our mark names, if search knows it."""
-        return self._call(side, 2, lambda site: site.find_twin(profile, source))
+        return self.call(side, 2, lambda site: site.find_twin(profile, source))
 
     def match_now(self, side: Side, jql: str, ids: Sequence[int]) -> frozenset[int]:
         """Which of these issues a JQL finds as they are now."""
         found: frozenset[int] = frozenset()
         for start in range(0, len(ids), MATCHED):
             chunk = ids[start : start + MATCHED]
-            found |= self._call(side, 1 + len(chunk), partial(_match_now, jql=jql, ids=chunk))
+            found |= self.call(side, 1 + len(chunk), partial(_match_now, jql=jql, ids=chunk))
         return found
 
     def create_fields(self, side: Side, scope: Scope) -> dict[str, FieldRule]:
         """What a side asks of fields when an issue is made; nothing where it does not tell."""
         ids = int(scope.project_id), int(scope.issue_type_id)
         try:
-            return self._call(side, 1, lambda site: site.create_fields(*ids))
+            return self.call(side, 1, lambda site: site.create_fields(*ids))
         except SiteError as error:
             if error.passing or error.locked_out:
                 raise
             return {}
 
-    def _call(self, side: Side, cost: float, work: Callable[[JiraSite], T]) -> T:
+    def call(self, side: Side, cost: float, work: Callable[[JiraSite], T]) -> T:
         """One call; tried again where the site fails or asks for patience. Raises Problem."""
         for attempt in range(TRIES):
             self._await_budget(side, cost)

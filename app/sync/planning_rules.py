@@ -10,8 +10,9 @@ from app.jira.site import FieldChanges, Issue
 from app.mapping.profile import Profile, Side
 from app.mapping.profiles import StoredProfile
 from app.sync.fingerprint import Fingerprinter
+from app.sync.lookups import Carrying
 from app.sync.merge import merge
-from app.sync.plan import Base, Decision, Plan, Snapshot
+from app.sync.plan import Base, Carry, Decision, Plan, Snapshot
 
 
 def decide(
@@ -20,20 +21,27 @@ def decide(
     base: Base,
     snapshots: Mapping[Side, Snapshot],
     *,
+    carrying: Carrying,
     decisions: Callable[[], Mapping[str, Decision]],
     times: Callable[[Side], Mapping[str, datetime]] | None,
 ) -> Plan:
     """The merge of a pair; with what people chose, and with the times of the fields in conflict,
-    where these decide. Without `times` the plan's `needs_times` says whether they would."""
+    where these decide. Without `times` the plan's `needs_times` says whether they would. Raises
+    SiteError, where `carrying` has to look something up."""
     left, right = snapshots[Side.LEFT], snapshots[Side.RIGHT]
-    plan = merge(left, right, base, profile, marks)
+    chosen: Mapping[str, Decision] = {}
+
+    def merged(carry: Carry) -> Plan:
+        return merge(left, right, base, profile, marks, carry=carry, decisions=chosen)
+
+    plan = carrying.settle(merged)
     chosen = decisions() if any(not one.winner for one in plan.conflicts) else {}
     if chosen:
-        plan = merge(left, right, base, profile, marks, decisions=chosen)
+        plan = carrying.settle(merged)
     if not plan.needs_times or times is None:
         return plan
     left, right = (replace(snapshots[side], changed_at=times(side)) for side in Side)
-    return merge(left, right, base, profile, marks, decisions=chosen)
+    return carrying.settle(merged)
 
 
 def changed_at(profile: Profile, side: Side, found: FieldChanges) -> dict[str, datetime]:

@@ -21,6 +21,7 @@ class Code(StrEnum):
     FIELD_REQUIRED = "field-required"
     FIELD_NOT_ON_SCREEN = "field-not-on-screen"
     VALUE_UNKNOWN = "value-unknown"
+    VALUE_UNPAIRED = "value-unpaired"
     VALUE_TOO_LONG = "value-too-long"
     VALUE_MALFORMED = "value-malformed"
     TEXT_REFUSED = "text-refused"
@@ -58,6 +59,12 @@ SAYINGS: Mapping[Code, Saying] = {
     Code.VALUE_UNKNOWN: Saying(
         "{site} does not know the value of {field}.",
         "An admin of {site} adds the value, or somebody chooses one that both sites have.",
+    ),
+    Code.VALUE_UNPAIRED: Saying(
+        "{field} holds a value that has no counterpart at {site}, and the mapping says to stop at "
+        "that.",
+        "Add a row for the value to the mapping, let an admin of {site} add the value, or choose "
+        "another one.",
     ),
     Code.VALUE_TOO_LONG: Saying(
         "The value of {field} is longer than {site} takes.",

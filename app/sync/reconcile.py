@@ -19,6 +19,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import budget, budget_answers, filters, pacing, parked, store_dirty, store_links
 from app.sync.flight import Flight
+from app.sync.lookups import Lookups
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
 from app.sync.store_dirty import BATCH, Dirty
 from app.sync.store_links import Link
@@ -43,6 +44,7 @@ class Reconciler:
         self._vault = vault
         self._open_site = open_site
         self._ring = ring
+        self._lookups = Lookups()
 
     def drain(self, profile_id: uuid.UUID, lane: int) -> bool:
         """Take up to a hundred due changes of a lane across. Returns whether more may be due."""
@@ -61,7 +63,14 @@ class Reconciler:
             if wait <= LONGEST_BELL:
                 self._ring(profile.id, lane, wait + 0.05)
             return False
-        turn = Turn(self._vault, self._open_site, self._ring, profile=profile, lane=lane)
+        turn = Turn(
+            self._vault,
+            self._open_site,
+            self._ring,
+            profile=profile,
+            lane=lane,
+            lookups=self._lookups,
+        )
         turn.aside = found.aside
         _run(turn, self._pairs(taken, links), found.standing)
         return len(taken) < len(dirty) or len(dirty) == BATCH

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
@@ -20,11 +20,14 @@ from app.mapping.values import read_fields
 from app.sync import budget, inbox, parked, parked_groups, provenance, store_dirty, store_links
 from app.sync import written as notes
 from app.sync.fingerprints import of_profile
+from app.sync.lookups import Lookups
 from app.sync.plan import Conflict, Snapshot
 from app.sync.reasons import Cause, Code, whole_causes
 from app.sync.store_dirty import Dirty
 from app.sync.store_links import Link
 from app.vault.vault import Vault
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +80,7 @@ class Turn:
         *,
         profile: StoredProfile,
         lane: int,
+        lookups: Lookups | None = None,
     ) -> None:
         self.vault, self.ring = vault, ring
         self.profile, self.lane = profile, lane
@@ -86,6 +90,7 @@ class Turn:
         self.fingerprints = of_profile(vault, profile.left_tenant, profile.id, profile.profile)
         self.read: dict[Side, dict[int, Issue]] = {}
         self.aside: dict[parked.Row, list[parked.Known]] = {}
+        self.carrying = (lookups or Lookups()).carrying(profile, self._ask, creates=True)
         self.unwritten: dict[uuid.UUID, set[tuple[Side, str]]] = {}
         """What was noted as about to be written, and was not answered as done: by link."""
 
@@ -241,6 +246,9 @@ class Turn:
             conflicts=conflicts,
             details=details,
         )
+
+    def _ask(self, side: Side, cost: float, work: Callable[[JiraSite], T]) -> T:
+        return work(self.sites[side])
 
     def transaction(self) -> AbstractContextManager[Session]:
         return tenant_transaction(TenantId(self.profile.left_tenant))

@@ -110,7 +110,8 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     """Create the twin of `issue` on the other side, marked as ours in the same call."""
     to = side.other
     source = turn.snapshot(issue, side)
-    plan = for_create(source, to, turn.profile.profile, turn.fingerprints)
+    profile, marks = turn.profile.profile, turn.fingerprints
+    plan = turn.carrying.settle(lambda carry: for_create(source, to, profile, marks, carry=carry))
     with turn.transaction() as session:
         store_links.mark_create(session, link, plan.base, sent=True)
     try:
@@ -147,6 +148,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     told = [
         Detail(f"{created.key} was created for {issue.key}."),
         *(Detail(sentence, field=key) for key, sentence in refused.items()),
+        *(Detail(one.sentence, field=one.key) for one in plan.left_alone if one.is_told_at_create),
     ]
     visit = Visit(
         pair,
@@ -155,7 +157,10 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
         written=1,
         details=tuple(told),
         dirty=bool(dirty),
-        parked=parked.field_causes(to, plan.writes(to), refused, plan.base),
+        parked=(
+            *parked.field_causes(to, plan.writes(to), refused, plan.base),
+            *parked.unpaired(profile, plan),
+        ),
         made=to,
     )
     turn.finish([visit])
