@@ -159,6 +159,8 @@ def test_texts_and_addresses_are_kept_as_they_are(acme: SiteHandle) -> None:
     assert write(acme, key, 2, environment="h2. Two\n\n* one") == {}
     kinds = [node["type"] for node in read(acme, key, "environment")["content"]]
     assert kinds == ["heading", "bulletList"]
+    assert write(acme, key, **{LINK: "", "customfield_10031": ""}) == {}
+    assert (read(acme, key, LINK), read(acme, key, "customfield_10031")) == (None, None)
 
 
 def test_a_parent_is_an_epic_that_is_named_by_key_or_id(acme: SiteHandle) -> None:

@@ -20,8 +20,8 @@ TOO_LONG = "The entered text is too long. It exceeds the allowed limit of {:,} c
 SCHEMES = ("http", "https", "ftp", "ftps", "file", "mailto")
 
 
-def line(intake: Intake, field: FieldDef, value: Any) -> str:
-    """A text of one line."""
+def line(intake: Intake, field: FieldDef, value: Any) -> str | None:
+    """A text of one line; an empty one is none."""
     text = a_string(value)
     if field.id == "summary":
         return _summary(text)
@@ -29,7 +29,7 @@ def line(intake: Intake, field: FieldDef, value: Any) -> str:
         raise FieldFault(TOO_LONG.format(LINE_LIMIT))
     if "\n" in text or "\r" in text:
         raise FieldFault("The entered text is invalid because it contains newline characters.")
-    return text
+    return text or None
 
 
 def _summary(text: str) -> str:
