@@ -9,8 +9,28 @@ from typing import Any
 
 from app.errors import Problem
 from app.jira.times import parse_time
+from app.mapping.profile import ItemKind
 
 CREATED, UPDATED, DELETED = "jira:issue_created", "jira:issue_updated", "jira:issue_deleted"
+ITEMS = {
+    "comment_created": ItemKind.COMMENTS,
+    "comment_updated": ItemKind.COMMENTS,
+    "comment_deleted": ItemKind.COMMENTS,
+}
+"""The events of items: each has its own besides that of its issue."""
+# These tell of an item alone, which has an event of its own.
+OF_ITEMS = frozenset({"issue_commented", "issue_comment_edited", "issue_comment_deleted"})
+
+
+@dataclass(frozen=True)
+class ItemEvent:
+    """What a delivery tells of an item of its issue. `updated`: None where it is gone. `private`:
+    not everybody may see it who sees the issue."""
+
+    kind: ItemKind
+    id: str
+    updated: datetime | None
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,12 +44,13 @@ class Event:
     fields: Mapping[str, Any]
     updated: datetime | None
     changed: frozenset[str] | None  # field ids of the changelog; None where it names none
+    item: ItemEvent | None = None
 
 
 def read_event(body: Mapping[str, Any]) -> Event:
     """The event of a delivery's body. Raises Problem that names what is wrong in it."""
     kind = body.get("webhookEvent")
-    if kind not in {CREATED, UPDATED, DELETED}:
+    if kind not in {CREATED, UPDATED, DELETED} and kind not in ITEMS:
         raise Problem(
             f"webhookEvent: {str(kind)[:60]!r} is not one that Tandem subscribed to.",
             code="invalid-field",
@@ -45,8 +66,26 @@ def read_event(body: Mapping[str, Any]) -> Event:
         type_id=_whole(_object(fields, "issuetype"), "issue.fields.issuetype.id"),
         fields=fields,
         updated=_time(fields.get("updated")),
-        changed=_changed(changelog) if isinstance(changelog, dict) else None,
+        changed=_changed(changelog) if isinstance(changelog, dict) else _of_item(body),
+        item=_item(body, ITEMS[kind], gone=kind.endswith("_deleted")) if kind in ITEMS else None,
     )
+
+
+def _of_item(body: Mapping[str, Any]) -> frozenset[str] | None:
+    """No field changed where the delivery is the shadow of an item's own; else who knows."""
+    is_shadow = body.get("issue_event_type_name") in OF_ITEMS and isinstance(
+        body.get("comment"), dict
+    )
+    return frozenset() if is_shadow else None
+
+
+def _item(body: Mapping[str, Any], kind: ItemKind, *, gone: bool) -> ItemEvent:
+    name = kind.value.removesuffix("s")
+    found = _object(body, name)
+    item = str(_whole(found, f"{name}.id"))
+    private = found.get("jsdPublic") is False or bool(found.get("visibility"))
+    updated = None if gone else _time(found.get("updated"), f"{name}.updated")
+    return ItemEvent(kind, item, updated, private)
 
 
 def _object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -64,7 +103,7 @@ def _whole(holder: Mapping[str, Any], name: str) -> int:
     return int(digits)
 
 
-def _time(found: object) -> datetime | None:
+def _time(found: object, name: str = "issue.fields.updated") -> datetime | None:
     if found is None:
         return None
     try:
@@ -75,9 +114,9 @@ def _time(found: object) -> datetime | None:
         return when
     except ValueError:
         raise Problem(
-            "issue.fields.updated: is not a time as Jira writes it.",
+            f"{name}: is not a time as Jira writes it.",
             code="invalid-field",
-            field="issue.fields.updated",
+            field=name,
         ) from None
 
 

@@ -7,25 +7,23 @@ the commit, the bell. Deliveries of one site that come at the same moment share 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from flask import Blueprint, Response, g, request
-from sqlalchemy import text
 
 from app.connect.bodies import json_object
-from app.connect.events import DELETED, UPDATED, Event, read_event
+from app.connect.events import DELETED, UPDATED, Event, ItemEvent, read_event
 from app.connect.gathering import Gatherer
 from app.connect.verifier import verified_again
-from app.database import Pipe, TenantId, piped_transaction
+from app.connect.webhook_routes import KnownItem, Route, routes_of
+from app.database import Pipe, piped_transaction
 from app.errors import Forbidden, NotAuthorised
 from app.mapping import profiles
 from app.mapping.profile import Profile, Side
 from app.mapping.values import NOT_COMPARABLE, UnreadableValueError, handler
 from app.sync.fingerprints import of_profile
-from app.sync.lanes import lane_of
 from app.sync.marks import Mark, mark_through
 from app.tenants.caller import Proof, accepts, current_caller
 from app.tenants.models import InstallationState
@@ -36,66 +34,6 @@ Ring = Callable[[Collection[tuple[uuid.UUID, int]]], None]
 MOST_KEPT = 10_000  # mappings in memory
 # A change of these moves the issue in or out of a profile's scope, though no field is mapped.
 SCOPE_FIELDS = frozenset({"project", "issuetype", "Key"})
-
-# For each event: the profiles that watch its project and type, paused ones too (what comes
-# meanwhile waits in its row), and those that have its issue linked though it has left them; with
-# the pair's base. Each half names its own column of the link, so that the unique index finds it: a
-# CASE over the side read every link of the profile. `visited`: a change of the pair is due, or an
-# undo has its lane in hand. Every row tells how the installation stands.
-_ROUTES = text(
-    """
-    WITH here AS (SELECT secret_version, state FROM installation WHERE id = tandem_tenant()),
-    asked AS (
-        SELECT * FROM unnest(
-            CAST(:issues AS bigint[]), CAST(:projects AS bigint[]), CAST(:types AS bigint[])
-        ) WITH ORDINALITY AS a (issue, project, type, number)
-    ),
-    watching AS (
-        SELECT a.number, p.id AS profile_id, p.revision, p.left_tenant_id, p.right_tenant_id,
-               'left' AS side,
-               l.id AS link_id, l.lane, l.base -> 'left' AS base, l.planned, l.left_seen AS seen,
-               l.outside IS NOT NULL AS still, l.left_issue_id, l.right_issue_id
-        FROM asked a
-        JOIN profile p ON p.left_tenant_id = tandem_tenant()
-        LEFT JOIN issue_link l ON l.profile_id = p.id AND l.left_issue_id = a.issue
-        WHERE l.id IS NOT NULL OR (p.left_project_id = a.project AND p.left_type_id = a.type)
-        UNION ALL
-        SELECT a.number, p.id, p.revision, p.left_tenant_id, p.right_tenant_id, 'right',
-               l.id, l.lane, l.base -> 'right', l.planned, l.right_seen, l.outside IS NOT NULL,
-               l.left_issue_id, l.right_issue_id
-        FROM asked a
-        JOIN profile p ON p.right_tenant_id = tandem_tenant()
-        LEFT JOIN issue_link l ON l.profile_id = p.id AND l.right_issue_id = a.issue
-        WHERE l.id IS NOT NULL OR (p.right_project_id = a.project AND p.right_type_id = a.type)
-    )
-    SELECT h.secret_version, h.state, w.*,
-           EXISTS (SELECT FROM change c WHERE c.profile_id = w.profile_id AND c.side = 'left'
-                   AND c.issue_id = w.left_issue_id AND NOT c.parked)
-           OR EXISTS (SELECT FROM change c WHERE c.profile_id = w.profile_id AND c.side = 'right'
-                      AND c.issue_id = w.right_issue_id AND NOT c.parked)
-           OR EXISTS (SELECT FROM undo_hold u WHERE u.profile_id = w.profile_id
-                      AND u.lane = w.lane AND u.until > now()) AS visited
-    FROM here h LEFT JOIN watching w ON true
-    """
-)
-
-
-@dataclass(frozen=True)
-class Route:
-    """A profile that the event matters to, and the pair where there is one."""
-
-    profile_id: uuid.UUID
-    revision: int
-    left_tenant: TenantId
-    right_tenant: TenantId
-    side: Side
-    linked: bool
-    lane: int
-    base: Mapping[str, str]
-    planned: Mapping[str, str]  # what this side holds once the writes under way are done
-    visited: bool  # the pair may be read or written at this moment
-    seen: datetime | None
-    still: bool  # an issue of the pair was outside its filter when it was last looked at
 
 
 @dataclass(frozen=True)
@@ -162,7 +100,7 @@ def _take(
     marks nothing), and the lanes to ring for.
     """
     with piped_transaction(current_caller().tenant) as pipe:
-        here, routes = _routes(pipe, [one.event for one in deliveries])
+        here, routes = routes_of(pipe, [one.event for one in deliveries])
         if here is None:
             return [False] * len(deliveries), set()
         if here.state == InstallationState.DISABLED:
@@ -179,42 +117,6 @@ def _take(
     return taken, {(route.profile_id, route.lane) for _, route in marks}
 
 
-def _routes(pipe: Pipe, events: Sequence[Event]) -> tuple[Any, list[tuple[int, Route]]]:
-    """How the installation stands (None: it is gone), and the routes by the event's position."""
-    rows = pipe.execute(
-        _ROUTES,
-        {
-            "issues": [event.issue_id for event in events],
-            "projects": [event.project_id for event in events],
-            "types": [event.type_id for event in events],
-        },
-    ).fetchall()
-    found = []
-    for row in rows:
-        if row.profile_id is None:
-            continue
-        position = row.number - 1
-        route = Route(
-            profile_id=row.profile_id,
-            revision=row.revision,
-            left_tenant=TenantId(row.left_tenant_id),
-            right_tenant=TenantId(row.right_tenant_id),
-            side=Side(row.side),
-            linked=row.link_id is not None,
-            lane=lane_of(events[position].issue_id) if row.lane is None else row.lane,
-            base=row.base or {},
-            planned={
-                key: left if row.side == Side.LEFT.value else right
-                for key, (_, left, right) in (row.planned or {}).items()
-            },
-            visited=bool(row.visited),
-            seen=row.seen,
-            still=bool(row.still),
-        )
-        found.append((position, route))
-    return (rows[0] if rows else None), found
-
-
 def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bool:
     """Whether this event cannot matter to this profile. Never decided by author or by time."""
     fields = profile.fields
@@ -222,6 +124,9 @@ def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bo
         return not route.linked
     if route.still or (not route.linked and profile.scope(route.side).filter is not None):
         return False  # any field may be one that brings the issue inside the filter
+    if event.item is not None:
+        carried = any(one.kind is event.item.kind for one in profile.items)
+        return not carried or _is_seen(event.item, route.item)
     if event.kind == UPDATED and event.changed is not None:
         mapped = {m.field(route.side) for m in fields} | SCOPE_FIELDS
         if not event.changed & mapped:
@@ -229,6 +134,20 @@ def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bo
         if event.changed & SCOPE_FIELDS:
             return False
     return route.linked and _is_echo(event, route, vault, profile)
+
+
+def _is_seen(told: ItemEvent, known: KnownItem | None) -> bool:
+    """Whether an item's event tells what the pair knows: an item's `updated` is its version, so
+    what is not later than what was seen says nothing, whether the pair is being visited or not."""
+    if known is None:
+        return False
+    if known.idle:
+        return True
+    if told.updated is None:
+        return known.gone
+    if told.private and not known.ours:
+        return False  # that may change without another version
+    return known.seen is not None and told.updated <= known.seen
 
 
 def _is_echo(event: Event, route: Route, vault: Vault, profile: Profile) -> bool:
@@ -271,7 +190,7 @@ def _mark(pipe: Pipe, marks: Sequence[tuple[Event, Route]]) -> None:
     rows: dict[tuple[uuid.UUID, str, int], tuple[Route, datetime | None]] = {}
     for event, route in marks:
         key = (route.profile_id, route.side.value, event.issue_id)
-        told = event.updated if event.kind != DELETED else None
+        told = event.updated if event.kind != DELETED and event.item is None else None
         if key in rows:  # two deliveries about one issue; unknown wins over known
             earlier = rows[key][1]
             told = None if told is None or earlier is None else max(told, earlier)
