@@ -7,12 +7,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox import editing
+from sandbox.changes import items_of
 from sandbox.errors import JiraError
-from sandbox.model import FieldDef, Issue, Option, Project, User
+from sandbox.model import ChangeItem, FieldDef, Issue, Option, Project, User
 from sandbox.site import Site
 
 if TYPE_CHECKING:
     from sandbox.rest import Ctx
+
+
+# Kinds of fields whose values are of one project, and where the site keeps them.
+OF_PROJECTS = {
+    "components": "components",
+    "version": "versions",
+    "versions": "versions",
+    "security": "security_levels",
+}
 
 
 def administers(user: User, project_key: str | None) -> bool:
@@ -33,6 +43,28 @@ def administered(ctx: Ctx, named: Any) -> Project:
     if not administers(ctx.caller.user, project.key):
         raise JiraError(403, "You do not have permission to administer this project.")
     return project
+
+
+def leave_behind(site: Site, issue: Issue, project: Project) -> list[ChangeItem]:
+    """Take out of an issue that is moved what the new project does not have; tells the lines."""
+    left: dict[str, Any] = {}
+    for field in site.fields.values():
+        if field.kind not in OF_PROJECTS or not issue.fields.get(field.id):
+            continue
+        known = getattr(site, OF_PROJECTS[field.kind])
+        held = issue.fields[field.id]
+        if isinstance(held, list):
+            left[field.id] = [one for one in held if known[one].project_id == project.id]
+        elif known[held].project_id != project.id:
+            left[field.id] = None
+    items = [
+        item
+        for name, value in left.items()
+        if value != issue.fields[name]
+        for item in items_of(site, site.fields[name], issue.fields[name], value)
+    ]
+    issue.fields = {**issue.fields, **left}
+    return items
 
 
 def swap(site: Site, fields: Iterable[str], one: str, instead: str | None, *, actor: str) -> None:

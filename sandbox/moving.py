@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox import attaching, editing, linking
+from sandbox import attaching, editing, keeping, linking
 from sandbox.errors import JiraError
 from sandbox.hanging import item, record
 from sandbox.model import ChangeItem, Issue, Project
@@ -32,6 +32,7 @@ def _move_one(site: Site, issue: Issue, project: Project, type_id: str, actor: s
         issue.old_keys = (*issue.old_keys, old)
         # The old key finds it for ever.
         site.keys[new] = issue.id
+        items += keeping.leave_behind(site, issue, project)
     if type_id != issue.type_id:
         items.append(_retype(site, issue, type_id))
     status = issue.fields["status"]
@@ -70,7 +71,7 @@ def archive(site: Site, issue: Issue, *, actor: str, undo: bool = False) -> int:
 def clone(site: Site, issue: Issue, *, actor: str, attachments: bool, properties: bool) -> Issue:
     """Make an issue like this one, linked to it as its clone."""
     project = site.projects[issue.project_id]
-    left_out = ("status", "resolution", "resolutiondate", "timespent")
+    left_out = ("status", "resolution", "resolutiondate", "timespent", "watches", "votes")
     fields = {name: value for name, value in issue.fields.items() if name not in left_out}
     fields |= {"summary": f"CLONE - {issue.fields['summary']}"[:255], "reporter": actor}
     carried = dict(issue.properties) if properties else {}

@@ -148,6 +148,10 @@ def test_estimates_are_written_as_spans_and_read_in_seconds_too(acme: SiteHandle
     body = {"update": {"timetracking": [{"edit": {"originalEstimate": "90"}}]}}
     assert acme.call("PUT", f"issue/{key}", json=body).status_code == 204
     assert read(acme, key, "timetracking")["originalEstimate"] == "1h 30m"
+    assert write(acme, key, timetracking={"originalEstimate": "", "remainingEstimate": ""}) == {}
+    assert read(acme, key, "timetracking") == {}
+    assert write(acme, key, timetracking={"originalEstimate": "", "remainingEstimate": "5m"}) == {}
+    assert read(acme, key, "timetracking")["originalEstimateSeconds"] == 300
     assert "not on the appropriate screen" in write(acme, key, timeestimate=5)["timeestimate"]
 
 

@@ -132,6 +132,18 @@ def test_an_app_without_the_scope_makes_no_component(
     assert answer.status_code == 403 and "PROJECT_ADMIN" in answer.json()["errorMessages"][0]
 
 
+def test_what_the_new_project_lacks_stays_behind_when_an_issue_is_moved(acme: SiteHandle) -> None:
+    values = {"components": [{"name": "Search"}], "security": {"name": "Staff only"}}
+    key = new_issue(acme, **values, **{PLANNED: [{"name": "1.1"}], CHANNEL: {"value": "Mail"}})
+    acme.control("POST", "move", {"issue": key, "project": "SUP"})
+    assert [read(acme, key, field) for field in ("components", "security", PLANNED)] == [
+        [], None, None,
+    ]  # fmt: skip
+    assert read(acme, key, CHANNEL)["value"] == "Mail"
+    told = acme.call("GET", f"issue/{key}/changelog").json()["values"][-1]["items"]
+    assert {"components", "security", PLANNED} < {one["fieldId"] for one in told if one["from"]}
+
+
 # --- options ---------------------------------------------------------------------------
 
 

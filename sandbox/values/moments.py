@@ -77,6 +77,7 @@ def estimates(intake: Intake, field: FieldDef, value: Any) -> dict[str, int | No
         found[stored] = seconds
     if not found:
         raise FieldFault("Specify 'originalEstimate' or 'remainingEstimate'.")
-    if len(found) == 1 and not any(intake.current.get(name) for name in ESTIMATES.values()):
-        return dict.fromkeys(ESTIMATES.values(), next(iter(found.values())))
+    said = [seconds for seconds in found.values() if seconds is not None]
+    if len(said) == 1 and not any(intake.current.get(name) for name in ESTIMATES.values()):
+        return dict.fromkeys(ESTIMATES.values(), said[0])
     return found
