@@ -12,6 +12,7 @@ import click
 
 from app.cli.common import settings_or_end
 from app.cli.found import all_profiles, opened_profile
+from app.cli.items import carry, items
 from app.cli.load import load
 from app.cli.rules import rules, set_rules
 
@@ -111,3 +112,5 @@ def _as_json(check: Check) -> dict[str, Any]:
 profile.add_command(load)
 profile.add_command(rules)
 profile.add_command(set_rules)
+profile.add_command(items)
+profile.add_command(carry)

@@ -12,9 +12,19 @@ from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
-from app.mapping.document import dump_profile
+from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.models import ProfileRecord, ProfileRevision
-from app.mapping.profile import FieldMapping, Flow, Moment, Policy, Profile, Scope, Side
+from app.mapping.profile import (
+    FieldMapping,
+    Flow,
+    ItemKind,
+    ItemMapping,
+    Moment,
+    Policy,
+    Profile,
+    Scope,
+    Side,
+)
 from app.mapping.profiles import StoredProfile, opened, owned, place, require_rest
 from app.tenants.caller import Caller
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
@@ -112,6 +122,39 @@ def set_rules(
         deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
         record_for_both(record, session, *sites, deed)
     return ruled
+
+
+def set_items(
+    vault: Vault, record: Recorder, profile: StoredProfile, kind: ItemKind, wanted: object
+) -> ItemMapping | None:
+    """Say otherwise whether and how the items of a kind are carried: a new revision, for an
+    operator. `wanted`: their entry of the mapping document, None for none. Raises Problem,
+    NotFound."""
+    sites = profile.left_tenant, profile.right_tenant
+    with tenant_transaction(profile.left_tenant) as session:
+        found, _ = owned(session, profile.left_tenant, profile.id, lambda project: True)
+        old = _opened(vault, session, found)
+        document = dump_profile(replace(old, items=_without(old, kind)))
+        listed = document.get("items", [])
+        if wanted is not None:
+            document["items"] = [*(listed if isinstance(listed, list) else []), wanted]
+        try:
+            new = load_profile(document)
+        except DocumentError as error:
+            sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
+            raise Problem(sentences, code="invalid-field", field="items") from None
+        made = next((one for one in new.items if one.kind is kind), None)
+        if new == old:
+            return made
+        _add(vault, session, found, new, actor=OPERATOR)
+        told = {"items": kind.value, "flow": made.flow.value if made else "none"}
+        deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
+        record_for_both(record, session, *sites, deed)
+    return made
+
+
+def _without(profile: Profile, kind: ItemKind) -> tuple[ItemMapping, ...]:
+    return tuple(one for one in profile.items if one.kind is not kind)
 
 
 def set_interval(record: Recorder, profile: StoredProfile, seconds: int) -> None:

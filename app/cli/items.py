@@ -1,0 +1,76 @@
+"""`tandem profile items` and `carry`: what of an issue is carried besides its fields, and how."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from app.cli.common import settings_or_end
+from app.cli.found import opened_profile
+from app.mapping.document_items import dump_items
+from app.mapping.profile import Flow, ItemKind, MarkerMode
+
+NOT_CARRIED = "none"
+
+
+@click.command()
+@click.argument("profile", metavar="PROFILE")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def items(profile: str, as_json: bool) -> None:
+    """List what PROFILE (its id or its name) carries besides fields, such as comments."""
+    with opened_profile(settings_or_end(), profile) as (_, stored):
+        listed: Any = dump_items(stored.profile.items).get("items", [])
+        revision = stored.revision
+    if as_json:
+        click.echo(json.dumps({"profile": str(stored.id), "revision": revision, "items": listed}))
+        return
+    if not listed:
+        click.echo("Nothing besides its fields. `tandem profile carry` changes that.")
+    for row in listed:
+        click.echo(_said(row))
+
+
+@click.command()
+@click.argument("profile", metavar="PROFILE")
+@click.argument("kind", type=click.Choice([one.value for one in ItemKind]))
+@click.option(
+    "--flow",
+    type=click.Choice([*(one.value for one in Flow), NOT_CARRIED]),
+    help="The direction; none: not carried any more, what was made stays.",
+)
+@click.option("--prefix", help="The first line: {author}, {site}, {created}; '' for no line.")
+@click.option("--marker", help="A text that chooses; '' for none.")
+@click.option(
+    "--marker-mode",
+    type=click.Choice([one.value for one in MarkerMode]),
+    help="Only what holds the marker crosses, or all that does not.",
+)
+@click.option("--deletions/--no-deletions", default=None, help="A twin goes with its source.")
+@click.option("--internal/--no-internal", default=None, help="Internal ones cross as internal.")
+def carry(profile: str, kind: str, flow: str | None, **options: Any) -> None:
+    """Carry the items of a KIND, such as comments, of PROFILE, or change how. What is not named
+    stays as it is."""
+    from app.mapping import revisions
+
+    with opened_profile(settings_or_end(), profile) as (tandem, stored):
+        listed: Any = dump_items(stored.profile.items).get("items", [])
+        entry = next((one for one in listed if one["kind"] == kind), {"kind": kind})
+        entry |= {name: value for name, value in options.items() if value is not None}
+        entry |= {"flow": flow} if flow else {}
+        for name in ("prefix", "marker"):
+            entry |= {name: None} if entry.get(name) == "" else {}
+        wanted = None if flow == NOT_CARRIED else entry
+        made = revisions.set_items(tandem.vault, tandem.record, stored, ItemKind(kind), wanted)
+    rows: Any = dump_items([made] if made else []).get("items", [])
+    click.echo(_said(rows[0]) if rows else f"{kind}: not carried.")
+
+
+def _said(row: dict[str, Any]) -> str:
+    parts = [f"flow {row['flow']}", f"deletions {'carried' if row['deletions'] else 'not carried'}"]
+    parts.append(f"prefix {row['prefix']!r}" if row["prefix"] else "no prefix")
+    if row["marker"]:
+        parts.append(f"{row['marker_mode']} with {row['marker']!r}")
+    parts.append("internal ones too" if row["internal"] else "no internal ones")
+    return f"{row['kind']}: {', '.join(parts)}."
