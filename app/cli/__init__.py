@@ -24,6 +24,7 @@ from app.cli.plan import apply, plan
 from app.cli.profile import profile
 from app.cli.runs import runs
 from app.cli.storage import storage
+from app.cli.transform import transform
 from app.cli.undo import undo
 from app.cli.why import why
 from app.errors import Problem
@@ -261,5 +262,6 @@ main.add_command(apply)
 main.add_command(profile)
 main.add_command(runs)
 main.add_command(storage)
+main.add_command(transform)
 main.add_command(undo)
 main.add_command(why)

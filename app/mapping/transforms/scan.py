@@ -1,0 +1,62 @@
+"""A first look at an expression, in one pass: what the parser's own patterns would take unbounded
+time for, such as a text without an end, is refused before it sees it."""
+
+from __future__ import annotations
+
+from app.mapping.transforms.limits import MAX_EXPRESSION
+from app.mapping.transforms.problems import Rule, TransformProblem
+
+MAX_BRACKETS = 25
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+def scan(text: str) -> None:
+    """Raises TransformProblem for a text that is too long, brackets that nest too deep, and a
+    literal text without an end."""
+    if len(text) > MAX_EXPRESSION:
+        raise TransformProblem(
+            Rule.TOO_LONG,
+            f"the expression has {len(text):,} characters and may have {MAX_EXPRESSION:,}; "
+            "shorten it, or put what it looks up into a table",
+        )
+    if not text.strip():
+        raise TransformProblem(Rule.SYNTAX, "the expression is empty; write one, such as value")
+    at, open_ = 0, 0
+    while at < len(text):
+        if text.startswith("//", at):
+            end = text.find("\n", at)
+            at = len(text) if end < 0 else end
+        elif text[at] in "\"'":
+            at = _end(text, at)
+        else:
+            open_ += (text[at] in _OPEN) - (text[at] in _CLOSE)
+            if open_ > MAX_BRACKETS:
+                raise TransformProblem(
+                    Rule.TOO_DEEP,
+                    f"brackets nest more than {MAX_BRACKETS} levels deep; write it flatter",
+                    *place(text, at),
+                )
+            at += 1
+
+
+def place(text: str, at: int) -> tuple[int, int]:
+    """Line and character, from 1, of a place in a text."""
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+
+
+def _end(text: str, start: int) -> int:
+    """The place after a literal text."""
+    quote = text[start]
+    closing = quote * 3 if text.startswith(quote * 3, start) else quote
+    at = start + len(closing)
+    while at < len(text):
+        if text.startswith(closing, at):
+            return at + len(closing)
+        if len(closing) == 1 and text[at] in "\r\n":
+            break
+        at += 2 if text[at] == "\\" else 1
+    raise TransformProblem(
+        Rule.SYNTAX,
+        f"a text begins and does not end; close it with {closing} on its line",
+        *place(text, start),
+    )
