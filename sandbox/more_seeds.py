@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sandbox.seed import GLOBEX, SEEDS, SiteSeed
+from sandbox.seeds import GLOBEX, SEEDS, SiteSeed
 
 
 def _alike(
