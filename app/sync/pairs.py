@@ -12,6 +12,9 @@ from app.mapping.profile import Side
 from app.sync import inbox, parked, store_links
 from app.sync import written as notes
 from app.sync.bases import confirm, planned_marks, unmoved
+from app.sync.items.work import Work, plan_items, with_items
+from app.sync.items.work import carry_out as carry_out_items
+from app.sync.items.work import note as note_items
 from app.sync.plan import Base, Plan, Snapshot, Write
 from app.sync.planning_rules import changed_at, decide
 from app.sync.put_back import look, look_after_a_death
@@ -30,6 +33,7 @@ class Planned:
     plan: Plan
     snapshots: Mapping[Side, Snapshot]
     kept: parked.Kept
+    items: Work
 
 
 def reconcile_linked(turn: Turn, pair: Pair, link: Link) -> None:
@@ -63,7 +67,8 @@ def plan_linked(turn: Turn, pair: Pair) -> Planned | Visit:
         link = replace(link, base=look_after_a_death(turn, link, snapshots))
     found = turn.set_aside(pair, link)
     kept = parked.keep_aside(found, _plan(turn, link, snapshots), link.base)
-    return Planned(pair, link, kept.plan, snapshots, kept)
+    items = plan_items(turn, pair, link, {Side.LEFT: left, Side.RIGHT: right})
+    return Planned(pair, link, kept.plan, snapshots, kept, items)
 
 
 def note_plans(turn: Turn, plans: Sequence[Planned]) -> None:
@@ -73,8 +78,9 @@ def note_plans(turn: Turn, plans: Sequence[Planned]) -> None:
     ours, and no person's edit that could win over another.
     """
     due = [(p.link, planned_marks(p.plan, p.link.base)) for p in plans if not p.plan.is_empty]
-    if due:
+    if due or any(one.items.creates for one in plans):
         with turn.transaction() as session:
+            note_items(session, turn, [one.items for one in plans])
             store_links.note_plans(session, due)
             marks = turn.fingerprints
             rows = [
@@ -121,7 +127,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
     old = refused.keys() & {one.key for one in causes if one in before}
     told = parked.without(plan, plan.base, old | done.reopened)
     news = {key: words for key, words in refused.items() if key not in old}
-    return Visit(
+    visit = Visit(
         pair,
         replace(done.link, base=unmoved(done.base, planned.link.base, done.reopened)),
         outcome_of(told, done.written, news, lost=bool(done.lost)),
@@ -134,6 +140,12 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         amended=tuple(done.amended),
         made=notes.made_side(turn.profile, done.link, turn.read),
     )
+    try:
+        return with_items(visit, carry_out_items(turn, planned.items))
+    except SiteError:
+        if not done.written:
+            raise
+        return replace(visit, dirty=True)  # what was written is told, the rest is tried again
 
 
 def _write_side(turn: Turn, planned: Planned, side: Side, done: _Done) -> None:

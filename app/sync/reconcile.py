@@ -19,6 +19,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import budget, budget_answers, filters, pacing, parked, store_dirty, store_links
 from app.sync.flight import Flight
+from app.sync.items.work import fields_of
 from app.sync.lookups import Lookups
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
 from app.sync.store_dirty import BATCH, Dirty
@@ -231,6 +232,7 @@ def _fetch(turn: Turn, side: Side, pairs: Sequence[Pair]) -> dict[int, Issue]:
         if linked is not None:
             wanted.add(linked)
     fields = [m.field(side) for m in turn.profile.profile.fields]
+    fields += fields_of(turn.profile.profile)
     return turn.sites[side].fetch(sorted(wanted), fields) if wanted else {}
 
 

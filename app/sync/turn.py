@@ -20,6 +20,8 @@ from app.mapping.values import read_fields
 from app.sync import budget, inbox, parked, parked_groups, provenance, store_dirty, store_links
 from app.sync import written as notes
 from app.sync.fingerprints import of_profile
+from app.sync.items import store as items
+from app.sync.items.model import ItemLink
 from app.sync.lookups import Lookups
 from app.sync.plan import Conflict, Snapshot
 from app.sync.reasons import Cause, Code, whole_causes
@@ -33,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_DELAY = 2.0  # seconds
 LONGEST_DELAY = 300.0  # seconds
+ITEM_DELAY = 3.0  # seconds
 # A bell that waits holds up every later one of its lane; the sweep rings for longer waits.
 LONGEST_BELL = 10.0  # seconds
 
@@ -67,6 +70,8 @@ class Visit:
     questions: tuple[Conflict, ...] = ()
     amended: tuple[notes.Amended, ...] = ()
     made: Side | None = None  # the side whose issue was created
+    items: tuple[ItemLink, ...] = ()
+    waits: bool = False  # for an item that another profile makes, or that may still land
 
 
 class Turn:
@@ -102,7 +107,10 @@ class Turn:
         with self.transaction() as session:
             store_links.save_synced(session, [visit.link for visit in visits])
             # Of a pair that stays parked one row is enough.
-            ended = [(v.pair.changes[1:] if v.parked else v.pair.changes, v.dirty) for v in visits]
+            ended = [
+                (v.pair.changes[1:] if v.parked else v.pair.changes, v.dirty or v.waits)
+                for v in visits
+            ]
             store_dirty.done(
                 session, self.profile, [c for cs, dirty in ended if not dirty for c in cs]
             )
@@ -117,6 +125,8 @@ class Turn:
             lanes = self._retry_freed(session, visits)
         if any(visit.dirty for visit in visits):
             lanes.add(self.lane)
+        if any(visit.waits for visit in visits):
+            self._ring_after(ITEM_DELAY)
         for lane in sorted(lanes):
             self.ring(self.profile.id, lane)
 
@@ -129,7 +139,11 @@ class Turn:
             open_conflicts=visit.questions,
             fingerprints=self.fingerprints,
         )
-        if visit.dirty:
+        items.save(session, self.profile, visit.link, visit.items)
+        if visit.waits:
+            changes = visit.pair.changes
+            store_dirty.postpone(session, self.profile, changes, ITEM_DELAY, "waiting-for-item")
+        elif visit.dirty:
             store_dirty.again(session, self.profile, visit.pair.changes)
         elif visit.parked:
             store_dirty.park(session, self.profile, visit.pair.changes[:1], visit.parked[0].code)

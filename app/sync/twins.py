@@ -12,6 +12,7 @@ from app.jira.site import Created, Issue, SiteError
 from app.mapping.profile import Side
 from app.sync import parked, rings, store_dirty, store_links
 from app.sync.bases import confirm, unmoved
+from app.sync.items.work import fields_of, of_a_new_twin
 from app.sync.merge import blank, for_create
 from app.sync.pairs import reconcile_linked
 from app.sync.plan import Base, Plan, Snapshot
@@ -102,6 +103,7 @@ def _adopted(turn: Turn, pair: Pair, link: Link, side: Side, twin: Created) -> N
     with turn.transaction() as session:
         store_links.save(session, link)
     fields = [m.field(side.other) for m in turn.profile.profile.fields]
+    fields += fields_of(turn.profile.profile)
     turn.read[side.other] |= turn.sites[side.other].fetch([twin.id], fields)
     reconcile_linked(turn, replace(pair, link=link), link)
 
@@ -163,7 +165,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
         ),
         made=to,
     )
-    turn.finish([visit])
+    turn.finish([of_a_new_twin(turn, visit, side, issue, stored)])
 
 
 def _unfilled(turn: Turn, base: Base, to: Side, made: Snapshot, keys: Iterable[str]) -> Base:
@@ -207,6 +209,7 @@ def _send_create(
 def _read_back(turn: Turn, side: Side, created: Created) -> Issue | None:
     """The twin as stored. Where the read fails, its own webhook brings us back to it."""
     fields = [m.field(side) for m in turn.profile.profile.fields]
+    fields += fields_of(turn.profile.profile)
     try:
         return turn.sites[side].fetch([created.id], fields).get(created.id)
     except SiteError:

@@ -1,0 +1,352 @@
+"""The shell around the merge of items: what it reads beyond the issues, what is noted before it
+writes, what it writes, and what is told of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy.orm import Session
+
+from app.activity.log import Detail, Outcome
+from app.jira.site import Issue, SiteError
+from app.mapping.profile import ItemMapping, Profile, Side
+from app.mapping.values import whole
+from app.sync.items import store
+from app.sync.items.comments import CommentKind
+from app.sync.items.kinds import KindOfItem, Target
+from app.sync.items.merge import merge_items, settled
+from app.sync.items.model import (
+    Create,
+    Delete,
+    Gone,
+    Item,
+    ItemLink,
+    ItemPlan,
+    Mark,
+    Place,
+    Update,
+    key_of,
+    root_of,
+)
+from app.sync.reasons import Cause, field_code
+from app.sync.store_links import Link
+from app.sync.turn import Pair, Turn, Visit
+
+KINDS: Mapping[str, KindOfItem] = {one.kind.value: one for one in (CommentKind(),)}
+
+
+@dataclass
+class Planned:
+    """What is to be done for one kind of items of a pair. `paged`: the sides that were read page by
+    page, so that what seems gone may have slipped from one page to another."""
+
+    kind: KindOfItem
+    plan: ItemPlan
+    paged: frozenset[Side] = frozenset()
+    waits: bool = False
+
+
+@dataclass
+class Work:
+    """What is to be done for the items of a pair."""
+
+    link: Link
+    issues: Mapping[Side, Issue]
+    planned: list[Planned] = field(default_factory=list)
+    before: tuple[Cause, ...] = ()
+    """What was refused of it before."""
+
+    @property
+    def creates(self) -> bool:
+        """Whether a twin is to be made, which is noted first."""
+        return any(one.plan.creates or one.plan.waits for one in self.planned)
+
+
+@dataclass
+class Did:
+    """What came of it."""
+
+    rows: dict[uuid.UUID, ItemLink] = field(default_factory=dict)
+    details: list[Detail] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    written: int = 0
+    lost: int = 0
+    refused: int = 0
+    again: bool = False
+    waits: bool = False
+
+
+def fields_of(profile: Profile) -> list[str]:
+    """The fields that bring the items along that a profile carries."""
+    return [KINDS[mapping.kind.value].field for mapping in profile.items]
+
+
+def plan_items(turn: Turn, pair: Pair, link: Link, issues: Mapping[Side, Issue]) -> Work:
+    """What is to be done for the items of a pair whose issues were read. Raises SiteError."""
+    work = Work(link, issues)
+    if not turn.profile.profile.items:
+        return work
+    found = turn.set_aside(pair, link)
+    work.before = tuple(one.cause for one in found)
+    refused = {(k.cause.side, k.cause.key): k.cause.mark for k in found if not k.ask}
+    with turn.transaction() as session:
+        rows = store.rows_of(session, [link])[link.id]
+    for mapping in turn.profile.profile.items:
+        planned = _plan(turn, work, mapping, rows, refused)
+        if planned is not None:
+            work.planned.append(planned)
+    return work
+
+
+def _plan(
+    turn: Turn,
+    work: Work,
+    mapping: ItemMapping,
+    rows: Sequence[ItemLink],
+    refused: Mapping[tuple[Side, str], str],
+) -> Planned | None:
+    kind = KINDS[mapping.kind.value]
+    items: dict[Side, tuple[Item, ...]] = {}
+    paged: set[Side] = set()
+    for side in Side:
+        here, there = work.issues[side], work.issues[side.other]
+        listing = kind.read(here, there, mapping)
+        if listing is None:
+            return None  # not shown: nothing can be said of what is there and what is not
+        items[side] = listing.items
+        if not listing.whole:
+            items[side] = kind.read_all(turn.sites[side], here, there, mapping)
+            paged.add(side)
+    place = _place(turn, work)
+    own = [row for row in rows if row.kind == mapping.kind.value]
+    while True:
+        plan = merge_items(mapping, own, items, place, turn.fingerprints, refused=refused)
+        if not plan.looks:
+            return Planned(kind, plan, frozenset(paged))
+        for side, ids in plan.looks.items():
+            marks = kind.marks(turn.sites[side], ids)
+            items[side] = tuple(
+                one.marked(marks.get(one.id)) if one.id in ids else one for one in items[side]
+            )
+
+
+def _place(turn: Turn, work: Work) -> Place:
+    issues = {side: str(work.link.issue_id(side)) for side in Side}
+    return Place(str(turn.profile.id), turn.tenants, issues)
+
+
+def note(session: Session, turn: Turn, works: Iterable[Work]) -> None:
+    """Note the creates before the first of them is sent. What another profile is making on the same
+    issue is left out: it will be found there."""
+    for work in works:
+        for one in work.planned:
+            granted = [
+                create
+                for create in one.plan.creates
+                if store.begin(session, turn.profile, work.link, create)
+            ]
+            one.waits = one.plan.waits or len(granted) < len(one.plan.creates)
+            one.plan = replace(one.plan, creates=tuple(granted))
+
+
+def carry_out(turn: Turn, work: Work) -> Did:
+    """Write what is planned and noted. What a site refuses is set aside by itself, the rest
+    crosses. Raises SiteError where a site fails."""
+    did = Did()
+    for one in work.planned:
+        did.rows |= {row.id: row for row in one.plan.rows}
+        did.details += [
+            Detail(told.sentence, field=one.kind.field, side=told.side.value)
+            for told in one.plan.told
+        ]
+        did.waits = did.waits or one.waits
+        did.causes += [c for c in work.before if c.key in one.plan.aside]
+        hand = _Hand(turn, work, one, did)
+        hand.delete()
+        hand.update()
+        hand.create()
+        did.details += hand.counted()
+    return did
+
+
+class _Hand:
+    """Writes the items of one kind of one pair."""
+
+    def __init__(self, turn: Turn, work: Work, planned: Planned, did: Did) -> None:
+        self.turn, self.work, self.did = turn, work, did
+        self.kind, self.plan, self.paged = planned.kind, planned.plan, planned.paged
+        self.noun = self.kind.kind.value.removesuffix("s")
+        self.counts: dict[tuple[Side, str], int] = {}
+
+    def delete(self) -> None:
+        """Delete what must not stay."""
+        for one in self._surely_gone():
+            self.kind.delete(self._target(one.to), one.twin)
+            self._count(one.to, "deleted")
+            if one.held is not None:
+                self._tell(one.to, f"{one.held.sentence} Its twin was deleted.")
+            if not one.double:
+                gone = replace(one.row, twin_gone=Gone.OURS, source_gone=one.held is None)
+                self._store(gone.with_item(one.to, one.twin.id))
+
+    def _surely_gone(self) -> list[Delete]:
+        """The deletes, without those whose source only slipped from one page to the next."""
+        found: list[Delete] = []
+        for one in self.plan.deletes:
+            may_have_slipped = one.to.other in self.paged and one.held is None and not one.double
+            source = one.row.item(one.to.other) or ""
+            if may_have_slipped and source in self._still_there(one.to.other, source):
+                self.did.again = True
+                continue
+            found.append(one)
+        return found
+
+    def _still_there(self, side: Side, item: str) -> Mapping[str, Mark | None]:
+        return self.kind.marks(self.turn.sites[side], [item])
+
+    def update(self) -> None:
+        """Write twins anew."""
+        for one in self.plan.updates:
+            try:
+                twin = self.kind.write(self._target(one.to, one), one.twin, one.source)
+            except SiteError as error:
+                self._refused(one, error)
+                continue
+            if one.lost:
+                self._lost(one)
+            self._count(one.to, "written anew")
+            self._settle(one.row, one.source, twin)
+
+    def create(self) -> None:
+        """Make twins."""
+        for number, one in enumerate(self.plan.creates):
+            try:
+                twin = self.kind.make(self._target(one.to, one), one.source, self._mark(one))
+            except SiteError as error:
+                # Those behind it were not sent either.
+                rest = self.plan.creates[number + 1 :] if not _is_refusal(error) else ()
+                void = (one, *rest) if error.surely_refused else rest
+                with self.turn.transaction() as session:
+                    store.take_back(session, void)
+                self._refused(one, error)
+                continue
+            self._count(one.to, "made")
+            self._settle(one.row, one.source, twin)
+
+    def _target(self, to: Side, one: Create | Update | None = None) -> Target:
+        first = True
+        if one is not None:
+            tenant = self.turn.tenants[to.other]
+            first = one.row.root == root_of(tenant, one.row.kind, one.source.id)
+        sites = self.turn.sites
+        url = sites[to.other].base_url
+        return Target(sites[to], self.work.issues[to], self.plan.mapping, url, first)
+
+    def _mark(self, one: Create) -> Mark:
+        place = self.plan.place
+        issue, on = place.issues[one.to.other], place.issues[one.to]
+        return Mark(place.profile, one.to, issue, one.source.id, on, one.row.root)
+
+    def _settle(self, row: ItemLink, source: Item, twin: Item) -> None:
+        """From here on a crash finds the twin by its row, and its echo costs nothing."""
+        self._store(settled(row, source, twin, self.turn.fingerprints))
+
+    def _store(self, row: ItemLink) -> None:
+        self.did.rows[row.id] = row
+        with self.turn.transaction() as session:
+            store.save(session, self.turn.profile, self.work.link, [row])
+
+    def _refused(self, one: Create | Update, error: SiteError) -> None:
+        """Set one item aside with the site's words. Raises the error where it is no refusal."""
+        if not _is_refusal(error):
+            raise error
+        if isinstance(one, Update) and error.site_status == 404:
+            self.did.again = True  # it is gone: the next visit sees so
+            return
+        key = key_of(one.row.kind, one.source.id)
+        mark = one.row.source_mark if isinstance(one, Create) else self._mark_of(one)
+        code = field_code(error.detail)
+        cause = Cause(one.to, code, self.kind.field, key, mark, said=error.detail)
+        self.did.causes.append(cause)
+        if cause not in self.work.before:
+            self.did.refused += 1
+            self._tell(one.to, error.detail)
+
+    def _mark_of(self, one: Update) -> str:
+        row = settled(one.row, one.source, one.twin, self.turn.fingerprints)
+        return row.source_mark
+
+    def _lost(self, one: Update) -> None:
+        self.did.lost += 1
+        sentence = (
+            f"The {self.noun} {one.twin.id} that Tandem made was edited on the {one.to.value} "
+            "side; a later edit of its source took the place of that."
+        )
+        old = whole(self.kind.text(one.twin))
+        self.did.details.append(Detail(sentence, self.kind.field, one.to.value, old=old))
+
+    def _tell(self, side: Side, sentence: str) -> None:
+        self.did.details.append(Detail(sentence, field=self.kind.field, side=side.value))
+
+    def _count(self, side: Side, what: str) -> None:
+        self.did.written += 1
+        self.counts[side, what] = self.counts.get((side, what), 0) + 1
+
+    def counted(self) -> list[Detail]:
+        """How many were made, written and deleted on each side."""
+        return [
+            Detail(
+                f"{number} {self.noun}{' was' if number == 1 else 's were'} {what} on the "
+                f"{side.value} side.",
+                field=self.kind.field,
+                side=side.value,
+            )
+            for (side, what), number in self.counts.items()
+        ]
+
+
+def _is_refusal(error: SiteError) -> bool:
+    """Whether a site said no to this one item, and may take the next one."""
+    return error.site_status in {400, 403, 404, 413}
+
+
+def with_items(visit: Visit, did: Did) -> Visit:
+    """The visit, with what came of the items of its pair."""
+    outcome = visit.outcome
+    if did.refused:
+        outcome = Outcome.PARKED
+    elif did.lost and outcome is not Outcome.PARKED:
+        outcome = Outcome.CONFLICT
+    elif did.written and outcome in {None, Outcome.LEFT_ALONE}:
+        outcome = Outcome.UPDATED
+    elif did.details and outcome is None:
+        outcome = Outcome.LEFT_ALONE
+    return replace(
+        visit,
+        outcome=outcome,
+        written=visit.written + did.written,
+        conflicts=visit.conflicts + did.lost,
+        details=(*visit.details, *did.details),
+        dirty=visit.dirty or did.again,
+        parked=(*visit.parked, *did.causes),
+        items=tuple(did.rows.values()),
+        waits=visit.waits or did.waits,
+    )
+
+
+def of_a_new_twin(turn: Turn, visit: Visit, side: Side, source: Issue, made: Issue | None) -> Visit:
+    """The visit of a pair whose issue was just made, with the items of its source. Where that does
+    not work at once, the pair is visited again."""
+    if not turn.profile.profile.items:
+        return visit
+    if made is None:
+        return replace(visit, dirty=True)
+    try:
+        work = plan_items(turn, visit.pair, visit.link, {side: source, side.other: made})
+        with turn.transaction() as session:
+            note(session, turn, [work])
+        return with_items(visit, carry_out(turn, work))
+    except SiteError:
+        return replace(visit, dirty=True)
