@@ -54,10 +54,7 @@ class Placer:
             return [node, *children]
         if name in _MEDIA:
             return self._media(node, children)
-        content = self._placed(name, children)
-        if not content and name not in MAY_BE_EMPTY:
-            self._notes.add(Part.ATTRIBUTE, f"{name} content", Reason.BROKEN)
-            content = self._placed(name, [paragraph()])
+        content = self._content(name, children)
         if not content and "content" not in node and name in MAY_LACK_CONTENT:
             return [node]
         low, high = COLUMNS
@@ -69,6 +66,14 @@ class Placer:
     def paragraph(self, children: list[Node]) -> Node:
         """A stand-in of one paragraph, of children that go in a line."""
         return paragraph(*self._inline("paragraph", children))
+
+    def _content(self, name: str, children: list[Node]) -> list[Node]:
+        """What is in a node; an empty paragraph where nothing is, and something must be."""
+        content = self._placed(name, children)
+        if content or name in MAY_BE_EMPTY:
+            return content
+        self._notes.add(Part.ATTRIBUTE, f"{name} content", Reason.BROKEN)
+        return self._placed(name, [paragraph()])
 
     def _placed(self, parent: str, children: list[Node]) -> list[Node]:
         if parent == "codeBlock":
@@ -157,7 +162,7 @@ class Placer:
 
         def end_run() -> None:
             if run:
-                made: Node = {"type": name, "content": self._placed(name, list(run))}
+                made: Node = {"type": name, "content": self._content(name, list(run))}
                 if name in _WRAPPER_ATTRS:
                     made["attrs"] = _WRAPPER_ATTRS[name].copy()
                 found.append(made)

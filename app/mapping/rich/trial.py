@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from app.mapping.kinds.rich_text import nodes
-from app.mapping.rich.attrs import clean
+from app.mapping.rich.attrs import LOCAL_ID, clean
 from app.mapping.rich.known import Degraded, Node, Part, Reason, attrs_of, marks_of, named
 from app.mapping.rich.references import masked
 
@@ -92,9 +92,10 @@ def _is_empty(tree: list[Node]) -> bool:
 
 
 def _shape(node: Node) -> tuple[object, ...]:
-    marks = [(named(mark), sorted(attrs_of(mark).items(), key=str)) for mark in marks_of(node)]
-    kept = [(name, keys) for name, keys in marks if name != "link"]
-    return named(node), set(attrs_of(node)) - {"localId"}, kept, len(marks)
+    marks = [named(mark) for mark in marks_of(node)]
+    attrs = [attrs_of(mark) for mark in marks_of(node) if named(mark) != "link"]
+    told = [{name: one[name] for name in one if name != LOCAL_ID} for one in attrs]
+    return named(node), set(attrs_of(node)) - {LOCAL_ID}, marks, told
 
 
 def too_long(document: str | None) -> int:
