@@ -182,3 +182,29 @@ def test_a_rename_on_the_site_is_no_change_of_the_value(site: SiteHandle) -> Non
     assert after != before
     assert own.same(after, before)
     assert own.text(after) == "Another name"
+
+
+def test_a_sprint_that_has_ended_is_written_as_none_and_each_issue_keeps_its_past(
+    site: SiteHandle,
+) -> None:
+    own = handler(Kind.SPRINT)
+    meta = edit_metadata(site, new_issue(site))
+    field = next(name for name in meta if kind_of(meta[name]["schema"]) is Kind.SPRINT)
+
+    def put(key: str, value: Value) -> Value:
+        answer = site.call("PUT", f"issue/{key}", json={"fields": {field: own.write(value)}})
+        assert answer.status_code == 204, answer.text
+        return own.read(raw_of(site, key, field, 3))
+
+    done, other = new_issue(site), new_issue(site)
+    put(done, ("2", ""))
+    before = own.read(raw_of(site, done, field, 3))
+    put(other, ("3", ""))
+    site.control("PUT", "sprints", {"2": {"state": "closed"}})
+    ended = own.read(raw_of(site, done, field, 3))
+    # That it ends is no change by itself.
+    assert ended != before
+    assert own.same(ended, before)
+    stored = put(other, ended)
+    assert stored is None
+    assert own.is_stored_form(ended, stored)

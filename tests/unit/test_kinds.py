@@ -95,7 +95,7 @@ READ = [
     (Kind.SPRINT, [], None),
     (Kind.SPRINT, SPRINTS, ("7", "Seven")),
     (Kind.SPRINT, SPRINTS[:2], ("9", "Nine")),
-    (Kind.SPRINT, SPRINTS[:1], ("3", "Three")),
+    (Kind.SPRINT, SPRINTS[:1], ("3", "Three", "ended")),
     (Kind.PARENT, None, None),
     (Kind.PARENT, {"id": "10001", "key": "A-1", "fields": {"summary": "s"}}, "10001"),
     (Kind.TIME_TRACKING, None, (None, None)),
@@ -164,6 +164,7 @@ WRITTEN = [
     (Kind.GROUP, ("g-1", "admins"), {"groupId": "g-1"}),
     (Kind.GROUPS, (("g-1", "admins"),), [{"groupId": "g-1"}]),
     (Kind.SPRINT, ("7", "Seven"), 7),
+    (Kind.SPRINT, ("3", "Three", "ended"), None),
     (Kind.SPRINT, None, None),
     (Kind.PARENT, "10001", {"id": "10001"}),
     (Kind.PARENT, None, None),
@@ -263,6 +264,7 @@ def test_a_raw_field_of_another_kind_is_refused(kind: Kind, raw: object, expecte
         (Kind.COMPONENTS, (("1", "a"),), (("1", "b"),), ()),
         (Kind.PRIORITY, ("1", "a"), ("1", ""), None),
         (Kind.SPRINT, ("7", "a"), ("7", "b"), ("8", "a")),
+        (Kind.SPRINT, ("7", "a"), ("7", "a", "ended"), None),
     ],
 )
 def test_a_rename_changes_nothing_and_another_id_does(
@@ -414,7 +416,24 @@ def test_the_sprint_does_not_depend_on_the_order_that_jira_lists_them_in() -> No
     assert (
         sprint.read([*SPRINTS, late]) == sprint.read([late, *reversed(SPRINTS)]) == ("7", "Seven")
     )
-    assert sprint.read([SPRINTS[0], late]) == sprint.read([late, SPRINTS[0]]) == ("2", "Two")
+    assert (
+        sprint.read([SPRINTS[0], late]) == sprint.read([late, SPRINTS[0]]) == ("2", "Two", "ended")
+    )
+
+
+def test_a_sprint_that_has_ended_is_never_written_as_jira_takes_none() -> None:
+    sprint = handler(Kind.SPRINT)
+    ended = sprint.read(SPRINTS[:1])
+    carried = sprint.replace(ended, {"3": ("13", "Drei")})
+    assert sprint.parts(ended) == (("3", "Three"),)
+    assert sprint.text(ended) == "Three"
+    assert sprint.write(carried) is None
+    # Whatever past the other issue has is in order then, but not that it is in a sprint.
+    assert sprint.is_stored_form(carried, None)
+    assert sprint.is_stored_form(carried, sprint.read(SPRINTS[:1]))
+    assert not sprint.is_stored_form(carried, sprint.read(SPRINTS))
+    # One that ends on one side first is no change: neither is written.
+    assert sprint.same(carried, ("13", "Drei"))
 
 
 def test_a_webhook_with_the_name_of_a_group_alone_is_not_compared() -> None:
@@ -524,7 +543,7 @@ def test_a_value_is_taken_apart_into_the_entries_of_its_table(
             Kind.CASCADE,
             (("1", "a"), ("2", "b")),
             {"1": ("9", "z"), "1/2": ("8", "y")},
-            (("9", "z"), ("8", "y")),
+            (("8", "y"), None),
         ),
         (
             Kind.CASCADE,
@@ -545,7 +564,14 @@ def test_a_value_is_taken_apart_into_the_entries_of_its_table(
             {"1": ("9", "z"), "1/2": None},
             (("9", "z"), None),
         ),
-        (Kind.CASCADE, (("1", "a"), ("2", "b")), {"1": None, "1/2": ("8", "y")}, None),
+        (Kind.CASCADE, (("1", "a"), ("2", "b")), {"1": None, "1/2": None}, None),
+        (
+            Kind.CASCADE,
+            (("1", "a"), ("2", "b")),
+            {"1": None, "1/2": ("9/8", "y")},
+            (("9", ""), ("8", "y")),
+        ),
+        (Kind.CASCADE, (("1", "a"), None), {"1": ("9/8", "y")}, (("9", ""), ("8", "y"))),
         (Kind.CASCADE, (("1", "a"), None), {"1": ("9", "z")}, (("9", "z"), None)),
         (Kind.USER, "a", {"a": ("b", "")}, "b"),
         (Kind.USER, "a", {"a": None}, None),

@@ -126,9 +126,10 @@ def test_what_jira_sends_is_read_and_what_is_written_reads_as_the_same(
     if own.writable:
         # Over the wire and back.
         again = own.read(json.loads(json.dumps(own.write(value))))
-        assert own.same(again, value)
         assert own.is_stored_form(value, again)
         assert own.write(again) == own.write(value)
+        # A sprint that has ended is written as nothing.
+        assert own.same(again, value) or (kind is Kind.SPRINT and own.write(value) is None)
 
 
 @given(st.sampled_from(Kind), json_values)

@@ -61,18 +61,20 @@ class Cascade(Identified):
         return (parent,) if child is None else (parent, _below(parent, child))
 
     def replace(self, value: Value, found: Mapping[str, Part | None]) -> Value:
-        """See Handler. A child's new id may be "parent/child": then it brings its parent along."""
+        """See Handler. What is found for the option below decides, as it brings its parent along;
+        where it is left out, what is found for the one above does."""
         parent, child = _levels(value)
         if parent is None:
             return None
-        new_child = None if child is None else found[_below(parent, child)[0]]
-        new_parent = found[parent[0]]
-        if new_child is None:
-            return None if new_parent is None else (new_parent, None)
-        above, slash, id_ = new_child[0].rpartition("/")
-        if slash and (new_parent is None or new_parent[0] != above):
-            new_parent = (above, "")
-        return None if new_parent is None else (new_parent, (id_, new_child[1]))
+        above = found[parent[0]]
+        new = (above if child is None else found[_below(parent, child)[0]]) or above
+        if new is None:
+            return None
+        id_, slash, child_id = new[0].partition("/")
+        if not slash:
+            return new, None
+        name = above[1] if above is not None and above[0] == id_ else ""
+        return (id_, name), (child_id, new[1])
 
     def choices(self, allowed: object) -> tuple[Part, ...]:
         found = []
