@@ -72,7 +72,7 @@ def fit_mark(mark: object, notes: Notes) -> Node | None:
     attrs = _fit(MARK_ATTRS[name], raw, name, notes) if name in MARK_ATTRS else None
     if attrs is None:
         reason = Reason.BROKEN if name in MARK_ATTRS else Reason.UNKNOWN
-        notes.add(Part.MARK, clean(name), reason)
+        notes.add(Part.MARK, clean(name) or "?", reason)
         return None
     return {"type": name, "attrs": attrs} if attrs else {"type": name}
 

@@ -168,7 +168,7 @@ class _Conversion:
 
     def _unknown(self, open_: _Open) -> list[Node]:
         """A node of a newer editor, or one that Jira would refuse: its text, then its content."""
-        raw, name = open_.raw, clean(named(open_.raw))
+        raw, name = open_.raw, clean(named(open_.raw)) or "?"
         reason = Reason.BROKEN if name in NODE_ATTRS else Reason.UNKNOWN
         children = open_.done
         words = "" if children and not isinstance(raw.get("text"), str) else words_of(raw)

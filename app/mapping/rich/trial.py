@@ -51,13 +51,13 @@ def _tree(document: str | None) -> list[Node]:
 
 
 def _name(node: Node) -> str:
-    return clean(named(node))
+    return clean(named(node)) or "?"
 
 
 def _text_marks(tree: list[Node]) -> Iterator[str]:
     for node in tree:
         if named(node) == "text" and _words(node):
-            yield from (clean(named(mark)) for mark in marks_of(node))
+            yield from (_name(mark) for mark in marks_of(node))
 
 
 def _words(node: Node) -> str:

@@ -24,9 +24,12 @@ _TOKENS = re.compile(
     r"|(?P<escaped>\\[\[\]{}!*_|^~\\-])"
     r"|\[~(?P<site>accountid:)?(?P<person>[^\]|\s]+)\]"
     r"|(?P<attached>\[(?P<title>[^\]|\n]*\|)?\^(?P<named>[^\]|\n]+)\])"
-    r"|(?<![\w!])!(?P<file>[^\s!|][^!|\n]*?)(?P<params>\|[^!\n]*)?!(?!\w)",
-    re.DOTALL,
+    r"|(?<![\w!])!(?P<file>[^\s!|][^!|\n]*?)(?P<params>\|[^!\n]*)?!(?!\w)"
+    r"|(?P<deep>^[*#]{21,}(?=\s))",
+    re.DOTALL | re.MULTILINE,
 )
+# Jira's converter reads a list that is deeper as one twice as deep, and so on at each crossing.
+_LEVELS = 20
 _WEB = re.compile(r"(https?|data|file):", re.IGNORECASE)
 _SPECIAL = re.compile(r"([\[\]{}!*_|^~\\])")
 _HREF = re.compile(r'(?<=href=")([^"]*)(?=")')
@@ -79,6 +82,9 @@ class _Wiki:
             return f"[{title}^{there}]" if there else _file_words(title, token["named"])
         if token["file"]:
             return self._picture(token)
+        if token["deep"]:
+            self._notes.add(Part.ATTRIBUTE, "list level", Reason.MISPLACED)
+            return token["deep"][:_LEVELS]
         return token[0]
 
     def _mention(self, token: re.Match[str]) -> str:
