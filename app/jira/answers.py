@@ -15,6 +15,9 @@ T = TypeVar("T")
 
 PROPERTY = "tandem"
 """The entity property that marks an issue as made by Tandem, and names its source."""
+FILES = "tandem-files"
+"""The entity property of an issue that notes which of its files are twins, and of what."""
+MORE_PROPERTIES = (FILES,)
 
 
 def understood(method: Callable[P, T]) -> Callable[P, T]:
@@ -41,13 +44,14 @@ def text(found: object) -> str:
 
 def issue(raw: Mapping[str, Any]) -> Issue:
     """An issue, as reads and searches give it."""
-    fields = raw["fields"]
+    fields, held = raw["fields"], raw.get("properties") or {}
     return Issue(
         id=int(raw["id"]),
         key=text(raw["key"]),
         fields=fields,
         updated=parse_time(fields["updated"]),
-        property=(raw.get("properties") or {}).get(PROPERTY),
+        property=held.get(PROPERTY),
+        more={name: held[name] for name in MORE_PROPERTIES if name in held},
         changelog=changelog(raw["changelog"]) if raw.get("changelog") else None,
     )
 

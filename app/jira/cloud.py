@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.jira import answers
-from app.jira.answers import PROPERTY, text, understood
+from app.jira.answers import MORE_PROPERTIES, PROPERTY, text, understood
 from app.jira.cloud_transitions import CloudTransitions
 from app.jira.cloud_values import CloudValues
 from app.jira.comments import CloudComments
 from app.jira.credential import Credential
-from app.jira.item_calls import Comments
+from app.jira.files import CloudFiles
+from app.jira.item_calls import Comments, Files
 from app.jira.outbound import CALL_SECONDS, NetworkPolicy
 from app.jira.site import (
     Changelog,
@@ -50,6 +51,7 @@ class CloudSite(CloudTransitions, CloudValues):
         wire = Wire(base_url, credential, policy, seconds=seconds, observe=observe)
         self._call, self._answer, self._pages = wire.call, wire.answer, wire.pages
         self.comments: Comments = CloudComments(wire)
+        self.files: Files = CloudFiles(wire)
 
     # -- issues
 
@@ -62,7 +64,7 @@ class CloudSite(CloudTransitions, CloudValues):
         body = {
             "issueIdsOrKeys": [str(issue_id) for issue_id in issue_ids],
             "fields": [*fields, "updated", "project", "issuetype"],
-            "properties": [PROPERTY],
+            "properties": [PROPERTY, *MORE_PROPERTIES],
             "fieldsByKeys": False,
         }
         answer = self._call("POST", "rest/api/3/issue/bulkfetch", body=body)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -26,3 +28,40 @@ class Comments(Protocol):
 
     def delete(self, issue_id: int, comment_id: str) -> None:
         """Delete a comment."""
+
+
+@dataclass(frozen=True)
+class File:
+    """What a site says of a file. `size` in bytes."""
+
+    id: str
+    name: str
+    mime: str
+    size: int
+
+
+class BrokenOff(Exception):
+    """A file ended before its end, or went on after it."""
+
+
+class Files(Protocol):
+    """The files of one site. Every call raises SiteError; no file is ever whole in memory."""
+
+    def read(self, file: File) -> AbstractContextManager[Iterator[bytes]]:
+        """The bytes of a file, piece by piece. The pieces raise BrokenOff."""
+
+    def add(self, issue_id: int, file: File, pieces: Iterable[bytes]) -> dict[str, Any]:
+        """Attach a file from its pieces, under the name and of the size that `file` says; as the
+        site tells of it. What the pieces raise is passed on, and the site has nothing then."""
+
+    def delete(self, file_id: str) -> None:
+        """Delete a file."""
+
+    def limit(self) -> int | None:
+        """How many bytes a file may have; None where the site takes no files."""
+
+    def media_id(self, file_id: str) -> str | None:
+        """What rich text calls a file; None where the site does not tell."""
+
+    def note(self, issue_id: int, notes: Mapping[str, Any]) -> None:
+        """Store which of an issue's files are twins, as a property of the issue."""

@@ -41,6 +41,7 @@ __all__ = [
     "TookTooLong",
     "check_url",
     "guarded_session",
+    "streaming_session",
 ]
 
 # Its warnings repeat URLs and certificates; what a site is called is not for every log.
@@ -248,6 +249,14 @@ class GuardedAdapter(HTTPAdapter):
             _call.reset(token)
 
 
+class StreamingAdapter(GuardedAdapter):
+    """Sends each call under the limits of the block around it, and leaves the answer unread."""
+
+    def send(self, request: Any, *_: Any, **options: Any) -> requests.Response:
+        """See HTTPAdapter; no proxy. Outside of the block no socket opens and none reads."""
+        return HTTPAdapter.send(self, request, **(options | {"stream": True, "proxies": None}))
+
+
 class _Session(requests.Session):
     def send(self, *args: Any, **options: Any) -> requests.Response:
         """See Session. Some odd answers (a negative chunk, a redirect to `http://[`) get through
@@ -268,11 +277,30 @@ def guarded_session(
     seconds: float = CALL_SECONDS,
 ) -> requests.Session:
     """A session that calls only where the policy lets it, under the limits. Calls raise Stopped."""
+    return _session(GuardedAdapter(policy, answer_limit, seconds), auth)
+
+
+@contextmanager
+def streaming_session(
+    policy: NetworkPolicy, *, auth: AuthBase | None, limit: int, seconds: float
+) -> Iterator[requests.Session]:
+    """A session for one call with a long body: its answer is read piece by piece in the block.
+
+    `limit` and `seconds` are for all that is received in the block, and for the block as a whole.
+    """
+    token = _call.set(_Call(policy, limit, seconds))
+    try:
+        with _session(StreamingAdapter(policy, limit, seconds), auth) as session:
+            yield session
+    finally:
+        _call.reset(token)
+
+
+def _session(adapter: GuardedAdapter, auth: AuthBase | None) -> requests.Session:
     session = _Session()
     session.auth = auth
     # A proxy or a .netrc of the machine's must not see or replace our tokens.
     session.trust_env = False
-    adapter = GuardedAdapter(policy, answer_limit, seconds)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from app.database import TenantId
 from app.errors import Problem
-from app.jira.item_calls import Comments
+from app.jira.item_calls import Comments, Files
 
 
 class SiteError(Problem):
@@ -83,6 +83,8 @@ class Issue:
     updated: datetime
     property: Mapping[str, Any] | None = None
     changelog: Changelog | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Our other entity properties, by name, where they were asked for."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,7 @@ class JiraSite(Protocol):
 
     base_url: str
     comments: Comments
+    files: Files
 
     def fetch(self, issue_ids: Sequence[int | str], fields: Sequence[str]) -> dict[int, Issue]:
         """The issues of these ids or keys as they are now, by id (at most 100); one that is gone is

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import requests
 from atlassian import Jira
 
 from app.jira.credential import Credential
-from app.jira.outbound import AddressRefused, NetworkPolicy, Stopped, guarded_session
+from app.jira.outbound import (
+    AddressRefused,
+    NetworkPolicy,
+    Stopped,
+    guarded_session,
+    streaming_session,
+)
 from app.jira.site import Observer, SiteError
 
 # The client logs whole answers at debug level; issue content never reaches a log.
@@ -35,6 +42,7 @@ class Wire:
         """`seconds` is what one call may take, from the look-up of the name to the last byte."""
         self._base_url = base_url
         self._observe = observe
+        self._credential, self.policy = credential, policy
         session = guarded_session(policy, auth=credential.auth(), seconds=seconds)
         # Its own retries (1,000, for up to half an hour) stay off: backing off is the worker's.
         self._client = Jira(
@@ -46,6 +54,29 @@ class Wire:
             retry_with_header=False,  # it would sleep in our thread for as long as a site likes
             timeout=SILENCE_SECONDS,
         )
+
+    @property
+    def base_url(self) -> str:
+        """The site's address."""
+        return self._base_url
+
+    @contextmanager
+    def streaming(self, *, limit: int, seconds: float) -> Iterator[requests.Session]:
+        """A session as the app, for one call with a long body: see `streaming_session`."""
+        auth = self._credential.auth()
+        with streaming_session(self.policy, auth=auth, limit=limit, seconds=seconds) as session:
+            yield session
+
+    def told(self, method: str, path: str, answer: requests.Response) -> requests.Response:
+        """An answer of such a session, after the observer was told of it. Raises SiteError for all
+        but a 2xx or a redirect."""
+        error = None
+        if not 200 <= answer.status_code < 400:
+            error = _refusal(self._base_url, method, path, answer)
+        self._observe(answer.headers, error)
+        if error is not None:
+            raise error
+        return answer
 
     def pages(self, path: str, name: str) -> Iterator[dict[str, Any]]:
         """What is listed under `name`, page by page. Raises SiteError."""
