@@ -18,6 +18,7 @@ from celpy.celtypes import (
     TimestampType,
 )
 
+from app.mapping.kinds.identified import OneOf, SeveralOf
 from app.mapping.profile import Kind
 from app.mapping.transforms.limits import name_of
 from app.mapping.transforms.moments import utc
@@ -25,13 +26,6 @@ from app.mapping.transforms.rich import document, plain
 from app.mapping.values import UnreadableValueError, Value, handler
 
 TEXTS = {Kind.TEXT, Kind.URL, Kind.NAMED, Kind.READ_ONLY_TEXT}
-ONES = {
-    Kind.OPTION, Kind.VERSION, Kind.PRIORITY, Kind.RESOLUTION, Kind.STATUS, Kind.GROUP,
-    Kind.SPRINT, Kind.SECURITY,
-}  # fmt: skip
-MANIES = {Kind.OPTIONS, Kind.COMPONENTS, Kind.VERSIONS, Kind.GROUPS}
-# Their values are made of the site itself, and no expression can know them.
-UNMADE = {Kind.READ_ONLY_TEXT, Kind.PARENT}
 _LONGEST_LABEL = 255
 
 
@@ -39,11 +33,19 @@ class Misfit(Exception):
     """A result is not what the field takes. The sentence says what was expected and what came."""
 
 
+def can_make(kind: Kind) -> bool:
+    """Whether an expression can make a value of `kind`: not of what is only read, nor an issue."""
+    known = kind in _TAKEN or isinstance(handler(kind), OneOf | SeveralOf)
+    return known and handler(kind).writable
+
+
 def given(kind: Kind, value: Value) -> Any:
     """A canonical value as expressions see it."""
     if kind in TEXTS or (value is None and kind is not Kind.TIME_TRACKING):
         return None if value is None else StringType(str(value))
-    return _GIVEN[kind](value)
+    if isinstance(handler(kind), SeveralOf):
+        return ListType([_part(one) for one in _several(value)])
+    return _GIVEN.get(kind, _part)(value)
 
 
 def bare(value: object) -> Any:
@@ -63,12 +65,13 @@ def bare(value: object) -> Any:
 
 def taken(kind: Kind, result: Any) -> Value:
     """The canonical value of a result. Raises Misfit where a field of `kind` does not take it."""
-    if kind in UNMADE:
-        raise Misfit(f"a field of kind {kind.value} cannot be made by a transform")
+    if not can_make(kind):
+        raise Misfit(f"gives a value for a field of kind {kind.value}, which no transform can make")
     try:
         if result is None:
             return handler(kind).empty
-        return _TAKEN[kind](kind, result)
+        several = isinstance(handler(kind), SeveralOf)
+        return _TAKEN.get(kind, _as_many if several else _as_one)(kind, result)
     except UnreadableValueError:
         raise Misfit(f"a field of kind {kind.value} cannot take {name_of(result)}") from None
 
@@ -96,10 +99,6 @@ def _map(**parts: object) -> MapType:
 def _part(value: Value) -> MapType:
     id_, name = value if isinstance(value, tuple) and len(value) == 2 else ("", "")
     return _map(id=id_, name=name)
-
-
-def _parts(value: Value) -> ListType:
-    return ListType([_part(one) for one in _several(value)])
 
 
 def _several(value: Value) -> tuple[Value, ...]:
@@ -135,8 +134,6 @@ _GIVEN: dict[Kind, Callable[[Value], Any]] = {
     Kind.USERS: lambda value: ListType([bare({"id": one}) for one in _several(value)]),
     Kind.PARENT: lambda value: bare({"id": value}),
     Kind.TIME_TRACKING: _seconds,
-    **dict.fromkeys(ONES, _part),
-    **dict.fromkeys(MANIES, _parts),
 }
 
 
@@ -207,11 +204,17 @@ def _list(result: Any, what: str) -> Iterator[Any]:
     return iter(result)
 
 
+def _at(result: MapType, name: str) -> Any:
+    if name not in result:
+        return None  # get() of cel-python has no default
+    return result[name]
+
+
 def _as_part(result: Any) -> tuple[str, str] | None:
     """An id and a name. What is given by its name alone has no id: whoever carries it finds it."""
     what = 'a name, or a map such as {"id": "10001"},'
     if isinstance(result, MapType):
-        found = [str(_text(result.get(key) or StringType(""), what)) for key in ("id", "name")]
+        found = [str(_text(_at(result, key) or StringType(""), what)) for key in ("id", "name")]
         if not any(found):
             raise Misfit("gives a map without an id and a name, where one of them was expected")
         return found[0], found[1]
@@ -229,15 +232,15 @@ def _as_many(kind: Kind, result: Any) -> Value:
 
 
 def _as_cascade(kind: Kind, result: Any) -> Value:
-    if not isinstance(result, MapType) or result.get("parent") is None:
+    if not isinstance(result, MapType) or _at(result, "parent") is None:
         raise _expected('a map such as {"parent": "Europe", "child": "France"}', result)
-    parent, child = _as_part(result["parent"]), result.get("child")
+    parent, child = _as_part(result["parent"]), _at(result, "child")
     return None if parent is None else (parent, None if child is None else _as_part(child))
 
 
 def _account(result: Any) -> str:
     what = 'an account id, or a map such as {"id": "…"},'
-    return _text(result.get("id") if isinstance(result, MapType) else result, what)
+    return _text(_at(result, "id") if isinstance(result, MapType) else result, what)
 
 
 def _as_user(kind: Kind, result: Any) -> Value:
@@ -256,7 +259,7 @@ def _as_times(kind: Kind, result: Any) -> Value:
         raise _expected(what, result)
     found = []
     for name in ("original", "remaining"):
-        seconds = result.get(name)
+        seconds = _at(result, name)
         if isinstance(seconds, BoolType) or not isinstance(seconds, int | float | None):
             raise _expected(what, seconds)
         found.append(None if seconds is None else math.floor(seconds / 60) * 60)
@@ -278,6 +281,4 @@ _TAKEN: dict[Kind, Callable[[Kind, Any], Value]] = {
     Kind.USER: _as_user,
     Kind.USERS: _as_users,
     Kind.TIME_TRACKING: _as_times,
-    **dict.fromkeys(ONES, _as_one),
-    **dict.fromkeys(MANIES, _as_many),
 }

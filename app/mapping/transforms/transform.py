@@ -183,6 +183,6 @@ def flow_problem(mapping: FieldMapping) -> str | None:
         )
     to = Side.RIGHT if mapping.flow is Flow.TO_RIGHT else Side.LEFT
     kind = mapping.kind_of(to)
-    if kind in forms.UNMADE:
+    if not forms.can_make(kind):
         return f"a field of kind {kind.value} cannot be made by a transform; remove the transform"
     return None
