@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
 
+from app.mapping.document_checks import DocumentProblem, problems_of
 from app.mapping.document_items import dump_items, items_field
+from app.mapping.document_values import (
+    dump_more,
+    dump_users,
+    frozen_tables,
+    tables_field,
+    users_field,
+    values_field,
+)
 from app.mapping.profile import (
-    SYSTEM_KINDS,
     FieldMapping,
     Flow,
     Kind,
@@ -26,14 +33,6 @@ VERSION = 1
 MAX_FIELDS = 200
 MAX_FILTER = 2000
 _E = TypeVar("_E", bound=StrEnum)
-
-
-@dataclass(frozen=True)
-class DocumentProblem:
-    """What is wrong in a document: where (such as `fields.2.kind`), and rule and cure in words."""
-
-    where: str
-    sentence: str
 
 
 class DocumentError(ValueError):
@@ -57,7 +56,7 @@ def load_profile(document: object) -> Profile:
     except ValidationError as error:
         raise DocumentError(tuple(_flatten(error.messages))) from error
     assert isinstance(profile, Profile)  # noqa: S101  post_load made it
-    problems = tuple(_kind_problems(profile)) + tuple(_target_problems(profile))
+    problems = problems_of(profile)
     if problems:
         raise DocumentError(problems)
     return profile
@@ -83,9 +82,11 @@ def dump_profile(profile: Profile) -> dict[str, object]:
                 "flow": m.flow.value,
                 "policy": m.policy.value,
                 "moment": m.moment.value,
+                **dump_more(m),
             }
             for m in profile.fields
         ],
+        **dump_users(profile.users),
         **dump_items(profile.items),
     }
 
@@ -169,10 +170,26 @@ class _FieldSchema(_Strict):
     flow = _choice(Flow, Flow.BOTH)
     policy = _choice(Policy, Policy.NEWER)
     moment = _choice(Moment, Moment.ALWAYS)
+    right_kind = fields.Enum(
+        Kind,
+        by_value=True,
+        load_default=None,
+        allow_none=True,
+        error_messages={"unknown": "is not a choice; choose one of: {choices}"},
+    )
+    values = values_field()
+    transform = fields.String(
+        load_default=None,
+        allow_none=True,
+        error_messages={"invalid": "must be an expression, as text in quotes"},
+    )
+    tables = tables_field()
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> FieldMapping:
-        return FieldMapping(**data)
+        if data["right_kind"] is data["kind"]:
+            data["right_kind"] = None
+        return FieldMapping(**{**data, "tables": frozen_tables(data["tables"])})
 
 
 def _nested(schema: Callable[[], Schema], name: str) -> fields.Nested:
@@ -211,49 +228,18 @@ class _ProfileSchema(_Strict):
         },
     )
 
+    users = users_field()
     items = items_field()
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> Profile:
         return Profile(
-            data["left"], data["right"], tuple(data["fields_"]), items=tuple(data["items"])
+            data["left"],
+            data["right"],
+            tuple(data["fields_"]),
+            users=data["users"],
+            items=tuple(data["items"]),
         )
-
-
-def _kind_problems(profile: Profile) -> list[DocumentProblem]:
-    problems = []
-    for place, mapping in enumerate(profile.fields):
-        for side in Side:
-            name = mapping.field(side)
-            kinds = SYSTEM_KINDS.get(name, (mapping.kind,))
-            if mapping.kind not in kinds:
-                right = " or ".join(kind.value for kind in kinds)
-                sentence = f"{name} is of kind {right}, not {mapping.kind.value}; use that"
-                problems.append(DocumentProblem(f"fields.{place}.kind", sentence))
-    return problems
-
-
-def _target_problems(profile: Profile) -> list[DocumentProblem]:
-    """Two mappings that write one field would undo each other without end."""
-    problems, feeders, keys = [], dict[tuple[Side, str], int](), dict[str, int]()
-    for place, mapping in enumerate(profile.fields):
-        twin = keys.setdefault(mapping.key, place)
-        if twin != place:
-            sentence = f"the same two fields as fields.{twin}; keep one, with flow both if needed"
-            problems.append(DocumentProblem(f"fields.{place}", sentence))
-            continue
-        for side in Side:
-            name = mapping.field(side)
-            if not mapping.flow.feeds(side):
-                continue
-            first = feeders.setdefault((side, name), place)
-            if first != place:
-                sentence = (
-                    f"{name} on the {side.value} side is already written by fields.{first}; "
-                    "remove one or limit its flow to the other direction"
-                )
-                problems.append(DocumentProblem(f"fields.{place}.{side.value}", sentence))
-    return problems
 
 
 def _flatten(messages: object, where: str = "") -> list[DocumentProblem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 
 class Side(StrEnum):
@@ -139,11 +140,17 @@ class UserTable:
         return self.left_default if side is Side.LEFT else self.right_default
 
 
+Tables: TypeAlias = tuple[tuple[str, tuple[tuple[str, str | int | float | bool], ...]], ...]
+"""Look-up tables of a transform: each by its name, with what it has for which key."""
+
+
 @dataclass(frozen=True)
 class FieldMapping:
     """A field of the left site and the field of the right site that it is kept in step with.
 
     `kind`: of both, or of the left one where the right one has a `right_kind` of its own.
+    `transform`: an expression that makes the value of the side written to; `tables`: what it looks
+    up, by name.
     """
 
     left: str
@@ -155,6 +162,7 @@ class FieldMapping:
     right_kind: Kind | None = None
     values: ValueTable = ValueTable()
     transform: str | None = None
+    tables: Tables = ()
 
     @property
     def key(self) -> str:

@@ -6,17 +6,29 @@ the facts (`app/sync/lookups.py`) and merges again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
 from app.mapping.profile import FieldMapping, Missing, Profile, Row, Side
+from app.mapping.transforms import (
+    Held,
+    Inputs,
+    IssueFacts,
+    Target,
+    TransformFailed,
+    compile_expression,
+)
 from app.mapping.values import Handler, Value, handler
-from app.sync.plan import Refused
+from app.sync.plan import Refused, Snapshot, Stop
 
 Ref: TypeAlias = tuple[str, str]
 """A value's id and its name, which may be empty where it is not known."""
+
+
+BY_NAME = "="
+"""Begins the id of what a transform gave by its name alone: found anew by each process."""
 
 
 class Sought(StrEnum):
@@ -52,8 +64,15 @@ class Facts:
 class Carrier:
     """Carries the values of one profile, by what is known so far. Is a `plan.Carry`."""
 
-    def __init__(self, profile: Profile, facts: Facts | None = None) -> None:
-        self._users = profile.users
+    def __init__(
+        self,
+        profile: Profile,
+        facts: Facts | None = None,
+        snapshots: Mapping[Side, Snapshot] | None = None,
+    ) -> None:
+        """`snapshots`: both issues, or the one that is there yet, for transforms."""
+        self._profile, self._users = profile, profile.users
+        self._snapshots = snapshots or {}
         self.facts = facts or Facts()
         self.missed: set[Miss] = set()
 
@@ -61,6 +80,8 @@ class Carrier:
         """The value as it is on `to`; Refused where it has no counterpart there, or while that is
         not known."""
         source, target = handler(mapping.kind_of(to.other)), handler(mapping.kind_of(to))
+        if mapping.transform is not None:
+            return self._transformed(mapping, to, value, mapping.transform)
         if value == source.empty:
             return target.empty
         if source.has_users:
@@ -70,6 +91,47 @@ class Carrier:
         if source is not target and not target.has_table:
             return target.read(source.text(value))
         return value
+
+    def _transformed(
+        self, mapping: FieldMapping, to: Side, value: Value, expression: str
+    ) -> Value | Refused:
+        """What the mapping's expression makes of both issues. What it gives by name alone is paired
+        with what bears that name."""
+        target = handler(mapping.kind_of(to))
+        inputs = Inputs(
+            Held(mapping.kind_of(to.other), value),
+            self._held(to.other),
+            self._held(to),
+            self._about(to.other),
+            self._about(to),
+            {name: dict(entries) for name, entries in mapping.tables},
+        )
+        try:
+            found = compile_expression(expression).apply(inputs, Target.of(mapping, to))
+        except TransformFailed as failed:
+            return Refused(str(failed), stops=Stop.TRANSFORM)
+        if not target.has_table:
+            return found
+        named: dict[str, Ref] = {}
+        labelled = _labelled(found)
+        for id_, name in target.parts(labelled):
+            twin = self._twin(mapping, to, id_, name) if BY_NAME in id_ else (id_, name)
+            if isinstance(twin, Refused):
+                return twin
+            named[id_] = twin
+        return target.replace(labelled, named)
+
+    def _held(self, side: Side) -> dict[str, Held]:
+        snapshot = self._snapshots.get(side)
+        return {
+            m.field(side): Held(m.kind_of(side), snapshot.values[m.key])
+            for m in self._profile.fields
+            if snapshot is not None and m.key in snapshot.values
+        }
+
+    def _about(self, side: Side) -> IssueFacts:
+        snapshot = self._snapshots.get(side)
+        return IssueFacts() if snapshot is None else snapshot.about
 
     def _from_table(
         self, mapping: FieldMapping, to: Side, value: Value, source: Handler, target: Handler
@@ -99,7 +161,7 @@ class Carrier:
             return (default, "")
         return Refused(
             f"{mapping.field(to.other)} '{name or id_}' has no twin on the {to.value} side",
-            fails=table.missing is Missing.FAIL,
+            stops=Stop.UNPAIRED if table.missing is Missing.FAIL else None,
         )
 
     def _people(
@@ -133,7 +195,7 @@ class Carrier:
             return default
         return Refused(
             f"{mapping.field(to.other)} names a person who has no twin on the {to.value} side",
-            fails=mapping.values.missing is Missing.FAIL,
+            stops=Stop.UNPAIRED if mapping.values.missing is Missing.FAIL else None,
         )
 
     def _name(self, to: Side, account: str) -> str | Refused:
@@ -142,6 +204,15 @@ class Carrier:
             self.missed.add(Miss(Sought.NAME, to.other, account))
         name = self.facts.names.get(place)
         return name or Refused(f"a person of the {to.other.value} side has no name to show")
+
+
+def _labelled(value: Value) -> Value:
+    """The value with an id for each of its parts that has but a name."""
+    if not isinstance(value, tuple):
+        return value
+    if len(value) == 2 and value[0] == "" and isinstance(value[1], str):
+        return (f"{BY_NAME}{value[1]}", value[1])
+    return tuple(_labelled(part) for part in value)
 
 
 def _row(rows: Iterable[Row], to: Side, id_: str) -> str | None:

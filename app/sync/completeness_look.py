@@ -15,7 +15,6 @@ from app.jira.site import Issue, JiraSite, SiteError, SiteOpener
 from app.jira.times import parse_time
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.values import read_fields
 from app.sync import completeness_store as rows
 from app.sync import filters
 from app.sync.budget import Kind, claim
@@ -25,6 +24,7 @@ from app.sync.lanes import lane_of
 from app.sync.lookups import Lookups
 from app.sync.merge import merge
 from app.sync.plan import Reason, Snapshot
+from app.sync.snapshots import snapshot
 from app.sync.store_links import Link
 from app.vault.vault import Vault
 
@@ -199,7 +199,8 @@ class Look:
         here, there = self._snapshot(Side.LEFT, left), self._snapshot(Side.RIGHT, right)
         marks = self._fingerprints
         plan = self._carrying.settle(
-            lambda carry: merge(here, there, link.base, profile, marks, carry=carry)
+            lambda carry: merge(here, there, link.base, profile, marks, carry=carry),
+            {Side.LEFT: here, Side.RIGHT: there},
         )
         keys = {write.key for side in Side for write in plan.writes(side)}
         keys |= {one.key for one in plan.conflicts}
@@ -210,8 +211,7 @@ class Look:
         return tuple(m.left for m in profile.fields if m.key in keys)
 
     def _snapshot(self, side: Side, issue: Issue) -> Snapshot:
-        reading = read_fields(self._profile.profile.fields, side, issue.fields)
-        return Snapshot(reading.values, issue.updated, blocked=reading.unreadable)
+        return snapshot(self._profile.profile, issue, side)
 
     def _count(self, link: Link, verdict: Verdict) -> None:
         check = self._check

@@ -21,8 +21,8 @@ from app.jira.site import FieldRule, JiraSite, SiteError
 from app.mapping.profile import FieldMapping, Kind, Missing, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import handler
-from app.sync.carry import Carrier, Facts, Miss, Ref, Sought
-from app.sync.plan import Carry, Plan, Write
+from app.sync.carry import BY_NAME, Carrier, Facts, Miss, Ref, Sought
+from app.sync.plan import Carry, Plan, Snapshot, Write
 
 T = TypeVar("T")
 
@@ -92,9 +92,9 @@ class Carrying:
         self._mappings = {m.key: m for m in profile.profile.fields}
         self._known = lookups.known(profile)
 
-    def settle(self, run: Callable[[Carry], Plan]) -> Plan:
-        """The plan of a merge with all that could be found. Raises SiteError."""
-        carrier = Carrier(self._profile.profile, self._known.facts)
+    def settle(self, run: Callable[[Carry], Plan], snapshots: Mapping[Side, Snapshot]) -> Plan:
+        """The plan of a merge of these with all that could be found. Raises SiteError."""
+        carrier = Carrier(self._profile.profile, self._known.facts, snapshots)
         plan = run(carrier)
         for _ in range(ROUNDS):
             if not carrier.missed:
@@ -151,7 +151,9 @@ class Carrying:
             for one in missed:
                 if one.id not in found and one.name:
                     found |= self._create(mapping, side, one)
-        self._store(mapping.key, side, {k: v[0] for k, v in found.items() if k not in stored})
+        fresh = {id_: ref[0] for id_, ref in found.items() if id_ not in stored}
+        lasting = {id_: twin for id_, twin in fresh.items() if not id_.startswith(BY_NAME)}
+        self._store(mapping.key, side, lasting)
         for one in missed:
             self._known.facts.values[mapping.key, side, one.id] = found.get(one.id)
 

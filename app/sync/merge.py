@@ -186,8 +186,8 @@ def _refusal(
     if key in target.blocked:
         return LeftAlone(key, Reason.BLOCKED, target.blocked[key])
     if isinstance(carried, Refused):
-        fails = to if carried.fails else None
-        return LeftAlone(key, Reason.NO_TWIN, carried.sentence, fails)
+        stops = None if carried.stops is None else (to, carried.stops)
+        return LeftAlone(key, Reason.NO_TWIN, carried.sentence, stops)
     return None
 
 

@@ -149,18 +149,12 @@ def field_causes(
 
 
 def unpaired(profile: Profile, plan: Plan) -> tuple[Cause, ...]:
-    """The causes of values that have no counterpart, where the mapping says to stop at that."""
+    """The causes of fields that are set aside before anything is sent."""
     mappings = {m.key: m for m in profile.fields}
+    found = [(one, *one.stops) for one in plan.left_alone if one.stops is not None]
     return tuple(
-        Cause(
-            one.fails,
-            Code.VALUE_UNPAIRED,
-            mappings[one.key].field(one.fails),
-            one.key,
-            said=one.sentence,
-        )
-        for one in plan.left_alone
-        if one.fails is not None
+        Cause(side, Code(why), mappings[one.key].field(side), one.key, said=one.sentence)
+        for one, side, why in found
     )
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from app.mapping.profile import FieldMapping, Kind, Side
+from app.mapping.transforms import IssueFacts
 from app.mapping.values import Value
 
 
@@ -32,12 +33,14 @@ class Snapshot:
     `values` lacks what is hidden or unreadable. `updated` and `changed_at` know their zone;
     `changed_at` (when the field last changed) is filled only for a plan's `needs_times`.
     `blocked` has a sentence for each field that must not be written on this side, or not be read.
+    `about`: what transforms may know of the issue besides its fields.
     """
 
     values: Mapping[str, Value]
     updated: datetime
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
     blocked: Mapping[str, str] = field(default_factory=dict)
+    about: IssueFacts = field(default_factory=IssueFacts)
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,20 @@ class PlannedMark:
         return self.left if side is Side.LEFT else self.right
 
 
+class Stop(StrEnum):
+    """Why a field is set aside before anything is sent."""
+
+    UNPAIRED = "value-unpaired"  # the value has no counterpart, and the mapping says to stop
+    TRANSFORM = "transform-failed"  # the mapping's expression came to no value
+
+
 @dataclass(frozen=True)
 class Refused:
-    """Instead of a carried value: it has no counterpart on the other side, and why. `fails`: the
-    field is set aside until somebody acts."""
+    """Instead of a carried value: it has no counterpart on the other side, and why. `stops`: the
+    field is set aside for that until somebody acts."""
 
     sentence: str
-    fails: bool = False
+    stops: Stop | None = None
 
 
 # Turns a value of the other side into what it is on the side given. Value tables, users and
@@ -132,13 +142,13 @@ class Conflict:
 
 @dataclass(frozen=True)
 class LeftAlone:
-    """A field that is not in step and is not written. `fails`: it is set aside for that, on the
+    """A field that is not in step and is not written. `stops`: it is set aside for that, on the
     side given."""
 
     key: str
     reason: Reason
     sentence: str
-    fails: Side | None = None
+    stops: tuple[Side, Stop] | None = None
 
     @property
     def is_told_at_create(self) -> bool:

@@ -180,7 +180,8 @@ class Survey:
             draft.plan = self._carrying.settle(
                 lambda carry: for_create(
                     source, side.other, self._profile.profile, self._marks, carry=carry
-                )
+                ),
+                {side: source},
             )
 
     def _filter(self, drafts: Sequence[Draft]) -> None:

@@ -34,14 +34,14 @@ def decide(
     def merged(carry: Carry) -> Plan:
         return merge(left, right, base, profile, marks, carry=carry, decisions=chosen)
 
-    plan = carrying.settle(merged)
+    plan = carrying.settle(merged, snapshots)
     chosen = decisions() if any(not one.winner for one in plan.conflicts) else {}
     if chosen:
-        plan = carrying.settle(merged)
+        plan = carrying.settle(merged, snapshots)
     if not plan.needs_times or times is None:
         return plan
     left, right = (replace(snapshots[side], changed_at=times(side)) for side in Side)
-    return carrying.settle(merged)
+    return carrying.settle(merged, snapshots)
 
 
 def changed_at(profile: Profile, side: Side, found: FieldChanges) -> dict[str, datetime]:

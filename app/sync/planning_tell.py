@@ -9,7 +9,6 @@ from app.jira.site import FieldRule, Issue
 from app.jira.times import parse_time
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.values import read_fields
 from app.sync.fingerprint import Fingerprinter
 from app.sync.lanes import lane_of
 from app.sync.plan import Plan, Snapshot
@@ -24,6 +23,7 @@ from app.sync.planning_types import (
     Note,
     Step,
 )
+from app.sync.snapshots import snapshot
 
 
 class Teller:
@@ -42,8 +42,7 @@ class Teller:
 
     def snapshot(self, issue: Issue, side: Side) -> Snapshot:
         """The mapped fields of an issue, as the merge takes them."""
-        reading = read_fields(self._profile.profile.fields, side, issue.fields)
-        return Snapshot(reading.values, issue.updated, blocked=reading.unreadable)
+        return snapshot(self._profile.profile, issue, side)
 
     def tell(self, draft: Draft, dirty: Mapping[tuple[Side, int], bool]) -> IssuePlan:
         """The plan. `dirty`: which issues have a change, and whether that is set aside."""

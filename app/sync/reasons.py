@@ -22,6 +22,7 @@ class Code(StrEnum):
     FIELD_NOT_ON_SCREEN = "field-not-on-screen"
     VALUE_UNKNOWN = "value-unknown"
     VALUE_UNPAIRED = "value-unpaired"
+    TRANSFORM_FAILED = "transform-failed"
     VALUE_TOO_LONG = "value-too-long"
     VALUE_MALFORMED = "value-malformed"
     TEXT_REFUSED = "text-refused"
@@ -65,6 +66,11 @@ SAYINGS: Mapping[Code, Saying] = {
         "that.",
         "Add a row for the value to the mapping, let an admin of {site} add the value, or choose "
         "another one.",
+    ),
+    Code.TRANSFORM_FAILED: Saying(
+        "The transform of the mapping comes to no value for {field} at {site}.",
+        "Read why; correct the expression (tandem transform try), or the value on the other side.",
+        passes=False,
     ),
     Code.VALUE_TOO_LONG: Saying(
         "The value of {field} is longer than {site} takes.",

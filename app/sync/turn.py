@@ -16,7 +16,6 @@ from app.database import TenantId, tenant_transaction
 from app.jira.site import Issue, JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.values import read_fields
 from app.sync import budget, inbox, parked, parked_groups, provenance, store_dirty, store_links
 from app.sync import written as notes
 from app.sync.fingerprints import of_profile
@@ -25,6 +24,7 @@ from app.sync.items.model import ItemLink
 from app.sync.lookups import Lookups
 from app.sync.plan import Conflict, Snapshot
 from app.sync.reasons import Cause, Code, whole_causes
+from app.sync.snapshots import snapshot
 from app.sync.store_dirty import Dirty
 from app.sync.store_links import Link
 from app.vault.vault import Vault
@@ -268,5 +268,4 @@ class Turn:
         return tenant_transaction(TenantId(self.profile.left_tenant))
 
     def snapshot(self, issue: Issue, side: Side) -> Snapshot:
-        reading = read_fields(self.profile.profile.fields, side, issue.fields)
-        return Snapshot(reading.values, issue.updated, blocked=reading.unreadable)
+        return snapshot(self.profile.profile, issue, side)

@@ -113,7 +113,9 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     to = side.other
     source = turn.snapshot(issue, side)
     profile, marks = turn.profile.profile, turn.fingerprints
-    plan = turn.carrying.settle(lambda carry: for_create(source, to, profile, marks, carry=carry))
+    plan = turn.carrying.settle(
+        lambda carry: for_create(source, to, profile, marks, carry=carry), {side: source}
+    )
     with turn.transaction() as session:
         store_links.mark_create(session, link, plan.base, sent=True)
     try:

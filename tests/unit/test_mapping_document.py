@@ -7,11 +7,24 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from app.mapping.document import DocumentError, dump_profile, load_profile
-from app.mapping.profile import DEFAULT_FIELDS, FieldMapping, Flow, Kind, Policy, Profile, Scope
-
-from .merge_world import profiles
+from app.mapping.field_types import pairs_with
+from app.mapping.profile import (
+    DEFAULT_FIELDS,
+    FieldMapping,
+    Flow,
+    Kind,
+    Missing,
+    Moment,
+    Policy,
+    Profile,
+    Row,
+    Scope,
+    UserTable,
+    ValueTable,
+)
 
 SUMMARY = {"left": "summary", "right": "summary", "kind": "text"}
 
@@ -51,6 +64,51 @@ def test_a_document_becomes_a_profile() -> None:
             FieldMapping("customfield_1", "environment", Kind.RICH_TEXT, Flow.TO_LEFT, Policy.ASK),
         ),
     )
+
+
+IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5)
+ROWS = st.lists(st.builds(Row, IDS, IDS), max_size=3, unique=True).map(tuple)
+TABLES = st.builds(
+    ValueTable,
+    ROWS,
+    st.booleans(),
+    st.sampled_from([Missing.LEAVE, Missing.FAIL, Missing.CREATE]),
+) | st.builds(ValueTable, ROWS, st.booleans(), st.just(Missing.DEFAULT), IDS, IDS | st.none())
+ENTRIES = st.dictionaries(IDS, IDS | st.integers(-5, 5) | st.booleans(), max_size=2).map(
+    lambda found: tuple(found.items())
+)
+
+
+@st.composite
+def mappings(draw: st.DrawFn, number: int) -> FieldMapping:
+    """A mapping of any two kinds that can be carried, with a table or a transform."""
+    left = draw(st.sampled_from(Kind))
+    right = draw(st.sampled_from([kind for kind in Kind if pairs_with(left, kind).flow]))
+    widest = pairs_with(left, right).flow
+    made = FieldMapping(
+        f"left{number}",
+        f"right{number}",
+        left,
+        draw(st.sampled_from(Flow)) if widest is Flow.BOTH else widest or Flow.BOTH,
+        draw(st.sampled_from(Policy)),
+        draw(st.sampled_from(Moment)),
+        None if right is left else right,
+        draw(TABLES),
+    )
+    if draw(st.booleans()):
+        return made
+    texts = {"left": f"left{number}", "right": f"right{number}", "kind": Kind.TEXT}
+    flow = draw(st.sampled_from([Flow.TO_LEFT, Flow.TO_RIGHT]))
+    tables = (("severity", draw(ENTRIES)),)
+    return FieldMapping(**texts, flow=flow, transform="value", tables=tables)  # type: ignore[arg-type]
+
+
+@st.composite
+def profiles(draw: st.DrawFn) -> Profile:
+    """A profile that a document may say."""
+    fields = tuple(draw(mappings(number)) for number in range(draw(st.integers(1, 4))))
+    users = draw(st.builds(UserTable, ROWS, st.booleans(), IDS | st.none(), IDS | st.none()))
+    return Profile(Scope("1", "2"), Scope("3", "4"), fields, users)
 
 
 @given(profiles())
@@ -181,3 +239,81 @@ def test_one_field_may_be_copied_to_two() -> None:
         field("summary", "customfield_1", flow="to_right"),
     )
     assert len(load_profile(document(*fields)).fields) == 2
+
+
+def option(**more: object) -> dict[str, Any]:
+    return {"left": "customfield_1", "right": "customfield_2", "kind": "option", **more}
+
+
+@pytest.mark.parametrize(
+    ("bad", "where", "sentence"),
+    [
+        (
+            document(option(values={"rows": [{"left": "1"}]})),
+            "fields.0.values.rows.0.right",
+            "is missing; must be an id of the site, as text of 1 to 255 characters",
+        ),
+        (
+            document(option(values={"rows": [{"left": "1", "right": "2"}] * 2})),
+            "fields.0.values.rows.1",
+            "says the same as row 0; remove one of them",
+        ),
+        (
+            document(option(values={"missing": "default"})),
+            "fields.0.values.missing",
+            "is default, but neither left_default nor right_default is given; give one, or choose "
+            "leave or fail",
+        ),
+        (
+            document(option(values={"left_default": "1"})),
+            "fields.0.values.missing",
+            "must be default where left_default or right_default is given",
+        ),
+        (
+            document(option(values={"missing": "guess"})),
+            "fields.0.values.missing",
+            "is not a choice; choose one of: leave, fail, default, create",
+        ),
+        (
+            document(option(right_kind="number")),
+            "fields.0.kind",
+            "option cannot be carried to number, nor back: map fields of one kind, or either to a "
+            "text field",
+        ),
+        (
+            document(option(right_kind="text")),
+            "fields.0.flow",
+            "must be to_right here (option to text only: as text)",
+        ),
+        (
+            document(option(transform="value")),
+            "fields.0.flow",
+            "a transform works in one direction, as nothing says how to undo it; set the flow to "
+            "to_right or to_left",
+        ),
+        (
+            document({**SUMMARY, "tables": {"severity": {"a": 1}}}),
+            "fields.0.tables",
+            "are for a transform, and there is none; write one, or remove the tables",
+        ),
+        (
+            document({**SUMMARY, "flow": "to_right", "transform": "x", "tables": {"No": {}}}),
+            "fields.0.tables.No.key",
+            "must be a name of lower-case letters, digits and underscores",
+        ),
+        (
+            document({**SUMMARY, "flow": "to_right", "transform": "source.labels"}),
+            "fields.0.transform",
+            "source.labels is no field that the profile maps here; there are: summary",
+        ),
+        (
+            document(users={"by_email": "yes"}),
+            "users.by_email",
+            "must be true or false",
+        ),
+    ],
+)
+def test_tables_people_and_transforms_are_checked(
+    bad: dict[str, Any], where: str, sentence: str
+) -> None:
+    assert refusal(bad) == {where: sentence}

@@ -1,0 +1,99 @@
+"""What a well-formed mapping document may still have wrong: what no value could be carried by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.mapping.field_types import pairs_with
+from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Flow, Profile, Side
+from app.mapping.transforms import TransformProblem, compile_expression, flow_problem
+
+
+@dataclass(frozen=True)
+class DocumentProblem:
+    """What is wrong in a document: where (such as `fields.2.kind`), and rule and cure in words."""
+
+    where: str
+    sentence: str
+
+
+def problems_of(profile: Profile) -> tuple[DocumentProblem, ...]:
+    """All that is wrong with a document that is well formed."""
+    return (*_kind_problems(profile), *_target_problems(profile))
+
+
+def _kind_problems(profile: Profile) -> list[DocumentProblem]:
+    problems = []
+    for place, mapping in enumerate(profile.fields):
+        for side in Side:
+            name = mapping.field(side)
+            kind = mapping.kind_of(side)
+            kinds = SYSTEM_KINDS.get(name, (kind,))
+            if kind not in kinds:
+                right = " or ".join(one.value for one in kinds)
+                sentence = f"{name} is of kind {right}, not {kind.value}; use that"
+                key = "right_kind" if side is Side.RIGHT and mapping.right_kind else "kind"
+                problems.append(DocumentProblem(f"fields.{place}.{key}", sentence))
+        problems += _carry_problems(place, mapping, profile.fields)
+    return problems
+
+
+def _carry_problems(
+    place: int, mapping: FieldMapping, every: Sequence[FieldMapping]
+) -> list[DocumentProblem]:
+    """What of a mapping no value could be carried by. `every`: all mappings of the profile."""
+    where = f"fields.{place}"
+    if mapping.transform is not None:
+        return _transform_problems(where, mapping, mapping.transform, every)
+    if mapping.tables:
+        sentence = "are for a transform, and there is none; write one, or remove the tables"
+        return [DocumentProblem(f"{where}.tables", sentence)]
+    fit = pairs_with(mapping.kind_of(Side.LEFT), mapping.kind_of(Side.RIGHT))
+    if fit.flow is None:
+        return [DocumentProblem(f"{where}.kind", fit.sentence)]
+    if fit.flow is not Flow.BOTH and mapping.flow is not fit.flow:
+        sentence = f"must be {fit.flow.value} here ({fit.sentence})"
+        return [DocumentProblem(f"{where}.flow", sentence)]
+    return []
+
+
+def _transform_problems(
+    where: str, mapping: FieldMapping, text: str, every: Sequence[FieldMapping]
+) -> list[DocumentProblem]:
+    flow = flow_problem(mapping)
+    if flow is not None:
+        return [DocumentProblem(f"{where}.flow", flow)]
+    to = Side.RIGHT if mapping.flow is Flow.TO_RIGHT else Side.LEFT
+    try:
+        unknown = compile_expression(text).unknown(
+            frozenset(one.field(to.other) for one in every),
+            frozenset(one.field(to) for one in every),
+            frozenset(name for name, _ in mapping.tables),
+        )
+    except TransformProblem as fault:
+        unknown = fault
+    return [] if unknown is None else [DocumentProblem(f"{where}.transform", str(unknown))]
+
+
+def _target_problems(profile: Profile) -> list[DocumentProblem]:
+    """Two mappings that write one field would undo each other without end."""
+    problems, feeders, keys = [], dict[tuple[Side, str], int](), dict[str, int]()
+    for place, mapping in enumerate(profile.fields):
+        twin = keys.setdefault(mapping.key, place)
+        if twin != place:
+            sentence = f"the same two fields as fields.{twin}; keep one, with flow both if needed"
+            problems.append(DocumentProblem(f"fields.{place}", sentence))
+            continue
+        for side in Side:
+            name = mapping.field(side)
+            if not mapping.flow.feeds(side):
+                continue
+            first = feeders.setdefault((side, name), place)
+            if first != place:
+                sentence = (
+                    f"{name} on the {side.value} side is already written by fields.{first}; "
+                    "remove one or limit its flow to the other direction"
+                )
+                problems.append(DocumentProblem(f"fields.{place}.{side.value}", sentence))
+    return problems
