@@ -441,6 +441,12 @@ def test_a_webhook_with_the_name_of_a_group_alone_is_not_compared() -> None:
     assert handler(Kind.GROUPS).read_webhook([{"name": "admins"}]) is NOT_COMPARABLE
 
 
+def test_a_webhook_tells_nothing_of_a_field_of_an_unknown_type_but_that_it_is_empty() -> None:
+    own = handler(Kind.READ_ONLY_TEXT)
+    assert own.read_webhook("2026-04-25T18:35:14.233+0530") is NOT_COMPARABLE
+    assert own.read_webhook(None) is None
+
+
 @pytest.mark.parametrize(
     ("raw", "text"),
     [

@@ -11,7 +11,7 @@ from itertools import islice
 
 from app.mapping.kinds.rich_text import nodes
 from app.mapping.profile import Kind
-from app.mapping.values import Handler, Value, register
+from app.mapping.values import NOT_COMPARABLE, Handler, NotComparable, Value, register
 
 # What a text field of one line takes.
 LENGTH = 255
@@ -35,6 +35,10 @@ class ReadOnlyText(Handler):
     def read(self, raw: object) -> Value:
         line = " ".join(_spoken(raw, _LEVELS).split())
         return (line if len(line) <= LENGTH else line[: LENGTH - 1].rstrip() + "…") or None
+
+    def read_webhook(self, raw: object) -> Value | NotComparable:
+        # Bodies have moments in another zone and rich text as wiki markup: another text.
+        return None if raw is None else NOT_COMPARABLE
 
     def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:
         return ()
