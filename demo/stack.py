@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -70,10 +71,12 @@ class Stack:
         right: tuple[str, str],
         name: str,
         sites: tuple[SiteHandle, SiteHandle] | None = None,
+        **parts: object,
     ) -> str:
         """Create and switch on a profile; sides are (project key, issue type name).
 
-        `sites`: the left one and the right one, Acme and Globex where none are given.
+        `sites`: the left one and the right one, Acme and Globex where none are given. `parts`:
+        `fields`, `users` and `items`, as in the mapping document.
         """
         left_site, right_site = sites or (self.sandbox.acme, self.sandbox.globex)
         left_project, left_type = scope_ids(left_site, *left)
@@ -88,6 +91,7 @@ class Stack:
             left_type=left_type,
             right_project=right_project,
             right_type=right_type,
+            **{part: json.dumps(value) for part, value in parts.items()},
         )
         return str(made["profile"])
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import Session
@@ -24,6 +25,8 @@ from app.tenants.pairing import partner_of
 from app.vault.vault import Place, Vault
 
 NAME_LIMIT = 200
+PARTS = frozenset({"fields", "users", "items"})
+"""The keys of the mapping document that a form may give."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,11 @@ def create(
     name: str,
     left: Scope,
     right: Scope,
-    fields: str | None = None,
+    parts: Mapping[str, str] = MappingProxyType({}),
 ) -> uuid.UUID:
     """Store and switch on a profile whose left side is the caller's. Raises Problem, NotFound.
 
-    `fields`: the list of field mappings as JSON, as in the mapping document; None: the usual ones.
+    `parts`: keys of the mapping document (PARTS) as JSON; without `fields` the usual ones.
     """
     tenant = caller.tenant
     name = " ".join(name.split())
@@ -83,7 +86,7 @@ def create(
         )
     partner = partner_of(tenant, connection_id)
     profile_id = uuid.uuid4()
-    profile = _profile(left, right, fields)
+    profile = _profile(left, right, parts)
     document = json.dumps(dump_profile(profile)).encode()
     with tenant_transaction(tenant) as session:
         # Two clicks on "Switch on", or one by each admin, must not make two profiles that both
@@ -135,23 +138,25 @@ def create(
     return profile_id
 
 
-def _profile(left: Scope, right: Scope, fields: str | None) -> Profile:
-    """The profile with the fields that the form names. Raises Problem."""
+def _profile(left: Scope, right: Scope, parts: Mapping[str, str]) -> Profile:
+    """The profile with what the form says of it. Raises Problem."""
     document = dump_profile(Profile(left, right, DEFAULT_FIELDS))
+    part = "fields"
     try:
-        if fields is not None:
-            document["fields"] = json.loads(fields)
+        for part in PARTS & parts.keys():
+            document[part] = json.loads(parts[part])
         return load_profile(document)
     except DocumentError as error:
         sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
         where = error.problems[0].where
-        field = where if where.endswith(".filter") else "fields"
+        top = where.partition(".")[0]
+        field = where if where.endswith(".filter") else top if top in PARTS else "fields"
         raise Problem(sentences, code="invalid-field", field=field) from None
     except (ValueError, RecursionError):
         raise Problem(
-            "fields: must be a JSON list of field mappings; correct it.",
+            f"{part}: must be JSON, as in the mapping document; correct it.",
             code="invalid-field",
-            field="fields",
+            field=part,
         ) from None
 
 

@@ -135,7 +135,7 @@ class Desk:
             name=name,
             left=left,
             right=right,
-            fields=request.form.get("fields"),
+            parts={name: request.form[name] for name in profiles.PARTS & request.form.keys()},
         )
 
     def filter_of(
