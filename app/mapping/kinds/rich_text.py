@@ -30,6 +30,8 @@ _NEED_LOCAL_ID = {
     "syncBlock",
     "bodiedSyncBlock",
 }
+# What a mention holds beside the id that it goes by.
+_BESIDE_AN_ID = {"text", "accessLevel"}
 # An empty list of content says the same as none here, and the schema allows both.
 _MAY_BE_BARE = {"paragraph", "heading"}
 
@@ -75,6 +77,12 @@ class RichText(Handler):
     def read_webhook(self, raw: object) -> Value | NotComparable:
         # Bodies hold wiki markup; only "nothing" reads the same in both.
         return None if raw is None else NOT_COMPARABLE
+
+    def same(self, a: Value, b: Value) -> bool:
+        # Jira fills in the name beside a mention's account id, each site its own spelling of it.
+        if a == b or not isinstance(a, str) or not isinstance(b, str):
+            return a == b
+        return _without_names(a) == _without_names(b)
 
     def is_stored_form(self, written: Value, stored: Value) -> bool:
         # Jira adds and drops attributes, marks and empty nodes, but not words.
@@ -140,6 +148,16 @@ def nodes(document: object, *parts: str) -> list[dict[str, object]]:
             found.append(item)
             waiting.extend(item.get(part) for part in parts)
     return found
+
+
+def _without_names(value: str) -> str:
+    """The document without what a mention says beside its account id."""
+    document: object = json.loads(value)
+    for node in nodes(document, "content"):
+        attrs = node.get("attrs")
+        if node.get("type") == "mention" and isinstance(attrs, dict):
+            node["attrs"] = {k: v for k, v in attrs.items() if k not in _BESIDE_AN_ID}
+    return json.dumps(document, sort_keys=True)
 
 
 def _words(value: Value) -> str:

@@ -17,6 +17,7 @@ from app.mapping.rich.known import File as File
 from app.mapping.rich.known import Needs as Needs
 from app.mapping.rich.known import Person as Person
 from app.mapping.rich.known import Reason as Reason
+from app.mapping.rich.originals import carry_edited as carry_edited
 from app.mapping.rich.trial import told as told
 from app.mapping.rich.trial import too_long as too_long
 from app.mapping.rich.trial import trees_agree as trees_agree

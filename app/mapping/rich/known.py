@@ -61,6 +61,12 @@ class Needs:
         """Whether anything is to be looked up."""
         return bool(self.people or self.files or self.issues)
 
+    def with_(self, other: Needs) -> Needs:
+        """What either names."""
+        return Needs(
+            self.people | other.people, self.files | other.files, self.issues | other.issues
+        )
+
 
 class Reason(StrEnum):
     """Why a part does not cross as it is."""

@@ -1,0 +1,115 @@
+"""An edited twin comes back: what only degraded on its way out stays as it was at its source."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.mapping.profile import Kind
+from app.mapping.rich import carry_document, carry_edited
+from app.mapping.values import handler
+from tests.unit.rich_world import (
+    ADA,
+    CLEO,
+    PEOPLE,
+    back,
+    canonical,
+    doc,
+    documents,
+    node,
+    paragraph,
+    there,
+)
+
+MACRO = node("extension", extensionType="com.example", extensionKey="toc")
+CHART = node("extension", extensionType="com.example", extensionKey="chart")
+BY = paragraph("by ", node("mention", id=CLEO, text="@Cleo"))
+
+
+def whole(*content: Any) -> str:
+    found = canonical(json.loads(doc(*content)))
+    assert found is not None
+    return found
+
+
+def edited(mine: str, *changed: Any) -> Any:
+    """What this site gets when its twin is changed to these blocks."""
+    found = carry_edited(whole(*changed), back(), mine, there())
+    assert found.refused is None
+    return json.loads(found.document or "{}")["content"]
+
+
+def twin(mine: str) -> list[Any]:
+    content: list[Any] = json.loads(carry_document(mine, there()).document or "{}")["content"]
+    return content
+
+
+def test_a_macro_stays_when_another_paragraph_of_the_twin_is_edited() -> None:
+    mine = whole(paragraph("old"), MACRO, BY, CHART)
+    blocks = twin(mine)
+    blocks[0] = paragraph("new by ", node("mention", id=PEOPLE[ADA]))
+    expected = [paragraph("new by ", node("mention", id=ADA)), MACRO, BY, CHART]
+    assert edited(mine, *blocks) == expected
+
+
+def test_a_macro_that_the_twin_deleted_or_changed_is_gone() -> None:
+    mine = whole(MACRO, CHART)
+    first, _second = twin(mine)
+    assert edited(mine, first) == [MACRO]
+    assert edited(mine, paragraph("[App content: toc] is old"), first) == [
+        paragraph("[App content: toc] is old"),
+        MACRO,
+    ]
+
+
+def test_the_same_text_written_by_hand_elsewhere_is_no_macro() -> None:
+    mine = whole(paragraph("x"))
+    assert edited(mine, paragraph("[App content: toc]")) == [paragraph("[App content: toc]")]
+
+
+def test_gaps_between_blocks_stay() -> None:
+    mine = whole(MACRO, paragraph("x"))
+    first, _second = twin(mine)
+    gap = {"type": "paragraph"}
+    assert edited(mine, gap, first, gap, paragraph("y")) == [gap, MACRO, gap, paragraph("y")]
+
+
+def test_without_a_text_on_this_side_it_is_carried_as_ever() -> None:
+    came = whole(paragraph("x"))
+    assert carry_edited(came, back(), None, there()) == carry_document(came, back())
+    assert carry_edited(came, back(), "nonsense", there()) == carry_document(came, back())
+    assert carry_edited("nonsense", back(), came, there()).refused
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+@given(document=documents(2), first=st.booleans(), words=st.sampled_from(["new", "ACME-1"]))
+def test_blocks_of_the_twin_that_nobody_touched_come_back_as_they_were(
+    document: dict[str, Any], first: bool, words: str
+) -> None:
+    mine = canonical(document)
+    if mine is None or carry_document(mine, there()).document is None:
+        return
+    blocks = twin(mine)
+    blocks.insert(0 if first else len(blocks), paragraph(words))
+    came = whole(*blocks)
+    found = carry_edited(came, back(), mine, there())
+    assert found.refused is None
+    plain = carry_document(came, back())
+    assert carry_document(found.document or "", there()).document == (
+        carry_document(plain.document or "", there()).document
+    )
+    kept = json.loads(found.document or "")["content"]
+    assert all(block in kept for block in json.loads(mine)["content"])
+
+
+def test_the_name_beside_an_account_id_makes_no_difference() -> None:
+    rich = handler(Kind.RICH_TEXT)
+    one = whole(paragraph(node("mention", id=ADA, text="@Ada", accessLevel="")))
+    assert rich.same(one, whole(paragraph(node("mention", id=ADA))))
+    assert not rich.same(one, whole(paragraph(node("mention", id=CLEO, text="@Ada"))))
+    assert not rich.same(one, None)
+    assert rich.same(None, None)
+    assert not rich.same(one, whole(paragraph("@Ada")))
