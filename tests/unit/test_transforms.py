@@ -23,7 +23,7 @@ from app.mapping.transforms import (
     compile_expression,
     flow_problem,
 )
-from app.mapping.transforms.forms import can_make
+from app.mapping.transforms.results import can_make
 from app.mapping.transforms.rich import document, plain
 from app.mapping.values import Value, handler
 

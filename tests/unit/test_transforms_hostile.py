@@ -273,6 +273,24 @@ def test_threads_that_run_out_of_steps_end_alone_and_leave_the_others_their_resu
         assert list(pool.map(run, range(4))) == [1_000, "failed", 1_000, "failed"]
 
 
+def test_the_deepest_expressions_that_are_taken_run_in_a_thread_with_a_small_stack() -> None:
+    deep = ["value" + " + value" * 38, "!" * 78 + "true", "value" + ".trim()" * 78]
+    deep.append("[1]" + "".join(f".map(a{n}, [a{n}]" for n in range(20)) + ")" * 20)
+    found: list[object] = []
+
+    def run() -> None:
+        found.extend(compile_expression(text).show(Inputs(Held(Kind.TEXT, "x"))) for text in deep)
+
+    before = threading.stack_size(512 * 1024)
+    try:
+        thread = threading.Thread(target=run)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join(timeout=120)
+    assert len(found) == len(deep)
+
+
 def test_the_worst_that_was_found_stays_within_a_few_megabytes() -> None:
     doubling = compile_expression("[1]" + ".map(a, [a, a])" * 40)
     erring = compile_expression(EXHAUSTED[4])

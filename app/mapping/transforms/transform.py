@@ -2,64 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from celpy.celtypes import MapType, StringType
-
-from app.mapping.profile import FieldMapping, Flow, Kind, Side
-from app.mapping.transforms import check, forms, sandbox
+from app.mapping.profile import FieldMapping, Flow, Side
+from app.mapping.transforms.inputs import Held, Inputs, Target
 from app.mapping.transforms.problems import Rule, TransformFailed, TransformProblem
 from app.mapping.values import Value, handler
 
+if TYPE_CHECKING:
+    from app.mapping.transforms.check import Checked
+
+# The rest is loaded with the first expression: the library takes a fifth of a second.
 _CACHED = 1_000  # expressions: more than any profile has fields
-
-
-@dataclass(frozen=True)
-class Held:
-    """A canonical value and its kind."""
-
-    kind: Kind
-    value: Value
-
-
-@dataclass(frozen=True)
-class IssueFacts:
-    """What an expression may know of an issue besides its fields; empty where it is not yet."""
-
-    key: str = ""
-    type: str = ""
-    project: str = ""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What an expression works on. `value`: the mapped field on the side that it comes from.
-    `source` and `target`: the mapped fields of that issue and of the one written to, by field id
-    there; `target` is empty before the twin is made."""
-
-    value: Held
-    source: Mapping[str, Held] = field(default_factory=dict)
-    target: Mapping[str, Held] = field(default_factory=dict)
-    source_issue: IssueFacts = IssueFacts()
-    target_issue: IssueFacts = IssueFacts()
-    tables: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Target:
-    """The field that a result is for. `mapping`: what an error names."""
-
-    mapping: str
-    field: str
-    kind: Kind
-
-    @classmethod
-    def of(cls, mapping: FieldMapping, to: Side) -> Target:
-        """The field of a mapping on the side that is written to."""
-        return cls(mapping.key, mapping.field(to), mapping.kind_of(to))
 
 
 class Transform:
@@ -69,10 +25,10 @@ class Transform:
     "source", "target" or "tables" is all of it.
     """
 
-    def __init__(self, text: str) -> None:
-        self._checked = check.check(text)
+    def __init__(self, text: str, checked: Checked) -> None:
+        self._checked = checked
         self.text = text
-        self.reads = frozenset(self._checked.reads)
+        self.reads = frozenset(checked.reads)
 
     def apply(self, inputs: Inputs, target: Target) -> Value:
         """The canonical value for `target`. What the expression gave by its name alone has an
@@ -87,8 +43,10 @@ class Transform:
 
     def show(self, inputs: Inputs, mapping: str = "this field") -> tuple[Any, int]:
         """The result as JSON has it, and the steps it took. Raises TransformFailed."""
+        from app.mapping.transforms.results import told
+
         result, spent = self._run(inputs, mapping)
-        return forms.told(result), spent
+        return told(result), spent
 
     def unknown(
         self, source: frozenset[str], target: frozenset[str], tables: frozenset[str]
@@ -121,20 +79,20 @@ class Transform:
             raise TransformFailed(target.mapping, sentence)
 
     def _value(self, inputs: Inputs, target: Target) -> Value:
+        from app.mapping.transforms.results import Misfit, taken
+
         result, _ = self._run(inputs, target.mapping)
         try:
-            return forms.taken(target.kind, result)
-        except forms.Misfit as misfit:
+            return taken(target.kind, result)
+        except Misfit as misfit:
             sentence = f"cannot fill {target.field}: it {misfit}"
             raise TransformFailed(target.mapping, sentence) from None
 
     def _run(self, inputs: Inputs, mapping: str) -> tuple[Any, int]:
+        from app.mapping.transforms import forms, sandbox
+
         try:
-            tables = {
-                name: {key: forms.bare(part) for key, part in rows.items()}
-                for name, rows in inputs.tables.items()
-            }
-            names = self._names(inputs)
+            names, tables = forms.names(self.reads, inputs), forms.tables(inputs)
         except Exception:
             # Values that are not of the kind that they are given as.
             raise TransformFailed(mapping, "was given a field it cannot read") from None
@@ -143,37 +101,20 @@ class Transform:
         except sandbox.Failed as failed:
             raise TransformFailed(mapping, str(failed)) from None
 
-    def _names(self, inputs: Inputs) -> dict[str, Any]:
-        """The inputs as the expression sees them, of which only those that it reads."""
-        groups = {"source": inputs.source, "target": inputs.target}
-        facts = {"source_issue": inputs.source_issue, "target_issue": inputs.target_issue}
-        wanted = {name.partition(".")[0] for name in self.reads}
-        found: dict[str, Any] = {}
-        for name in wanted & groups.keys():
-            held = {
-                StringType(id_): forms.given(one.kind, one.value)
-                for id_, one in groups[name].items()
-                if self.reads & {name, f"{name}.{id_}"}
-            }
-            found[name] = MapType(held)
-        for name in wanted & facts.keys():
-            found[name] = forms.bare(vars(facts[name]))
-        if "tables" in wanted:
-            found["tables"] = forms.bare(inputs.tables)
-        if "value" in wanted:
-            found["value"] = forms.given(inputs.value.kind, inputs.value.value)
-        return found
-
 
 @lru_cache(maxsize=_CACHED)
 def compile_expression(text: str) -> Transform:
     """The transform of an expression. Raises TransformProblem with rule, place and cure."""
-    return Transform(text)
+    from app.mapping.transforms.check import check
+
+    return Transform(text, check(text))
 
 
 def flow_problem(mapping: FieldMapping) -> str | None:
     """What is wrong with the direction or the field of a mapping with a transform, with its cure;
     None: nothing."""
+    from app.mapping.transforms.results import can_make
+
     if mapping.transform is None:
         return None
     if mapping.flow is Flow.BOTH:
@@ -183,6 +124,6 @@ def flow_problem(mapping: FieldMapping) -> str | None:
         )
     to = Side.RIGHT if mapping.flow is Flow.TO_RIGHT else Side.LEFT
     kind = mapping.kind_of(to)
-    if not forms.can_make(kind):
+    if not can_make(kind):
         return f"a field of kind {kind.value} cannot be made by a transform; remove the transform"
     return None
