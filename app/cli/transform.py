@@ -52,34 +52,37 @@ def try_(
 
     Nothing is read from a site and nothing is written. Ends with 1 where there is no value.
     """
-    from app.mapping.transforms import (
-        Inputs,
-        IssueFacts,
-        Target,
-        TransformFailed,
-        TransformProblem,
-        compile_expression,
-    )
+    from app.mapping.transforms import Target, TransformFailed, TransformProblem
+    from app.mapping.transforms import compile_expression as compile_
 
     text = path.read_text(encoding="utf-8") if path else expression
     if text is None or (path and expression):
         raise click.UsageError("Give an expression, or a file with one.")
-    inputs = Inputs(
-        _held(value),
-        _fields(source),
-        _fields(target),
-        IssueFacts(key, "", key.partition("-")[0]),
-        IssueFacts(twin, "", twin.partition("-")[0]),
-        {name: _json(rows) for name, rows in map(_split, table)},
-    )
+    inputs = _inputs(value, source, target, table, (key, twin))
     kind = _kind(to) if to else None
     try:
-        found = compile_expression(text)
+        found = compile_(text)
         if kind is not None:
             found.apply(inputs, Target("this field", "the field", kind))
         _print(found, inputs, as_json)
     except (TransformProblem, TransformFailed) as problem:
         _end(problem.sentence, as_json)
+
+
+def _inputs(
+    value: str,
+    source: tuple[str, ...],
+    target: tuple[str, ...],
+    tables: tuple[str, ...],
+    keys: tuple[str, str],
+) -> Inputs:
+    from app.mapping.transforms import Inputs, IssueFacts
+
+    facts = [IssueFacts(key, "", key.partition("-")[0]) for key in keys]
+    rows = {name: _json(text) for name, text in map(_split, tables)}
+    if not all(isinstance(one, dict) for one in rows.values()):
+        raise click.UsageError('A table is an object, such as severity=\'{"1": "Critical"}\'.')
+    return Inputs(_held(value), _fields(source), _fields(target), facts[0], facts[1], rows)
 
 
 def _print(found: Transform, inputs: Inputs, as_json: bool) -> None:

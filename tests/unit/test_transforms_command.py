@@ -64,6 +64,7 @@ def test_what_is_given_wrongly_is_named_with_the_right_form() -> None:
         (("value", "--value=colour=1"), "colour is no kind; there are: text"),
         (("value", '--value=number="x"'), "expected a number"),
         (("value", "--source=text=1"), "FIELD:KIND=JSON"),
+        (("value", "--table=t=[1]"), "A table is an object"),
     ):
         result = run(*arguments)
         assert result.exit_code == 2
