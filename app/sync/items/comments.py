@@ -191,9 +191,10 @@ def _length(node: object) -> int:
 
 def _shortened(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The blocks that Jira takes, and a sentence where these are not all."""
-    if _length(blocks) <= LONGEST:
+    # Jira counts a line break or two between blocks.
+    if _length(blocks) + 2 * (len(blocks) - 1) <= LONGEST:
         return blocks
-    left, kept = LONGEST - len(CUT), []
+    left, kept = LONGEST - len(CUT) - 2, []
     for block in blocks:
         length = _length(block)
         if length > left:
@@ -202,7 +203,7 @@ def _shortened(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 kept.append(_paragraph(start))
             break
         kept.append(block)
-        left -= length
+        left -= length + 2
     return [*kept, _paragraph(CUT)]
 
 
