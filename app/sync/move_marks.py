@@ -10,7 +10,7 @@ from app.jira.site import Changelog, Edit, Transition
 from app.mapping.profile import Kind, Side
 from app.mapping.values import Value, handler
 from app.sync.parked import without
-from app.sync.plan import Base, Plan
+from app.sync.plan import Base, Plan, Snapshot, Write
 
 Marks: TypeAlias = Callable[[str, Side, Value], str]
 """Makes a fingerprint."""
@@ -30,18 +30,39 @@ def settled(base: Base, side: Side, held: Mapping[str, Value], marks: Marks) -> 
     return Base(both[Side.LEFT], both[Side.RIGHT])
 
 
-def later(plan: Plan, to: Side, marks: Marks) -> tuple[Plan, frozenset[str]]:
-    """The plan of a create without what only a transition can set, and the keys of that.
+def later(plan: Plan, to: Side, marks: Marks) -> tuple[Plan, tuple[Write, ...]]:
+    """The plan of a create without what only a transition can set, and that.
 
     The base says that the twin has not been filled yet: whatever status it is made in.
     """
     moved = {one.key for one in plan.writes(to) if handler(one.kind).by_transition}
     if not moved:
-        return plan, frozenset()
-    keys = moved | {one.key for one in plan.writes(to) if one.kind is Kind.RESOLUTION}
-    plan = without(plan, Base(), keys)
-    base = settled(plan.base, to, dict.fromkeys(moved), marks)
-    return replace(plan, base=base), frozenset(keys)
+        return plan, ()
+    waits = tuple(w for w in plan.writes(to) if w.key in moved or w.kind is Kind.RESOLUTION)
+    plan = without(plan, Base(), [one.key for one in waits])
+    return replace(plan, base=settled(plan.base, to, dict.fromkeys(moved), marks)), waits
+
+
+def born(
+    base: Base, planned: Base, to: Side, *, waits: Sequence[Write], made: Snapshot, marks: Marks
+) -> tuple[Base, frozenset[str]]:
+    """The base of a new twin, and the keys of what is still to be set by a transition.
+
+    `planned`: what both sides hold once that is done. What the twin was made with is nobody's edit.
+    """
+    rest: set[str] = set()
+    for one in waits:
+        if one.key not in made.values:
+            continue
+        value = made.values[one.key]
+        if handler(one.kind).same(value, one.value):
+            source = {**base.of(to.other), one.key: planned.of(to.other)[one.key]}
+            both = {to: {**base.of(to), one.key: marks(one.key, to, value)}, to.other: source}
+            base = Base(both[Side.LEFT], both[Side.RIGHT])
+        else:
+            base = settled(base, to, {one.key: value}, marks)
+            rest.add(one.key)
+    return base, frozenset(rest)
 
 
 def as_one(log: Changelog, field: str, start: str, taken: Sequence[Transition]) -> Changelog:

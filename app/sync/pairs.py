@@ -9,12 +9,14 @@ from datetime import datetime
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import inbox, parked, store_links
+from app.sync import inbox, moves, parked, store_links
 from app.sync import written as notes
 from app.sync.bases import confirm, planned_marks, unmoved
 from app.sync.items.work import Work, plan_items, with_items
 from app.sync.items.work import carry_out as carry_out_items
 from app.sync.items.work import note as note_items
+from app.sync.move_marks import settled
+from app.sync.move_resume import resume, together
 from app.sync.plan import Base, Plan, Snapshot, Write
 from app.sync.planning_rules import changed_at, decide
 from app.sync.put_back import look, look_after_a_death
@@ -65,8 +67,9 @@ def plan_linked(turn: Turn, pair: Pair) -> Planned | Visit:
     snapshots[Side.RIGHT] = turn.snapshot(right, Side.RIGHT)
     if link.planned:
         link = replace(link, base=look_after_a_death(turn, link, snapshots))
-    found = turn.set_aside(pair, link)
-    kept = parked.keep_aside(found, _plan(turn, link, snapshots), link.base)
+    link = resume(turn, link, snapshots)
+    plan = _plan(turn, link, snapshots)
+    kept = parked.keep_aside(together(turn.set_aside(pair, link), plan), plan, link.base)
     items = plan_items(turn, pair, link, {Side.LEFT: left, Side.RIGHT: right})
     return Planned(pair, link, kept.plan, snapshots, kept, items)
 
@@ -151,13 +154,18 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
 def _write_side(turn: Turn, planned: Planned, side: Side, done: _Done) -> None:
     """Write one side, look at what that replaced, and compare what the site then holds."""
     link, read, writes = done.link, planned.snapshots[side], planned.plan.writes(side)
-    returned, said_no = _write(turn, side, link, writes)
+    came = moves.write(turn, side, link, read=read, writes=writes, put=_write)
+    returned, said_no = came.returned, came.refused
+    void = said_no.keys() | came.again
     done.refused |= said_no
-    turn.carrying.refused(side, [w for w in writes if w.key in said_no])
-    done.causes += parked.field_causes(side, writes, said_no, planned.plan.base)
-    sent = tuple(w for w in writes if w.key not in said_no)
-    done.base = unmoved(done.base, planned.link.base, said_no)
-    done.amended += [notes.Amended(link.id, side, key, None) for key in said_no]
+    turn.carrying.refused(side, [w for w in writes if w.key in said_no.keys() - came.codes])
+    done.causes += parked.field_causes(side, writes, said_no, planned.plan.base, came.codes)
+    sent = tuple(w for w in writes if w.key not in void)
+    done.base = unmoved(done.base, planned.link.base, void)
+    done.base = settled(done.base, side, came.own, turn.fingerprints.of)
+    done.amended += [notes.Amended(link.id, side, key, None) for key in void]
+    done.reopened |= came.again
+    done.details += came.details
     after = look(turn, side, link, writes=sent, read=read, returned=returned)
     done.written += len(sent) + after.puts
     done.lost += len(after.lost)

@@ -24,6 +24,8 @@ from app.sync.store_dirty import Dirty
 from app.sync.store_links import Link
 from app.vault.vault import Place, Vault
 
+_NONE: Mapping[str, Code] = {}
+
 Row = tuple[Side, int]
 """A change row within a profile: its side and the id of its issue."""
 
@@ -130,14 +132,18 @@ def without(plan: Plan, old: Base, keys: Iterable[str]) -> Plan:
 
 
 def field_causes(
-    side: Side, writes: Sequence[Write], refused: Mapping[str, str], base: Base
+    side: Side,
+    writes: Sequence[Write],
+    refused: Mapping[str, str],
+    base: Base,
+    codes: Mapping[str, Code] = _NONE,
 ) -> tuple[Cause, ...]:
     """The causes of writes to `side` that it refused by name. `base`: the plan's, which has the
-    fingerprints of what was sent."""
+    fingerprints of what was sent. `codes`: of those that are not told by the site's words."""
     return tuple(
         Cause(
             side,
-            field_code(refused[one.key]),
+            codes.get(one.key) or field_code(refused[one.key]),
             one.field,
             one.key,
             base.of(side).get(one.key, ""),

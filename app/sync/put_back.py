@@ -172,10 +172,10 @@ def find(site: JiraSite, issue_id: int, sent: Sequence[Sent], returned: Issue | 
     log = returned.changelog if returned else None
     if log is None and sent:
         log = site.changelogs([issue_id]).get(issue_id)
-    return all_replaced(sent, log or Changelog(), _by_us(site))
+    return all_replaced(sent, log or Changelog(), by_us(site))
 
 
-def _by_us(site: JiraSite) -> Callable[[Edit], bool]:
+def by_us(site: JiraSite) -> Callable[[Edit], bool]:
     """Tells whether a change is by our account; asks the site for it once, and only then."""
     known: list[str] = []
 

@@ -22,15 +22,19 @@ class Code(StrEnum):
     FIELD_NOT_ON_SCREEN = "field-not-on-screen"
     VALUE_UNKNOWN = "value-unknown"
     VALUE_UNPAIRED = "value-unpaired"
-    TRANSFORM_FAILED = "transform-failed"
     VALUE_TOO_LONG = "value-too-long"
     VALUE_MALFORMED = "value-malformed"
     TEXT_REFUSED = "text-refused"
+    TRANSFORM_FAILED = "transform-failed"
     FIELD_REFUSED = "field-refused"
     ISSUE_FORBIDDEN = "issue-forbidden"
     ISSUE_GONE = "issue-gone"
     ISSUE_TOO_LARGE = "issue-too-large"
     WORKFLOW = "workflow"
+    MOVE_NO_WAY = "move-no-way"
+    MOVE_UNKNOWN = "move-unknown"
+    MOVE_FIELDS = "move-fields"
+    MOVE_REFUSED = "move-refused"
     ISSUE_REFUSED = "issue-refused"
     CREATE_FORBIDDEN = "create-forbidden"
     SCOPE_REFUSED = "scope-refused"
@@ -67,11 +71,6 @@ SAYINGS: Mapping[Code, Saying] = {
         "Add a row for the value to the mapping, let an admin of {site} add the value, or choose "
         "another one.",
     ),
-    Code.TRANSFORM_FAILED: Saying(
-        "The transform of the mapping comes to no value for {field} at {site}.",
-        "Read why; correct the expression (tandem transform try), or the value on the other side.",
-        passes=False,
-    ),
     Code.VALUE_TOO_LONG: Saying(
         "The value of {field} is longer than {site} takes.",
         "Somebody shortens it; it crosses with that edit.",
@@ -86,6 +85,11 @@ SAYINGS: Mapping[Code, Saying] = {
     Code.TEXT_REFUSED: Saying(
         "{site} does not take the formatting of {field}.",
         "Write the text with plainer formatting; it crosses with that edit.",
+        passes=False,
+    ),
+    Code.TRANSFORM_FAILED: Saying(
+        "The transform of the mapping comes to no value for {field} at {site}.",
+        "Read why; correct the expression (tandem transform try), or the value on the other side.",
         passes=False,
     ),
     Code.FIELD_REFUSED: Saying(
@@ -110,6 +114,27 @@ SAYINGS: Mapping[Code, Saying] = {
     Code.WORKFLOW: Saying(
         "The workflow of {site} does not let the issue be edited in its status.",
         "Move the issue on at {site}, or an admin there lets the app's user edit in this status.",
+    ),
+    Code.MOVE_NO_WAY: Saying(
+        "No way leads through the workflow of {site} to the status that the issue should have, or "
+        "none that Tandem may take.",
+        "An admin of {site} adds a transition or opens one to the app's user, or the mapping gives "
+        "the status another counterpart; or somebody moves the issue by hand.",
+    ),
+    Code.MOVE_UNKNOWN: Saying(
+        "Tandem knows no way through the workflow of {site} to the status that the issue should "
+        "have: of a status in between it could not see what it leads on to.",
+        "Move one issue of that project and type there and on by hand: Tandem learns the way from "
+        "it.",
+    ),
+    Code.MOVE_FIELDS: Saying(
+        "The way through the workflow of {site} wants fields filled in that nothing feeds.",
+        "Map the fields that the site's words name, give them a constant in the mapping, or let an "
+        "admin of {site} make them optional on the screen of the transition.",
+    ),
+    Code.MOVE_REFUSED: Saying(
+        "The workflow of {site} refuses the transition: a validator or a rule of its own.",
+        "Read the site's words; mend the issue, or the rule at {site}.",
     ),
     Code.ISSUE_REFUSED: Saying(
         "{site} refuses the change of the issue for a reason of its own.",

@@ -21,6 +21,7 @@ from app.sync import budget, budget_answers, filters, pacing, parked, store_dirt
 from app.sync.flight import Flight
 from app.sync.items.work import fields_of
 from app.sync.lookups import Lookups
+from app.sync.move_known import Workflows
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
 from app.sync.store_dirty import BATCH, Dirty
 from app.sync.store_links import Link
@@ -46,6 +47,7 @@ class Reconciler:
         self._open_site = open_site
         self._ring = ring
         self._lookups = Lookups()
+        self._workflows = Workflows()
 
     def drain(self, profile_id: uuid.UUID, lane: int) -> bool:
         """Take up to a hundred due changes of a lane across. Returns whether more may be due."""
@@ -71,6 +73,7 @@ class Reconciler:
             profile=profile,
             lane=lane,
             lookups=self._lookups,
+            workflows=self._workflows,
         )
         turn.aside = found.aside
         _run(turn, self._pairs(taken, links), found.standing)
@@ -210,7 +213,7 @@ def _settle_without_a_call(turn: Turn, pairs: Sequence[Pair]) -> list[Pair]:
         link = pair.link
         if link is not None and link.lane != turn.lane:
             moved += [(change, link.lane) for change in pair.changes]
-        elif link is not None and all(_already_seen(change, link) for change in pair.changes):
+        elif link is not None and _tells_nothing(turn, pair, link):
             echoes += pair.changes
         else:
             pending.append(pair)
@@ -234,6 +237,11 @@ def _fetch(turn: Turn, side: Side, pairs: Sequence[Pair]) -> dict[int, Issue]:
     fields = [m.field(side) for m in turn.profile.profile.fields]
     fields += fields_of(turn.profile.profile)
     return turn.sites[side].fetch(sorted(wanted), fields) if wanted else {}
+
+
+def _tells_nothing(turn: Turn, pair: Pair, link: Link) -> bool:
+    """Whether all that came is seen already. What is set aside goes with its row, so it stays."""
+    return not turn.set_aside(pair, link) and all(_already_seen(c, link) for c in pair.changes)
 
 
 def _already_seen(change: Dirty, link: Link) -> bool:

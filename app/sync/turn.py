@@ -22,6 +22,7 @@ from app.sync.fingerprints import of_profile
 from app.sync.items import store as items
 from app.sync.items.model import ItemLink
 from app.sync.lookups import Lookups
+from app.sync.move_known import Workflows
 from app.sync.plan import Conflict, Snapshot
 from app.sync.reasons import Cause, Code, whole_causes
 from app.sync.snapshots import snapshot
@@ -86,6 +87,7 @@ class Turn:
         profile: StoredProfile,
         lane: int,
         lookups: Lookups | None = None,
+        workflows: Workflows | None = None,
     ) -> None:
         self.vault, self.ring = vault, ring
         self.profile, self.lane = profile, lane
@@ -96,6 +98,7 @@ class Turn:
         self.read: dict[Side, dict[int, Issue]] = {}
         self.aside: dict[parked.Row, list[parked.Known]] = {}
         self.carrying = (lookups or Lookups()).carrying(profile, self._ask, creates=True)
+        self.workflows = workflows or Workflows()
         self.unwritten: dict[uuid.UUID, set[tuple[Side, str]]] = {}
         """What was noted as about to be written, and was not answered as done: by link."""
 

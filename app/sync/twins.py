@@ -14,6 +14,7 @@ from app.sync import parked, rings, store_dirty, store_links
 from app.sync.bases import confirm, unmoved
 from app.sync.items.work import fields_of, of_a_new_twin
 from app.sync.merge import blank, for_create
+from app.sync.move_marks import born, later
 from app.sync.pairs import reconcile_linked
 from app.sync.plan import Base, Plan, Snapshot
 from app.sync.planning_rules import in_scope, source_of_twin
@@ -116,6 +117,8 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     plan = turn.carrying.settle(
         lambda carry: for_create(source, to, profile, marks, carry=carry), {side: source}
     )
+    whole = plan.base
+    plan, waits = later(plan, to, marks.of)
     with turn.transaction() as session:
         store_links.mark_create(session, link, plan.base, sent=True)
     try:
@@ -146,6 +149,8 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
             fingerprints=turn.fingerprints,
         )
         base, dirty = _unfilled(turn, base, to, made, refused), dirty - refused.keys()
+        base, rest = born(base, whole, to, waits=waits, made=made, marks=marks.of)
+        dirty = dirty - {one.key for one in waits} | rest
         if not dirty:
             link = link.with_seen(to, stored.updated)
     link = replace(link, base=base)
