@@ -357,9 +357,9 @@ def test_a_text_of_more_than_jira_takes_is_told(letters: int, over: int) -> None
 @pytest.mark.parametrize(
     ("after", "missing"),
     [
-        (doc(paragraph("one"), node("rule")), ("text (1)", "em on text (1)", "a text")),
+        (doc(paragraph("one"), node("rule")), ("text (1)", "em as a mark (1)", "a text")),
         (doc(paragraph("one", text("two", "em"))), ("rule (1)",)),
-        (doc(paragraph("one", "two"), node("rule")), ("em on text (1)",)),
+        (doc(paragraph("one", "two"), node("rule")), ("em as a mark (1)",)),
         (doc(paragraph(text("two", "em"), "one"), node("rule")), ("a text",)),
         (doc(paragraph("one", text("tw", "em")), node("rule")), ("a text",)),
         (doc(node("rule"), paragraph("one", text("two", "em"))), ("a part of paragraph",)),

@@ -116,8 +116,6 @@ class _Conversion:
         if node is None or name == "doc":
             return self._unknown(open_)
         self._oddities(open_)
-        if name in ("bodiedSyncBlock", "bodiedExtension"):
-            return [carried(node, self._context, self._notes), *open_.done]
         if "marks" in raw:
             node["marks"] = self._marks(raw)
         node = carried(node, self._context, self._notes)

@@ -83,7 +83,7 @@ class Reason(StrEnum):
 SENTENCES: Mapping[Reason, str] = {
     Reason.NO_ACCOUNT: "this person has no account on the other site; the name is there as text",
     Reason.NO_FILE: "this file is not on the other site; its name is there as text",
-    Reason.OF_ITS_SITE: "this works on its own site alone; a text stands in for it",
+    Reason.OF_ITS_SITE: "this works on its own site alone; what can be read of it is there",
     Reason.UNKNOWN: "Tandem does not know this part yet; its text is there",
     Reason.MISPLACED: "Jira does not take this part at this place; its text is there",
     Reason.BROKEN: "Jira would refuse this part as it is; what can be read of it is there",

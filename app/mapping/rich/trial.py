@@ -35,10 +35,10 @@ def vanished(before: str, after: str | None, degraded: tuple[Degraded, ...]) -> 
     for name, count in gone.items():
         if count > listed[Part.NODE, name]:
             lost.append(f"{name} ({count - listed[Part.NODE, name]})")
-    gone = Counter(_text_marks(old)) - Counter(_text_marks(new))
+    gone = Counter(_marks(old)) - Counter(_marks(new))
     for name, count in gone.items():
         if count > listed[Part.MARK, name]:
-            lost.append(f"{name} on text ({count - listed[Part.MARK, name]})")
+            lost.append(f"{name} as a mark ({count - listed[Part.MARK, name]})")
     lost += _words_lost(old, new)
     if not degraded and not lost:
         lost += _differences(old, new)
@@ -54,9 +54,9 @@ def _name(node: Node) -> str:
     return clean(named(node)) or "?"
 
 
-def _text_marks(tree: list[Node]) -> Iterator[str]:
+def _marks(tree: list[Node]) -> Iterator[str]:
     for node in tree:
-        if named(node) == "text" and _words(node):
+        if named(node) != "text" or _words(node):
             yield from (_name(mark) for mark in marks_of(node))
 
 
