@@ -52,9 +52,10 @@ def _end(text: str, start: int) -> int:
     while at < len(text):
         if text.startswith(closing, at):
             return at + len(closing)
-        if len(closing) == 1 and text[at] in "\r\n":
+        after = 2 if text[at] == "\\" else 1
+        if len(closing) == 1 and any(end in text[at : at + after] for end in "\r\n"):
             break
-        at += 2 if text[at] == "\\" else 1
+        at += after
     raise TransformProblem(
         Rule.SYNTAX,
         f"a text begins and does not end; close it with {closing} on its line",
