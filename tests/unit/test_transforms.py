@@ -319,6 +319,12 @@ def test_an_expression_tells_what_it_reads() -> None:
     }  # fmt: skip
     assert compile_expression(text).reads == read
     assert compile_expression("source[value]").reads == {"source", "value"}
+    mapped = ["summary", "labels", "priority"]
+    assert compile_expression(text).fields_read("source", mapped) == ("summary",)
+    assert compile_expression(text).fields_read("target", mapped) == ("labels",)
+    every = ("labels", "priority", "summary")
+    assert compile_expression("source[value]").fields_read("source", mapped) == every
+    assert compile_expression("source[value]").fields_read("target", mapped) == ()
 
 
 def test_a_field_or_table_that_the_profile_does_not_have_is_named_before_anything_runs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,11 @@ class Transform:
 
         result, spent = self._run(inputs, mapping)
         return told(result), spent
+
+    def fields_read(self, group: str, mapped: Iterable[str]) -> tuple[str, ...]:
+        """Which of the mapped fields it reads of "source" or "target", besides `value`, in order:
+        a change of one of these may change what it comes to."""
+        return tuple(sorted(id_ for id_ in mapped if self.reads & {group, f"{group}.{id_}"}))
 
     def unknown(
         self, source: frozenset[str], target: frozenset[str], tables: frozenset[str]
