@@ -279,8 +279,7 @@ def bulk_fields(ctx: Ctx) -> Any:
     found = [
         one
         for one in sorted((common or set()) - NOT_OFFERED)
-        if ctx.site.fields[one].kind in OFFERED
-        and wanted in ctx.site.fields[one].name.casefold()
+        if ctx.site.fields[one].kind in OFFERED and wanted in ctx.site.fields[one].name.casefold()
     ]
     if not found:
         raise _BulkError(404, "No editable fields were found for these issues.")
