@@ -17,7 +17,9 @@ PROPERTY = "tandem"
 """The entity property that marks an issue as made by Tandem, and names its source."""
 FILES = "tandem-files"
 """The entity property of an issue that notes which of its files are twins, and of what."""
-MORE_PROPERTIES = (FILES,)
+LINKS = "tandem-links"
+"""The entity property of an issue that notes which of its links are twins, and of what."""
+MORE_PROPERTIES = (FILES, LINKS)
 
 
 def understood(method: Callable[P, T]) -> Callable[P, T]:

@@ -12,7 +12,8 @@ from app.jira.cloud_values import CloudValues
 from app.jira.comments import CloudComments
 from app.jira.credential import Credential
 from app.jira.files import CloudFiles
-from app.jira.item_calls import Comments, Files
+from app.jira.item_calls import Comments, Files, Links, Worklogs
+from app.jira.links import CloudLinks
 from app.jira.outbound import CALL_SECONDS, NetworkPolicy
 from app.jira.site import (
     Changelog,
@@ -29,6 +30,7 @@ from app.jira.site import (
     SiteError,
 )
 from app.jira.wire import Wire
+from app.jira.worklogs import CloudWorklogs
 
 PEOPLE = 20
 PROJECTS_A_CHECK = 1000
@@ -52,6 +54,8 @@ class CloudSite(CloudTransitions, CloudValues):
         self._call, self._answer, self._pages = wire.call, wire.answer, wire.pages
         self.comments: Comments = CloudComments(wire)
         self.files: Files = CloudFiles(wire)
+        self.worklogs: Worklogs = CloudWorklogs(wire)
+        self.links: Links = CloudLinks(wire)
 
     # -- issues
 

@@ -65,3 +65,46 @@ class Files(Protocol):
 
     def note(self, issue_id: int, notes: Mapping[str, Any]) -> None:
         """Store which of an issue's files are twins, as a property of the issue."""
+
+
+class Worklogs(Protocol):
+    """The worklogs of one site, raw as REST v3 gives them. Every call raises SiteError. None moves
+    an estimate or tells people by mail."""
+
+    def all(self, issue_id: int) -> list[dict[str, Any]]:
+        """All worklogs of an issue, page by page, in the order of their making."""
+
+    def marks(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Our own entity property of these worklogs, None where one has none, by the worklogs' ids;
+        one that is gone or hidden is left out."""
+
+    def add(
+        self, issue_id: int, said: Mapping[str, Any], properties: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Log work together with its entity properties, in one call; as it is stored then."""
+
+    def edit(self, issue_id: int, worklog_id: str, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Write these parts of a worklog; as it is stored then."""
+
+    def delete(self, issue_id: int, worklog_id: str) -> None:
+        """Delete a worklog."""
+
+
+class Links(Protocol):
+    """The links of one site's issues. Every call raises SiteError."""
+
+    def add(self, kind: Mapping[str, str], source: int, target: int) -> None:
+        """Link two issues; `kind` has the id or the name of the link's type. The site does not say
+        which link that made, nor whether it was there already."""
+
+    def delete(self, link_id: str) -> None:
+        """Take a link away."""
+
+    def note(self, issue_id: int, notes: Mapping[str, Any]) -> None:
+        """Store which of an issue's links are twins, as a property of the issue."""
+
+    def put_remote(self, issue_id: int, body: Mapping[str, Any]) -> str:
+        """Make a link to the outside, or replace the one of the same `globalId`; its id."""
+
+    def delete_remote(self, issue_id: int, global_id: str) -> None:
+        """Take the link to the outside of this global id away."""

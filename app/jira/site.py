@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from app.database import TenantId
 from app.errors import Problem
-from app.jira.item_calls import Comments, Files
+from app.jira.item_calls import Comments, Files, Links, Worklogs
 
 
 class SiteError(Problem):
@@ -195,6 +195,8 @@ class JiraSite(Protocol):
     base_url: str
     comments: Comments
     files: Files
+    worklogs: Worklogs
+    links: Links
 
     def fetch(self, issue_ids: Sequence[int | str], fields: Sequence[str]) -> dict[int, Issue]:
         """The issues of these ids or keys as they are now, by id (at most 100); one that is gone is
