@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.mapping.document import DocumentError, dump_profile, load_profile
@@ -111,6 +111,7 @@ def profiles(draw: st.DrawFn) -> Profile:
     return Profile(Scope("1", "2"), Scope("3", "4"), fields, users)
 
 
+@settings(deadline=None)  # the first expression loads its library
 @given(profiles())
 def test_a_profile_dumped_as_json_and_loaded_is_the_same(profile: Profile) -> None:
     assert load_profile(json.loads(json.dumps(dump_profile(profile)))) == profile
