@@ -39,6 +39,7 @@ BACK = replace(back(), file_names={other: one for one, other in NAMES.items() if
         (f"[{ACME}/browse/ACME-1]", f"[{GLOBEX}/browse/GLOB-11]"),
         (f"[a|{ACME}/browse/ACME-1|smart-link]", f"[a|{GLOBEX}/browse/GLOB-11|smart-link]"),
         ("{quote}ACME-1{quote} h1. ACME-9999", "{quote}GLOB-11{quote} h1. ACME-9999"),
+        (f"(!) ask [~accountid:{ADA}] now!", f"(!) ask [~{PEOPLE[ADA]}] now!"),
         ("||ACME-1||x||\n|ACME-2|y|", "||GLOB-11||x||\n|GLOB-22|y|"),
     ],
 )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from app.mapping.rich.attrs import clean
@@ -17,14 +18,15 @@ from app.mapping.rich.known import Carried, Context, Node, Notes, Part, Reason, 
 from app.mapping.rich.references import in_text, keys
 
 # Reference: https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa?section=all
+# Each piece is bounded, so that no text of 32,767 characters takes more than seconds.
 _TOKENS = re.compile(
-    r"(?P<code>\{(?P<kind>code|noformat)(?::[^}\n]*)?\}.*?\{(?P=kind)\})"
-    r"|(?P<mono>\{\{.*?\}\})"
-    r"|\{adf(?P<how>:[^}\n]*)?\}(?P<adf>.*?)\{adf\}"
+    r"(?P<code>\{(?P<kind>code|noformat)(?::[^}\n]{0,300})?\}.*?\{(?P=kind)\})"
+    r"|(?P<mono>\{\{[^\n]{0,1000}?\}\})"
+    r"|\{adf(?P<how>:[^}\n]{0,300})?\}(?P<adf>.*?)\{adf\}"
     r"|(?P<escaped>\\[\[\]{}!*_|^~\\-])"
-    r"|\[~(?P<site>accountid:)?(?P<person>[^\]|\s]+)\]"
-    r"|(?P<attached>\[(?P<title>[^\]|\n]*\|)?\^(?P<named>[^\]|\n]+)\])"
-    r"|(?<![\w!])!(?P<file>[^\s!|][^!|\n]*?)(?P<params>\|[^!\n]*)?!(?!\w)"
+    r"|\[~(?P<site>accountid:)?(?P<person>[^\]|\s]{1,255})\]"
+    r"|(?P<attached>\[(?P<title>[^\]|\n]{0,300}\|)?\^(?P<named>[^\]|\n]{1,300})\])"
+    r"|(?<![\w!])!(?P<file>[^\s!|][^!|\n]{0,300}?)(?P<params>\|[^!\n]{0,2000})?!(?!\w)"
     r"|(?P<deep>^[*#]{21,}(?=\s))",
     re.DOTALL | re.MULTILINE,
 )
@@ -63,7 +65,7 @@ class _Wiki:
     def carried(self, text: str) -> str:
         """The text, token by token."""
         found, end = [], 0
-        for token in _TOKENS.finditer(text):
+        for token in _tokens(text, self._context.file_names):
             found += [self._plain(text[end : token.start()]), self._token(token)]
             end = token.end()
         return "".join([*found, self._plain(text[end:])])
@@ -78,8 +80,10 @@ class _Wiki:
             return self._adf(token)
         if token["attached"]:
             there = self._file(token["named"])
-            title = self._plain(token["title"] or "")
-            return f"[{title}^{there}]" if there else _file_words(title, token["named"])
+            title = token["title"] or ""
+            if there:
+                return f"[{self._plain(title)}^{there}]"
+            return self._plain(_file_words(title, token["named"]))
         if token["file"]:
             return self._picture(token)
         if token["deep"]:
@@ -105,11 +109,9 @@ class _Wiki:
     def _picture(self, token: re.Match[str]) -> str:
         name = token["file"]
         params = token["params"] or ""
-        if not _is_file(name, params) and name not in self._context.file_names:
-            return token[0]
         there = self._file(name)
         if not there:
-            return _file_words("", name)
+            return self._plain(_file_words("", name))
         params = _HREF.sub(lambda href: self._plain(href[0]), params)
         return f"!{there}{params}!"
 
@@ -166,6 +168,18 @@ def _is_account(account: str) -> bool:
     return ":" in account or (len(account) == 24 and account.isalnum())
 
 
+def _tokens(text: str, known: Container[str] = ()) -> Iterator[re.Match[str]]:
+    """What is not plain text. What only looks like a picture is an exclamation, and text."""
+    place = 0
+    while token := _TOKENS.search(text, place):
+        name = token["file"]
+        if name and name not in known and not _is_file(name, token["params"] or ""):
+            place = token.start() + 1
+            continue
+        yield token
+        place = token.end()
+
+
 def _is_file(name: str, params: str) -> bool:
     """Whether a picture's mark names a file, and is no exclamation and no picture of the web."""
     return not _WEB.match(name) and bool(_FILE_NAME.search(name) or params)
@@ -190,12 +204,12 @@ class Named:
 def named_in(wiki: str | None, source: str) -> Named:
     """The people, files (each once, in order) and issues that the markup names."""
     people, issues, files, end = set[str](), set[str](), dict[str, None](), 0
-    for token in _TOKENS.finditer(wiki or ""):
+    for token in _tokens(wiki or ""):
         issues.update(keys((wiki or "")[end : token.start()], source))
         end = token.end()
         if token["person"] and token["person"] not in _EVERYBODY:
             people.add(token["person"])
-        if token["named"] or (token["file"] and _is_file(token["file"], token["params"] or "")):
+        if token["named"] or token["file"]:
             files[token["named"] or token["file"]] = None
         if token["adf"]:
             people |= mentions_in(token["adf"])
