@@ -56,7 +56,7 @@ REFUSED = [
     # The parser's own pattern for texts takes twice as long for each of these pairs.
     ('"' + r"\a" * 900, Rule.SYNTAX),
     ("'''" + r"\a" * 900, Rule.SYNTAX),
-    ('"' + r"\a" * 900 + "\\\n\"", Rule.SYNTAX),
+    ('"' + r"\a" * 900 + '\\\n"', Rule.SYNTAX),
     ('"' + r"\a" * 900 + '\r"', Rule.SYNTAX),
     ('"""' + r"\a" * 900 + '""', Rule.SYNTAX),
     ('value + r"\\"', Rule.SYNTAX),

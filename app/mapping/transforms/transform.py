@@ -15,7 +15,7 @@ from app.mapping.values import Value, handler
 if TYPE_CHECKING:
     from app.mapping.transforms.check import Checked
 
-# The rest is loaded with the first expression: the library takes a fifth of a second.
+# The rest is loaded with the first expression: the library takes a third of a second.
 _CACHED = 1_000  # expressions: more than any profile has fields
 
 
