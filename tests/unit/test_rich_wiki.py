@@ -142,6 +142,7 @@ PARTS = st.sampled_from(
     [
         *(f"[~accountid:{ADA}]", "!seal.png!", "[^seal.png]", "ACME-1", "ACME-7", "words"),
         *(f"[x|{BROWSE}/ACME-2]", "{code}ACME-1{code}", "{{ACME-2}}", "!lost.pdf!"),
+        *("!ACME-1 b.pdf!", "[ACME-2|^x.pdf]", "[ACME-2|^seal.png]", "(!)"),
         *(f"[~accountid:{CLEO}]", "{quote}", "* item", "h2. head", "||a||", "\\*"),
     ]
 )

@@ -79,11 +79,7 @@ class _Wiki:
         if token["adf"] is not None:
             return self._adf(token)
         if token["attached"]:
-            there = self._file(token["named"])
-            title = token["title"] or ""
-            if there:
-                return f"[{self._plain(title)}^{there}]"
-            return self._plain(_file_words(title, token["named"]))
+            return self._attached(token["title"] or "", token["named"])
         if token["file"]:
             return self._picture(token)
         if token["deep"]:
@@ -105,6 +101,12 @@ class _Wiki:
         words = "@" + (clean(person.name).strip() if person and person.name else "someone")
         self._notes.add(Part.NODE, "mention", Reason.NO_ACCOUNT, words)
         return self._plain(_SPECIAL.sub(r"\\\1", words))
+
+    def _attached(self, title: str, name: str) -> str:
+        there = self._file(name)
+        if there:
+            return f"[{self._plain(title)}^{there}]"
+        return self._plain(_file_words(title, name))
 
     def _picture(self, token: re.Match[str]) -> str:
         name = token["file"]
