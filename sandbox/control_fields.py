@@ -155,7 +155,7 @@ def change_screen(site: Site, asked: JsonDict) -> None:
 
 def change_sprint(site: Site, number: str, parts: JsonDict) -> None:
     """Start, end or rename a sprint. Raises JiraError 400."""
-    found = site.sprints.get(int(number)) if number.isdigit() else None
+    found = site.sprints.get(int(number)) if number.isdecimal() else None
     state = parts.get("state", found.state if found else "")
     if found is None or state not in STATES:
         raise JiraError(400, f"{number}: must be a sprint here, its state one of {STATES}")

@@ -96,6 +96,16 @@ def _json(status: int, body: Any) -> Response:
     return Response(text, status, content_type=JSON_TYPE)
 
 
+def _whole(body: Any) -> Any:
+    """The body with a question mark for each half of a character: UTF-8 knows no such thing."""
+    text = json.dumps(body, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode(errors="replace"))
+    return body
+
+
 class _Call:
     """The steps that every call of one operation takes."""
 
@@ -196,7 +206,7 @@ class _Call:
             if not (request.mimetype or "").endswith("json"):
                 raise JiraError(415, body={"errorMessages": ["Unsupported Media Type"]})
             try:
-                body = json.loads(data)
+                body = _whole(json.loads(data))
             except ValueError:
                 raise JiraError(400, "There was an error parsing JSON. Check that your request "
                                      "body is valid.") from None  # fmt: skip

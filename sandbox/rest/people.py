@@ -62,8 +62,11 @@ def search_users(ctx: Ctx) -> Any:
         found = [
             u
             for u in ctx.site.people()
-            if query in u.display_name.casefold()
-            or (u.email.startswith(query) and _shows_email(ctx, u))
+            if u.active
+            and (
+                query in u.display_name.casefold()
+                or (u.email.startswith(query) and _shows_email(ctx, u))
+            )
         ]
     else:
         raise JiraError(400, "Provide one of the query parameters: query, accountId, property.")

@@ -214,6 +214,8 @@ def test_the_field_of_an_unknown_app_is_read_and_never_written(acme: SiteHandle)
         (START, "2026-11-26 10:00", "Error parsing time: 2026-11-26 10:00"),
         (START, "2026-11-26T10:00:00.000", "Error parsing time"),
         (START, "2026-13-26T10:00:00.000+0100", "Error parsing time"),
+        (START, "9999-12-31T23:59:59.000-1200", "Error parsing time"),
+        (SPRINT, "²", "Number value expected as the Sprint id."),
         ("duedate", "2026-02-30", "Error parsing date string: 2026-02-30"),
         ("duedate", "20260228", "Error parsing date string: 20260228"),
         ("customfield_10031", "x" * 256, "the allowed limit of 255 characters"),
@@ -225,6 +227,7 @@ def test_the_field_of_an_unknown_app_is_read_and_never_written(acme: SiteHandle)
         ("customfield_10033", 1e15, "It is larger than 100,000,000,000,000."),
         ("customfield_10038", ["two words"], "contains spaces"),
         ("timetracking", {"originalEstimate": "soon"}, "original estimate specified is not valid"),
+        ("timetracking", {"originalEstimate": "9" * 400 + "w"}, "is not valid"),
         ("resolution", {"name": "Done"}, "not on the appropriate screen"),
         ("votes", 1, "not on the appropriate screen"),
     ],
@@ -241,6 +244,16 @@ def test_texts_of_just_the_longest_length_are_taken(acme: SiteHandle) -> None:
     assert write(acme, "WEB-2", **values) == {}
     assert write(acme, "WEB-2", 2, environment="y" * 32_767) == {}
     assert write(acme, "WEB-2", 2, environment="y" * 32_768) != {}
+
+
+def test_half_a_character_becomes_a_question_mark(acme: SiteHandle) -> None:
+    values = {"customfield_10031": "a\ud800b", "labels": ["c\udc00"], "environment": adf("\ud83dd")}
+    assert write(acme, "WEB-2", **values) == {}
+    assert read(acme, "WEB-2", "customfield_10031") == "a?b"
+    assert read(acme, "WEB-2", "labels") == ["c?"]
+    assert read(acme, "WEB-2", "environment") == adf("?d")
+    assert write(acme, "WEB-2", **{"customfield_10031": "whole \U0001f600"}) == {}
+    assert read(acme, "WEB-2", "customfield_10031") == "whole \U0001f600"
 
 
 def test_someone_who_left_stays_where_they_are_but_is_chosen_no_more(acme: SiteHandle) -> None:

@@ -248,6 +248,7 @@ def test_those_are_assignable_who_are_active_and_may_edit(acme: SiteHandle) -> N
     gone = acme.users[1]["accountId"]
     acme.control("PUT", "people", {gone: {"active": False}})
     assert names("project=WEB") == ["Admin", "Tester", "Support Agent"]
+    assert acme.call("GET", "user/search?query=acme%20dev").json() == []
     assert acme.call("GET", "user/assignable/search").status_code == 400
 
 

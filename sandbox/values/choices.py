@@ -107,7 +107,7 @@ def sprint(intake: Intake, field: FieldDef, value: Any) -> list[int] | None:
     over = [one for one in intake.current.get(field.id) or [] if known[one].state == "closed"]
     if value is None:
         return over or None
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and value.isdecimal():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise FieldFault("Number value expected as the Sprint id.")

@@ -13,9 +13,11 @@ from sandbox.values.faults import FieldFault, a_string, an_object
 if TYPE_CHECKING:
     from sandbox.values import Intake
 
+LAST_YEAR = 9999
 NUMBER_LIMIT = 100_000_000_000_000
 # Jira's own form: milliseconds and an offset must be there.
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}[+-]\d{2}:?\d{2}")
+SPAN_LIMIT = 50
 ESTIMATES = {"originalEstimate": "timeoriginalestimate", "remainingEstimate": "timeestimate"}
 WORDS = {"originalEstimate": "original", "remainingEstimate": "remaining"}
 
@@ -51,6 +53,8 @@ def moment(intake: Intake, field: FieldDef, value: Any) -> int | None:
         if not TIME.fullmatch(text):
             raise ValueError
         found = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+        if not 1 < found.year < LAST_YEAR:
+            raise ValueError
     except ValueError:
         raise FieldFault(f"Error parsing time: {text}") from None
     return round(found.timestamp() * 1000)
@@ -68,8 +72,9 @@ def estimates(intake: Intake, field: FieldDef, value: Any) -> dict[str, int | No
     for name, stored in ESTIMATES.items():
         if name not in given:
             continue
-        seconds = span_seconds(str(given[name] or ""))
-        if seconds is None and given[name] not in (None, ""):
+        text = "" if given[name] is None else str(given[name])
+        seconds = span_seconds(text) if len(text) < SPAN_LIMIT else None
+        if seconds is None and text:
             raise FieldFault(
                 f"The {WORDS[name]} estimate specified is not valid.",
                 f"timetracking_{name.lower()}",
