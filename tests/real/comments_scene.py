@@ -38,11 +38,21 @@ class Sides:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
+    def say_at(self, site: SiteHandle, text: str) -> str:
+        """The same on whatever site, on the issue of the left key."""
+        path = f"issue/{self.left}/comment"
+        return str(site.call("POST", path, json={"body": paragraph(text)}).json()["id"])
+
     def edit(self, side: str, comment: str, text: str, **more: Any) -> None:
         """Somebody edits a comment: whose it is does not matter to the site's admin."""
         path = f"issue/{self.key(side)}/comment/{comment}"
         answer = self.site(side).call("PUT", path, json={"body": paragraph(text), **more})
         assert answer.status_code == 200, answer.text
+
+    def edit_at(self, site: SiteHandle, comment: str, text: str) -> None:
+        """The same on whatever site, on the issue of the left key."""
+        path = f"issue/{self.left}/comment/{comment}"
+        assert site.call("PUT", path, json={"body": paragraph(text)}).status_code == 200
 
     def drop(self, side: str, comment: str) -> None:
         path = f"issue/{self.key(side)}/comment/{comment}"
