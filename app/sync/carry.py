@@ -37,6 +37,7 @@ class Sought(StrEnum):
     VALUE = "value"  # what bears the same name on the other side
     PERSON = "person"  # who shows the same email address on the other side
     NAME = "name"  # what an account is called on its own site
+    ISSUE = "issue"  # which issue is the twin
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ class Miss:
     name: str = ""
 
 
+@dataclass(frozen=True)
+class TwinIssue:
+    """What is known of an issue's twin: its id, or that a profile is to make one."""
+
+    id: str | None = None
+    comes: bool = False
+
+
 @dataclass
 class Facts:
     """What was found out, by mapping key, the side that it is for, and the other side's id. None:
@@ -59,6 +68,7 @@ class Facts:
     values: dict[tuple[str, Side, str], Ref | None] = field(default_factory=dict)
     people: dict[tuple[Side, str], str | None] = field(default_factory=dict)
     names: dict[tuple[Side, str], str | None] = field(default_factory=dict)
+    issues: dict[tuple[Side, str], TwinIssue] = field(default_factory=dict)
 
 
 class Carrier:
@@ -88,9 +98,10 @@ class Carrier:
             return self._people(mapping, to, value, source, target)
         if source.has_table and target.has_table:
             return self._from_table(mapping, to, value, source, target)
-        if source is not target and not target.has_table:
-            return target.read(source.text(value))
-        return value
+        if source.has_issues and target.has_issues:
+            return self._issues(mapping, to, value, source, target)
+        as_text = source is not target and not target.has_table
+        return target.read(source.text(value)) if as_text else value
 
     def _transformed(
         self, mapping: FieldMapping, to: Side, value: Value, expression: str
@@ -161,6 +172,40 @@ class Carrier:
             return (default, "")
         return Refused(
             f"{mapping.field(to.other)} '{name or id_}' has no twin on the {to.value} side",
+            stops=Stop.UNPAIRED if table.missing is Missing.FAIL else None,
+        )
+
+    def _issues(
+        self, mapping: FieldMapping, to: Side, value: Value, source: Handler, target: Handler
+    ) -> Value | Refused:
+        found: dict[str, Ref] = {}
+        for id_, _ in source.parts(value):
+            twin = self._twin_issue(mapping, to, id_)
+            if isinstance(twin, Refused):
+                return twin
+            found[id_] = (twin, "")
+        return target.replace(value, found)
+
+    def _twin_issue(self, mapping: FieldMapping, to: Side, id_: str) -> str | Refused:
+        """The id of an issue's twin. One that is still to be made is waited for; of one that no
+        profile carries the mapping says what becomes of the field."""
+        table, place = mapping.values, (to, id_)
+        listed = _row(table.rows, to, id_)
+        if listed is not None:
+            return listed
+        if place not in self.facts.issues:
+            self.missed.add(Miss(Sought.ISSUE, to, id_))
+        twin = self.facts.issues.get(place, TwinIssue())
+        default = table.default(to) if table.missing is Missing.DEFAULT else None
+        found = twin.id or (None if twin.comes else default)
+        if found is not None:
+            return found
+        name = mapping.field(to.other)
+        if twin.comes:
+            sentence = f"{name} has no twin on the {to.value} side yet, and is waited for"
+            return Refused(sentence, stops=Stop.PARENT)
+        return Refused(
+            f"{name} is carried by no profile, so it has no twin on the {to.value} side",
             stops=Stop.UNPAIRED if table.missing is Missing.FAIL else None,
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -21,6 +21,7 @@ from app.jira.site import FieldRule, JiraSite, SiteError
 from app.mapping.profile import FieldMapping, Kind, Missing, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import handler
+from app.sync import lookup_issues
 from app.sync.carry import BY_NAME, Carrier, Facts, Miss, Ref, Sought
 from app.sync.plan import Carry, Plan, Snapshot, Write
 
@@ -57,6 +58,7 @@ class _Known:
     since: float
     facts: Facts = field(default_factory=Facts)
     rules: dict[Side, _Rules] = field(default_factory=dict)
+    places: lookup_issues.Places = field(default_factory=dict)
 
 
 class Lookups:
@@ -94,13 +96,15 @@ class Carrying:
 
     def settle(self, run: Callable[[Carry], Plan], snapshots: Mapping[Side, Snapshot]) -> Plan:
         """The plan of a merge of these with all that could be found. Raises SiteError."""
-        carrier = Carrier(self._profile.profile, self._known.facts, snapshots)
+        # Which issue is whose twin is asked anew: another lane may link two at any moment.
+        facts = replace(self._known.facts, issues={})
+        carrier = Carrier(self._profile.profile, facts, snapshots)
         plan = run(carrier)
         for _ in range(ROUNDS):
             if not carrier.missed:
                 break
             missed, carrier.missed = carrier.missed, set()
-            self._look_up(missed)
+            self._look_up(missed, facts)
             plan = run(carrier)
         return plan
 
@@ -109,8 +113,34 @@ class Carrying:
         for write in writes:
             kind = handler(write.kind)
             ids = [id_ for id_, _ in kind.parts(write.value)]
-            if ids:
+            if ids and not kind.has_issues:
                 self._forget(write.key if kind.has_table else "", side, ids)
+
+    def requires(self, side: Side, field_id: str) -> bool:
+        """Whether no issue is made on a side without this field. Raises SiteError."""
+        found = self._known.rules.get(side)
+        if found is None:
+            scope = self._profile.profile.scope(side)
+            ids = int(scope.project_id), int(scope.issue_type_id)
+            nothing: dict[str, FieldRule] = {}
+            fields = self._granted(side, lambda site: site.create_fields(*ids), nothing)
+            found = self._known.rules[side] = _Rules(self._lookups.clock(), fields)
+        rule = found.fields.get(field_id)
+        return rule is not None and rule.required
+
+    def homes_of(self, side: Side, issue_id: str) -> list[lookup_issues.Home]:
+        """The profiles that are to make a twin, on this side, of an issue of the other side.
+        Raises SiteError."""
+        return self._issues().homes(side, [issue_id])[issue_id]
+
+    def _issues(self) -> lookup_issues.IssueLookup:
+        def fetch(side: Side, ids: Sequence[str]) -> lookup_issues.Read:
+            nothing: lookup_issues.Read = {}
+            wanted = [int(one) for one in ids]
+            return self._granted(side, lambda site: site.fetch(wanted, []), nothing)
+
+        now = self._lookups.clock()
+        return lookup_issues.IssueLookup(self._profile, fetch, self._known.places, now)
 
     def _forget(self, key: str, side: Side, gone: Sequence[str]) -> None:
         facts = self._known.facts
@@ -124,22 +154,26 @@ class Carrying:
         with tenant_transaction(self._profile.left_tenant) as session:
             session.execute(_FORGET[side], {"profile": self._profile.id, "key": key, "ids": gone})
 
-    def _look_up(self, missed: Iterable[Miss]) -> None:
+    def _look_up(self, missed: Iterable[Miss], facts: Facts) -> None:
         by_field: dict[tuple[str, Side], list[Miss]] = {}
         people: dict[Side, list[str]] = {}
         names: dict[Side, list[str]] = {}
+        issues: dict[Side, list[str]] = {}
+        groups = {Sought.PERSON: people, Sought.NAME: names, Sought.ISSUE: issues}
         for miss in sorted(missed, key=lambda one: (one.sought, one.side, one.key, one.id)):
             if miss.sought is Sought.VALUE:
                 by_field.setdefault((miss.key, miss.side), []).append(miss)
             else:
-                group = people if miss.sought is Sought.PERSON else names
-                group.setdefault(miss.side, []).append(miss.id)
+                groups[miss.sought].setdefault(miss.side, []).append(miss.id)
         for (key, side), values in by_field.items():
             self._find_values(self._mappings[key], side, values)
         for side, accounts in people.items():
             self._find_people(side, accounts)
         for side, accounts in names.items():
             self._find_names(side, accounts)
+        for side, ids in issues.items():
+            found = self._issues().twins(side, ids)
+            facts.issues.update({(side, id_): twin for id_, twin in found.items()})
 
     def _find_values(self, mapping: FieldMapping, side: Side, missed: Sequence[Miss]) -> None:
         stored = self._stored(mapping.key, side, [one.id for one in missed])

@@ -76,6 +76,7 @@ class Stop(StrEnum):
 
     UNPAIRED = "value-unpaired"  # the value has no counterpart, and the mapping says to stop
     TRANSFORM = "transform-failed"  # the mapping's expression came to no value
+    PARENT = "parent-waits"  # the parent is to get a twin, and has none yet
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ class Code(StrEnum):
     VALUE_MALFORMED = "value-malformed"
     TEXT_REFUSED = "text-refused"
     TRANSFORM_FAILED = "transform-failed"
+    PARENT_WAITS = "parent-waits"
+    PARENT_UNPAIRED = "parent-unpaired"
     FIELD_REFUSED = "field-refused"
     ISSUE_FORBIDDEN = "issue-forbidden"
     ISSUE_GONE = "issue-gone"
@@ -91,6 +93,17 @@ SAYINGS: Mapping[Code, Saying] = {
         "The transform of the mapping comes to no value for {field} at {site}.",
         "Read why; correct the expression (tandem transform try), or the value on the other side.",
         passes=False,
+    ),
+    Code.PARENT_WAITS: Saying(
+        "The parent has no counterpart at {site} yet, though a profile carries it.",
+        "See why the parent waits or is parked, or whether it is outside that profile's filter; "
+        "this one follows as soon as the parent is there.",
+    ),
+    Code.PARENT_UNPAIRED: Saying(
+        "The parent of the sub-task has no counterpart at {site}, where a sub-task cannot be "
+        "without one, and no profile carries it.",
+        "Make a profile for the parent's project and type between the same sites, or a row for "
+        "the two parents in the mapping.",
     ),
     Code.FIELD_REFUSED: Saying(
         "{site} refuses the value of {field} for a reason of its own.",

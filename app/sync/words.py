@@ -11,6 +11,9 @@ from app.mapping.values import handler, whole
 from app.sync.plan import Conflict, Plan, Write
 from app.sync.reasons import NO_FORMAT
 
+ALIASES = {"parentId": "parent"}
+"""Fields that a refusal calls otherwise than the write did."""
+
 
 def raw(writes: Sequence[Write]) -> dict[str, object]:
     """The writes as Jira's REST API takes them, by field id."""
@@ -24,12 +27,13 @@ def refused_fields(error: SiteError, writes: Sequence[Write]) -> dict[str, str]:
     """
     if error.site_status != 400:
         return {}
-    if not error.field_errors and NO_FORMAT in error.detail:
+    errors = {ALIASES.get(name, name): words for name, words in error.field_errors.items()}
+    if not errors and NO_FORMAT in error.detail:
         return {w.key: f"{w.field}: {NO_FORMAT}" for w in writes if w.kind is Kind.RICH_TEXT}
     return {
-        write.key: f"{write.field}: {error.field_errors[write.field]}"
+        write.key: f"{write.field}: {errors[write.field]}"
         for write in writes
-        if write.field in error.field_errors
+        if write.field in errors
     }
 
 
