@@ -14,6 +14,7 @@ from app.mapping.rich import (
     Needs,
     Reason,
     carry_document,
+    in_step,
     keeping_media,
     keys_in,
     media_of,
@@ -283,6 +284,16 @@ def test_what_degrades_is_told_once_however_often_it_is_there() -> None:
     )
 
 
+def test_what_goes_with_another_thing_has_no_sentence_of_its_own() -> None:
+    shown = node("mediaSingle", media(LOST), node("caption", "old"), layout="center")
+    shown["marks"] = [{"type": "link", "attrs": {"href": "https://example.com"}}]
+    found = carried(None, shown, node("extension", **MACRO, marks=[{"type": "dataConsumer"}]))
+    assert [one.split(":")[0] for one in told(found.degraded)] == [
+        "file “lost.pdf”",
+        "app content “toc”",
+    ]
+
+
 def test_a_degraded_twin_is_in_step_with_its_source() -> None:
     # What a merge compares: what the source carries to, with what the twin holds.
     before = doc(paragraph("by ", mention(CLEO)), node("extension", **MACRO))
@@ -412,6 +423,11 @@ def test_a_target_that_kept_its_files_is_in_step() -> None:
     kept = keeping_media(now, to_write)
     assert keeping_media(kept, to_write) == kept
     assert [one.id for one in media_of(kept)] == ["i", "theirs"]
+    assert in_step(to_write, kept)
+    assert not in_step(to_write, now)
+    assert not in_step(to_write, kept, may_go=["i"])
+    assert in_step(None, None)
+    assert not in_step(to_write, None)
 
 
 def test_an_emptied_text_keeps_the_files_of_the_target() -> None:

@@ -4,6 +4,7 @@
 """
 
 from app.mapping.rich.convert import carry_document as carry_document
+from app.mapping.rich.files import in_step as in_step
 from app.mapping.rich.files import keeping_media as keeping_media
 from app.mapping.rich.files import keys_in as keys_in
 from app.mapping.rich.files import media_in as media_in

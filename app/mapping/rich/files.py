@@ -115,6 +115,12 @@ def keeping_media(
     return value if isinstance(value, str) else None
 
 
+def in_step(carried: str | None, target_now: str | None, may_go: Iterable[str] = ()) -> bool:
+    """Whether the target holds what was carried to it, and besides only files that it must keep."""
+    kept = keeping_media(target_now, carried, may_go)
+    return handler(Kind.RICH_TEXT).same(kept, target_now)
+
+
 def _tree(document: str | None) -> list[Node]:
     """All nodes but what is in code blocks; nothing for a text that is no document."""
     if document is None:

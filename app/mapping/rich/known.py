@@ -100,20 +100,40 @@ class Part(StrEnum):
     TEXT = "text"
 
 
+# What people call the parts whose names in the schema they never see.
+_CALLED = {
+    "annotation": "comment in the text",
+    "blockCard": "card",
+    "bodiedExtension": "app content",
+    "bodiedSyncBlock": "synced block",
+    "embedCard": "card",
+    "extension": "app content",
+    "inlineCard": "card",
+    "inlineExtension": "app content",
+    "media": "file",
+    "mediaInline": "file",
+    "syncBlock": "synced block",
+}
+
+
 @dataclass(frozen=True)
 class Degraded:
-    """One thing that does not cross as it is. `words` may be content: show it, never log it."""
+    """One thing that does not cross as it is. `words` may be content: show it, never log it.
+
+    `within`: it goes with another part that is listed too, and needs no sentence of its own.
+    """
 
     part: Part
     name: str
     reason: Reason
     words: str = ""
+    within: bool = False
 
     @property
     def sentence(self) -> str:
         """For people: what it is, and what became of it."""
         words = f" “{self.words}”" if self.words else ""
-        return f"{self.name}{words}: {SENTENCES[self.reason]}"
+        return f"{_CALLED.get(self.name, self.name)}{words}: {SENTENCES[self.reason]}"
 
 
 @dataclass(frozen=True)
@@ -142,11 +162,11 @@ class Notes:
         """Note one thing that degrades."""
         self.degraded.append(Degraded(part, name, reason, words))
 
-    def node(self, node: Node, reason: Reason, words: str = "") -> None:
+    def node(self, node: Node, reason: Reason, words: str = "", *, within: bool = False) -> None:
         """Note a node that degrades, with the marks that go with it."""
-        self.add(Part.NODE, named(node), reason, words)
+        self.degraded.append(Degraded(Part.NODE, named(node), reason, words, within))
         for mark in marks_of(node):
-            self.add(Part.MARK, named(mark), reason)
+            self.degraded.append(Degraded(Part.MARK, named(mark), reason, within=True))
 
     def needs(self) -> Needs:
         """What is to be looked up."""

@@ -191,12 +191,12 @@ class Placer:
             if any(child is one for one in kept):
                 continue
             if child["type"] == "caption":
-                self._notes.node(child, Reason.NO_FILE)
+                self._notes.node(child, Reason.NO_FILE, within=True)
                 child = paragraph(*content_of(child))  # noqa: PLW2901
             beside.append(child)
         if not kept:
             reason = Reason.NO_FILE if children else Reason.BROKEN
-            self._notes.node(node, reason)
+            self._notes.node(node, reason, within=bool(children))
             return beside
         content = [self._fitted(node["type"], child) for child in kept]
         return [{**node, "content": content}, *beside]

@@ -104,11 +104,9 @@ def _file_name(node: Node, file: File | None) -> str:
 
 def _macro(node: Node, context: Context, notes: Notes) -> Node:
     name = node["type"]
-    words = "[Synced block]"
-    if name in _MACROS:
-        words = f"[App content: {_title(node)}]"
-    notes.node(node, Reason.OF_ITS_SITE, words)
-    made = text(in_text(words, context, notes))
+    title = "" if name in _SYNCED else _title(node)
+    notes.node(node, Reason.OF_ITS_SITE, title)
+    made = text(in_text(f"[App content: {title}]" if title else "[Synced block]", context, notes))
     return made if name == "inlineExtension" else paragraph(made)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from app.mapping.kinds.rich_text import nodes
 from app.mapping.rich.attrs import LOCAL_ID, clean
-from app.mapping.rich.known import Degraded, Node, Part, Reason, attrs_of, marks_of, named
+from app.mapping.rich.known import Degraded, Node, Part, attrs_of, marks_of, named
 from app.mapping.rich.references import masked
 
 # The most characters that Jira takes in one text.
@@ -117,11 +117,5 @@ def _length(node: Node) -> int:
 
 
 def told(degraded: Iterable[Degraded]) -> tuple[str, ...]:
-    """A sentence for each thing that a person would miss, each once, and nothing twice."""
-    found = [one.sentence for one in degraded if not _goes_with_another(one)]
-    return tuple(dict.fromkeys(found))
-
-
-def _goes_with_another(one: Degraded) -> bool:
-    # The frame of a file, and its caption, go with the file, which has a sentence of its own.
-    return one.reason is Reason.NO_FILE and one.name in ("mediaSingle", "mediaGroup", "caption")
+    """A sentence for each thing that a person would miss, each once."""
+    return tuple(dict.fromkeys(one.sentence for one in degraded if not one.within))
