@@ -28,9 +28,8 @@ from app.sync.plan import Carry, Plan, Snapshot, Write
 T = TypeVar("T")
 
 KEPT_SECONDS = 600.0
-"""How long what was found, and what was not, is believed within one process."""
-FRESH_SECONDS = 30.0
-"""A value that metadata this young does not have is not there."""
+"""How long what was found is believed within one process. Of people also what was not found: that
+they are looked for costs two calls. A value that is not there is looked for once a batch."""
 MOST_KEPT = 1000  # profiles in memory
 ROUNDS = 4
 """Merges of one pair: a value, its default and the people of a field may be found one by one."""
@@ -92,12 +91,14 @@ class Carrying:
     ) -> None:
         self._lookups, self._profile, self._ask, self._creates = lookups, profile, ask, creates
         self._mappings = {m.key: m for m in profile.profile.fields}
-        self._known = lookups.known(profile)
+        self._known, self._began = lookups.known(profile), lookups.clock()
+        shared = self._known.facts
+        self._facts = Facts(dict(shared.values), shared.people, shared.names)
 
     def settle(self, run: Callable[[Carry], Plan], snapshots: Mapping[Side, Snapshot]) -> Plan:
         """The plan of a merge of these with all that could be found. Raises SiteError."""
         # Which issue is whose twin is asked anew: another lane may link two at any moment.
-        facts = replace(self._known.facts, issues={})
+        facts = replace(self._facts, issues={})
         carrier = Carrier(self._profile.profile, facts, snapshots)
         plan = run(carrier)
         for _ in range(ROUNDS):
@@ -146,10 +147,11 @@ class Carrying:
         facts = self._known.facts
         for place, found in list(facts.values.items()):
             if place[:2] == (key, side) and found is not None and found[0] in gone:
-                del facts.values[place]
+                facts.values.pop(place, None)
+                self._facts.values.pop(place, None)
         for (where, account), twin in list(facts.people.items()):
             if not key and where is side and twin in gone:
-                del facts.people[where, account]
+                facts.people.pop((where, account), None)
         self._known.rules.pop(side, None)
         with tenant_transaction(self._profile.left_tenant) as session:
             session.execute(_FORGET[side], {"profile": self._profile.id, "key": key, "ids": gone})
@@ -178,9 +180,9 @@ class Carrying:
     def _find_values(self, mapping: FieldMapping, side: Side, missed: Sequence[Miss]) -> None:
         stored = self._stored(mapping.key, side, [one.id for one in missed])
         found: dict[str, Ref] = {id_: (twin, "") for id_, twin in stored.items()}
-        for age in (KEPT_SECONDS, FRESH_SECONDS):
+        for since in (float("-inf"), self._began):
             rest = [one for one in missed if one.id not in found]
-            found |= self._by_name(mapping, side, rest, age) if rest else {}
+            found |= self._by_name(mapping, side, rest, since) if rest else {}
         if self._creates and mapping.values.missing is Missing.CREATE:
             for one in missed:
                 if one.id not in found and one.name:
@@ -189,18 +191,21 @@ class Carrying:
         lasting = {id_: twin for id_, twin in fresh.items() if not id_.startswith(BY_NAME)}
         self._store(mapping.key, side, lasting)
         for one in missed:
-            self._known.facts.values[mapping.key, side, one.id] = found.get(one.id)
+            place = (mapping.key, side, one.id)
+            self._facts.values[place] = found.get(one.id)
+            if one.id in found:
+                self._known.facts.values[place] = found[one.id]
 
     def _by_name(
-        self, mapping: FieldMapping, side: Side, missed: Sequence[Miss], age: float
+        self, mapping: FieldMapping, side: Side, missed: Sequence[Miss], since: float
     ) -> dict[str, Ref]:
         """What bears the same names on this side, by the other side's ids. A name that two have is
         nobody's; what is below another value is looked for below its twin."""
-        choices = self._choices(mapping, side, [one.name for one in missed], age)
+        choices = self._choices(mapping, side, [one.name for one in missed], since)
         found: dict[str, Ref] = {}
         for one in sorted(missed, key=lambda miss: len(miss.id)):
             above, slash, _ = one.id.rpartition("/")
-            twin = found.get(above) or self._known.facts.values.get((mapping.key, side, above))
+            twin = found.get(above) or self._facts.values.get((mapping.key, side, above))
             rows = [row for row in mapping.values.rows if row.of(side.other) == above]
             parent = twin[0] if twin else rows[0].of(side) if rows else ""
             same = [
@@ -214,7 +219,7 @@ class Carrying:
         return found
 
     def _choices(
-        self, mapping: FieldMapping, side: Side, names: Sequence[str], age: float
+        self, mapping: FieldMapping, side: Side, names: Sequence[str], since: float
     ) -> Sequence[Ref]:
         """What the field takes on this side, as far as the site tells."""
         profile, kind = self._profile.profile, mapping.kind_of(side)
@@ -227,13 +232,13 @@ class Carrying:
             return self._granted(side, lambda site: site.statuses(*ids), nothing)
         if kind in {Kind.GROUP, Kind.GROUPS}:
             return self._granted(side, lambda site: site.groups(names), nothing)
-        rule = self._rules(side, age).get(mapping.field(side))
+        rule = self._rules(side, since).get(mapping.field(side))
         return handler(kind).choices(list(rule.values)) if rule else nothing
 
-    def _rules(self, side: Side, age: float) -> Mapping[str, FieldRule]:
-        """The create metadata of a side, at most `age` seconds old."""
+    def _rules(self, side: Side, since: float) -> Mapping[str, FieldRule]:
+        """The create metadata of a side, not read before that time of the process's clock."""
         found, now = self._known.rules.get(side), self._lookups.clock()
-        if found is None or now - found.at > age:
+        if found is None or found.at < since:
             scope = self._profile.profile.scope(side)
             ids = int(scope.project_id), int(scope.issue_type_id)
             nothing: dict[str, FieldRule] = {}
@@ -256,7 +261,9 @@ class Carrying:
         made = self._granted(side, make, None)
         self._known.rules.pop(side, None)
         # Where it is refused, another lane may have made it a moment ago.
-        return {miss.id: made} if made else self._by_name(mapping, side, [miss], 0.0)
+        return (
+            {miss.id: made} if made else self._by_name(mapping, side, [miss], self._lookups.clock())
+        )
 
     def _find_people(self, side: Side, accounts: Sequence[str]) -> None:
         found = self._stored("", side, accounts)

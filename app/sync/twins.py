@@ -10,7 +10,7 @@ from app.activity.log import Detail, Outcome
 from app.jira.answers import PROPERTY
 from app.jira.site import Created, Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import parked, rings, store_dirty, store_links
+from app.sync import hierarchy, parked, rings, store_dirty, store_links
 from app.sync.bases import confirm, unmoved
 from app.sync.items.work import fields_of, of_a_new_twin
 from app.sync.merge import blank, for_create
@@ -117,6 +117,8 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
     plan = turn.carrying.settle(
         lambda carry: for_create(source, to, profile, marks, carry=carry), {side: source}
     )
+    if hierarchy.waits(turn, pair, link, plan=plan, source=source, to=to):
+        return
     whole = plan.base
     plan, waits = later(plan, to, marks.of)
     with turn.transaction() as session:
@@ -128,6 +130,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
             with turn.transaction() as session:
                 store_links.mark_create(session, link, Base(), sent=False)
         raise
+    turn.carrying.refused(to, [w for w in plan.writes(to) if w.key in refused])
     base = unmoved(plan.base, Base(), refused)
     link = link.with_issue(to, created.id, created.key).with_seen(side, issue.updated)
     link = replace(link, base=base)
@@ -171,6 +174,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
             *parked.unpaired(profile, plan),
         ),
         made=to,
+        awaits=hierarchy.ask_for_parent(turn, plan, {side: source}),
     )
     turn.finish([of_a_new_twin(turn, visit, side, issue, stored)])
 
