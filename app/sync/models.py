@@ -56,6 +56,8 @@ class Change(Model):
     parked: Mapped[bool] = mapped_column(default=False)
     retried: Mapped[bool] = mapped_column(default=False)
     run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("run.id"))
+    awaits_tenant: Mapped[uuid.UUID | None]
+    awaits_issue: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Run(Model):

@@ -9,7 +9,7 @@ from datetime import datetime
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import inbox, moves, parked, store_links
+from app.sync import hierarchy, inbox, moves, parked, store_links
 from app.sync import written as notes
 from app.sync.bases import confirm, planned_marks, unmoved
 from app.sync.items.work import Work, plan_items, with_items
@@ -142,6 +142,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         questions=questions + planned.kept.conflicts,
         amended=tuple(done.amended),
         made=notes.made_side(turn.profile, done.link, turn.read),
+        awaits=hierarchy.ask_for_parent(turn, plan, planned.snapshots),
     )
     try:
         return with_items(visit, carry_out_items(turn, planned.items))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -16,8 +16,18 @@ from app.database import TenantId, tenant_transaction
 from app.jira.site import Issue, JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.sync import budget, inbox, parked, parked_groups, provenance, store_dirty, store_links
+from app.sync import (
+    awaiting,
+    budget,
+    inbox,
+    parked,
+    parked_groups,
+    provenance,
+    store_dirty,
+    store_links,
+)
 from app.sync import written as notes
+from app.sync.awaiting import Awaited
 from app.sync.fingerprints import of_profile
 from app.sync.items import store as items
 from app.sync.items.model import ItemLink
@@ -73,6 +83,7 @@ class Visit:
     made: Side | None = None  # the side whose issue was created
     items: tuple[ItemLink, ...] = ()
     waits: bool = False  # for an item that another profile makes, or that may still land
+    awaits: Awaited | None = None  # the parent that a field is set aside for
 
 
 class Turn:
@@ -126,12 +137,30 @@ class Turn:
             for visit in visits:
                 self._finish(session, visit)
             lanes = self._retry_freed(session, visits)
+        self.wake(awaited for visit in visits for awaited in self._news(visit))
         if any(visit.dirty for visit in visits):
             lanes.add(self.lane)
         if any(visit.waits for visit in visits):
             self._ring_after(ITEM_DELAY)
         for lane in sorted(lanes):
             self.ring(self.profile.id, lane)
+
+    def wake(self, awaited: Iterable[Awaited]) -> None:
+        """Take up what waits for those of these that have a twin by now."""
+        places = set(awaited)
+        if places:
+            with self.transaction() as session:
+                due = awaiting.wake(session, places)
+            for profile, lane in sorted(due):
+                self.ring(profile, lane)
+
+    def _news(self, visit: Visit) -> list[Awaited]:
+        """The issues that a visit has linked, and the one that it waits for."""
+        found = [visit.awaits] if visit.awaits is not None else []
+        if visit.link.synced_at is None:
+            ids = {side: visit.link.issue_id(side) for side in Side}
+            found += [Awaited(self.tenants[s], one) for s, one in ids.items() if one is not None]
+        return found
 
     def _finish(self, session: Session, visit: Visit) -> None:
         inbox.note(
@@ -150,7 +179,9 @@ class Turn:
             store_dirty.again(session, self.profile, visit.pair.changes)
         elif visit.parked:
             store_dirty.park(session, self.profile, visit.pair.changes[:1], visit.parked[0].code)
-        self._settle(session, visit.pair, visit.link, visit.parked)
+        if visit.awaits is not None:
+            awaiting.note(session, self.profile, visit.pair.changes[0], visit.awaits)
+        self.settle(session, visit.pair, visit.link, visit.parked)
         if visit.outcome is not None:
             self.tell(
                 session,
@@ -174,7 +205,7 @@ class Turn:
             store_dirty.park(session, self.profile, pair.changes[:1], causes[0].code)
             if link is not None:
                 self._take_back(session, link)
-            if not self._settle(session, pair, link, causes):
+            if not self.settle(session, pair, link, causes):
                 return  # the same as before: it was told then
             self.tell(session, keys, Outcome.PARKED, details=[Detail(error.detail)])
 
@@ -189,7 +220,7 @@ class Turn:
         """What was set aside of a pair before this batch."""
         return parked.of_rows(self.aside, link, pair.changes)
 
-    def _settle(
+    def settle(
         self, session: Session, pair: Pair, link: Link | None, causes: Sequence[Cause]
     ) -> bool:
         """Store why a pair stays parked, if it does. Returns whether there is a new cause."""
