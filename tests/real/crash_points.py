@@ -41,6 +41,8 @@ MODULES = tuple(
         "overwritten",
         "written",
         "store",
+        "items/work",
+        "items/store",
     )
 )
 HTTP: dict[CodeType, str] = {
