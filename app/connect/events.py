@@ -20,6 +20,8 @@ ITEMS = {
 """The events of items: each has its own besides that of its issue."""
 # These tell of an item alone, which has an event of its own.
 OF_ITEMS = frozenset({"issue_commented", "issue_comment_edited", "issue_comment_deleted"})
+# What a changelog calls the parent, by the kind of issue.
+OF_PARENTS = frozenset({"Parent", "IssueParentAssociation", "Epic Link", "Parent Link"})
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,5 @@ def _changed(changelog: Mapping[str, Any]) -> frozenset[str] | None:
     items = changelog.get("items")
     if not isinstance(items, list):
         return None
-    named = frozenset(
-        str(item.get("fieldId") or item.get("field")) for item in items if isinstance(item, dict)
-    )
-    return named or None
+    named = {str(i.get("fieldId") or i.get("field")) for i in items if isinstance(i, dict)}
+    return frozenset(named | ({"parent"} if named & OF_PARENTS else set())) or None

@@ -245,11 +245,11 @@ class CloudSite(CloudTransitions, CloudValues):
     def issue_types(self, project_id: int) -> list[Named]:
         """See JiraSite.issue_types."""
         path = f"rest/api/3/issue/createmeta/{project_id}/issuetypes"
-        return [
-            Named(int(raw["id"]), text(raw["name"]))
+        found = [
+            Named(int(raw["id"]), text(raw["name"]), subtask=raw.get("subtask") is True)
             for raw in self._pages(path, "issueTypes")
-            if not raw.get("subtask")
         ]
+        return sorted(found, key=lambda kind: kind.subtask)
 
     @understood
     def create_fields(self, project_id: int, type_id: int) -> dict[str, FieldRule]:

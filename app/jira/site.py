@@ -60,6 +60,8 @@ class Named:
     id: int
     name: str
     key: str | None = None
+    subtask: bool = False
+    """Whether it is a type of sub-tasks, which are made below a parent alone."""
 
 
 @dataclass(frozen=True)
@@ -265,7 +267,7 @@ class JiraSite(Protocol):
         """The projects that the app may see, by name."""
 
     def issue_types(self, project_id: int) -> list[Named]:
-        """The issue types of a project that the app may create (no sub-tasks)."""
+        """The issue types of a project that the app may create, those of sub-tasks last."""
 
     def create_fields(self, project_id: int, type_id: int) -> dict[str, FieldRule]:
         """The fields of the create screen of a type, by field id."""

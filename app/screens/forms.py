@@ -45,8 +45,9 @@ def argument_number(name: str) -> int:
     return _number(request.args.get(name, ""), name)
 
 
-def form_scope(site: JiraSite, side: str) -> Scope:
-    """The project and type of a side, once the site says that it has them. Raises Problem."""
+def form_scope(site: JiraSite, side: str) -> tuple[Scope, bool]:
+    """The project and type of a side, once the site says that it has them; and whether the type is
+    one of sub-tasks. Raises Problem."""
     project = form_number(f"{side}_project")
     kind = form_number(f"{side}_type")
     if project not in {one.id for one in site.projects()}:
@@ -54,13 +55,13 @@ def form_scope(site: JiraSite, side: str) -> Scope:
             f"{side}_project",
             "there is no such project, or Tandem may not see it. Choose one from the list.",
         )
-    if kind not in {one.id for one in site.issue_types(project)}:
+    kinds = {one.id: one for one in site.issue_types(project)}
+    if kind not in kinds:
         raise refuse(
             f"{side}_type", "this project has no such issue type. Choose one from the list."
         )
-    return Scope(
-        str(project), str(kind), written(request.form.get(f"{side}_filter", ""), Side(side))
-    )
+    jql = written(request.form.get(f"{side}_filter", ""), Side(side))
+    return Scope(str(project), str(kind), jql), kinds[kind].subtask
 
 
 def _uuid(text: str, name: str) -> uuid.UUID:

@@ -29,8 +29,8 @@ CHANGES = {
     "made before it sends it again.",
     "waiting-for-link": "Another profile is about to make the twin of this issue. It is linked as "
     "soon as it is there.",
-    "waiting-for-parent": "The parent of this issue gets its twin first. The issue follows as soon as "
-    "that is there.",
+    "waiting-for-parent": "The parent of this issue gets its twin first. The issue follows as "
+    "soon as that is there.",
     "filter-refused": "Jira does not understand the profile's filter any more: a status, a person "
     "or a field that it names may be gone. Correct the filter; the changes wait and none is lost.",
     "retry": "It was parked, and is tried again.",

@@ -1,0 +1,34 @@
+"""Sub-task types in profiles: a site makes no sub-task without its parent, so it must be mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from app.mapping.profile import FieldMapping, Kind, Moment, Profile, Side
+
+PARENT = FieldMapping("parent", "parent", Kind.PARENT)
+
+
+def problem(profile: Profile, subtasks: Collection[Side]) -> str | None:
+    """What is wrong with a profile whose types of these sides are sub-tasks, with the cure; None:
+    nothing."""
+    wanting = [side for side in Side if side in subtasks and not _is_fed(profile.fields, side)]
+    if not wanting:
+        return None
+    sides = " and ".join(side.value for side in wanting)
+    noun = "side's issue type is" if len(wanting) == 1 else "sides' issue types are"
+    return (
+        f"the {sides} {noun} one of sub-tasks, and Jira makes no sub-task without its parent. Map "
+        "parent to parent (kind parent) in that direction, not with moment update; or choose "
+        "another issue type"
+    )
+
+
+def _is_fed(fields: Sequence[FieldMapping], side: Side) -> bool:
+    return any(
+        one.field(side) == PARENT.field(side)
+        and one.kind_of(side) is Kind.PARENT
+        and one.flow.feeds(side)
+        and one.moment is not Moment.UPDATE
+        for one in fields
+    )
