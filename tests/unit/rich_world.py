@@ -14,8 +14,10 @@ import app.mapping.kinds  # noqa: F401  registers the kinds
 from app.mapping.profile import Kind
 from app.mapping.rich import Context, File, Person
 from app.mapping.rich.shapes import (
+    ATTRS,
     COLUMNS,
     MARK_ATTRS,
+    MARKS,
     MAY_BE_EMPTY,
     NODE_ATTRS,
     PLACES,
@@ -210,3 +212,25 @@ def documents(depth: int = 3) -> st.SearchStrategy[dict[str, Any]]:
     return _content("doc", depth).map(
         lambda content: {"type": "doc", "version": 1, "content": content}
     )
+
+
+# Anything at all, with a liking for what a document is made of.
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 10**20)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["\ud800", "\x00", "ACME-1", *ATTRS, *MARKS]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "attrs", "content", "marks", "text", "id", "url", "x", "\udfff"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=25,
+)

@@ -16,6 +16,7 @@ from app.mapping.rich import carry_document, trees_agree
 from app.mapping.rich.shapes import ATTRS, MARKS
 from sandbox.rich_text import Converter
 from tests.unit.rich_world import (
+    JSON,
     Checker,
     back,
     canonical,
@@ -92,25 +93,6 @@ def test_any_valid_document_is_a_fixed_point_after_the_first_crossing(
         crosses(before, schema)
 
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-9, 10**20)
-    | st.floats()
-    | st.text(max_size=5)
-    | st.sampled_from(["\ud800", "\x00", "ACME-1", *ATTRS, *MARKS]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["type", "attrs", "content", "marks", "text", "id", "url", "x", "\udfff"]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=25,
-)
 NODES = st.recursive(
     st.fixed_dictionaries({"type": st.sampled_from([*ATTRS, "new"])}, optional={"text": JSON}),
     lambda inner: st.fixed_dictionaries(

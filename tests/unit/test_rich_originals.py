@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from app.mapping.values import handler
 from tests.unit.rich_world import (
     ADA,
     CLEO,
+    JSON,
     PEOPLE,
     back,
     canonical,
@@ -21,6 +23,7 @@ from tests.unit.rich_world import (
     documents,
     node,
     paragraph,
+    text,
     there,
 )
 
@@ -70,6 +73,23 @@ def test_the_same_text_written_by_hand_elsewhere_is_no_macro() -> None:
     assert edited(mine, paragraph("[App content: toc]")) == [paragraph("[App content: toc]")]
 
 
+def test_a_block_that_jiras_editor_only_spelled_otherwise_is_untouched() -> None:
+    # It joins texts that stand side by side whenever it saves anything of the document.
+    mine = whole(BY, paragraph("x"))
+    assert twin(mine)[0] == paragraph("by ", "@Cleo")
+    assert edited(mine, paragraph("by @Cleo"), paragraph("y")) == [BY, paragraph("y")]
+
+
+@pytest.mark.parametrize("levels", [100, 400, 470])
+def test_documents_of_hundreds_of_levels_come_back(levels: int) -> None:
+    deep = paragraph("deep")
+    for _ in range(levels // 2 - 1):
+        deep = node("bulletList", node("listItem", deep))
+    came = json.dumps({"type": "doc", "version": 1, "content": [deep, *twin(whole(MACRO))]})
+    found = carry_edited(came, back(), whole(MACRO), there())
+    assert found.refused or json.loads(found.document or "")["content"] == [deep, MACRO]
+
+
 def test_gaps_between_blocks_stay() -> None:
     mine = whole(MACRO, paragraph("x"))
     first, _second = twin(mine)
@@ -103,6 +123,24 @@ def test_blocks_of_the_twin_that_nobody_touched_come_back_as_they_were(
     )
     kept = json.loads(found.document or "")["content"]
     assert all(block in kept for block in json.loads(mine)["content"])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+@given(came=JSON, mine=JSON, block=documents(1))
+def test_any_json_comes_back_without_an_exception(came: Any, mine: Any, block: Any) -> None:
+    for one in (came, doc(came), doc(*block["content"], came)):
+        told = one if isinstance(one, str) else json.dumps(one)
+        for other in (json.dumps(mine), doc(mine), doc(*block["content"])):
+            found = carry_edited(told, back(), other, there())
+            assert found == carry_edited(told, back(), other, there())
+
+
+def test_texts_side_by_side_are_as_one_text() -> None:
+    rich = handler(Kind.RICH_TEXT)
+    parts = whole(paragraph("a", "b", text("c", "em"), text("d", "em")))
+    assert rich.same(parts, whole(paragraph("ab", text("cd", "em"))))
+    assert not rich.same(parts, whole(paragraph("abcd")))
+    assert not rich.same(parts, whole(paragraph("a", "b", text("c", "em")), paragraph("d")))
 
 
 def test_the_name_beside_an_account_id_makes_no_difference() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from app.mapping.kinds.rich_text import as_read
 from app.mapping.profile import Kind
 from app.mapping.rich.convert import carry_document
 from app.mapping.rich.files import would_drop_media
@@ -27,17 +28,17 @@ def carry_edited(came: str, back: Context, mine: str | None, there: Context) -> 
     if whole.refused or mine is None or whole.document is None:
         return whole
     try:
-        arrived = content_of(json.loads(came))
-        held = _held(mine, there)
-    except (ValueError, RecursionError):
+        arrived = _blocks(came)
+        places = _places([as_read(block) for block in _blocks(came)], mine, there)
+        if not places:
+            return whole
+        found = _joined(arrived, places, back)
+    except (ValueError, RecursionError):  # no document, or one too deep
         return whole
-    places = _places(arrived, held)
-    if not places:
-        return whole
-    found = _joined(arrived, places, back)
     # Only what leads to the same twin is worth the originals, and no file may go for them.
     plain = carry_document(whole.document, there).document
-    if found.document is None or carry_document(found.document, there).document != plain:
+    out = carry_document(found.document, there).document if found.document else None
+    if not handler(Kind.RICH_TEXT).same(plain, out):
         return whole
     return whole if would_drop_media(whole.document, found.document) else found
 
@@ -45,21 +46,22 @@ def carry_edited(came: str, back: Context, mine: str | None, there: Context) -> 
 def _held(mine: str, there: Context) -> list[tuple[Any, list[Any]]]:
     """The blocks of this site that degrade on their way out, each with what it is over there."""
     found = []
-    for block in content_of(json.loads(mine)):
+    for block in _blocks(mine):
         out = carry_document(_document([block]), there)
         if out.degraded and out.document is not None:
-            found.append((block, content_of(json.loads(out.document))))
+            found.append((block, _blocks(out.document)))
     return found
 
 
-def _places(arrived: list[Any], held: list[tuple[Any, list[Any]]]) -> dict[int, tuple[int, Any]]:
+def _places(arrived: list[str], mine: str, there: Context) -> dict[int, tuple[int, Any]]:
     """Where in what arrived a held block begins, how many blocks it is there, and the original."""
     found: dict[int, tuple[int, Any]] = {}
     start = 0
-    for original, out in held:
+    for original, out in _held(mine, there):
         size = len(out)
+        looked_for = [as_read(block) for block in out]
         for place in range(start, len(arrived) - size + 1):
-            if arrived[place : place + size] == out:
+            if arrived[place : place + size] == looked_for:
                 found[place] = (size, original)
                 start = place + size
                 break
@@ -82,15 +84,20 @@ def _joined(arrived: list[Any], places: dict[int, tuple[int, Any]], back: Contex
         if piece.refused:
             return piece
         # A document of an empty paragraph is none; within others it is a gap that somebody made.
-        blocks += content_of(json.loads(piece.document)) if piece.document else [arrived[place]]
+        blocks += _blocks(piece.document) if piece.document else [arrived[place]]
         degraded += piece.degraded
         needs = needs.with_(piece.needs)
         place += 1
     try:
         value = handler(Kind.RICH_TEXT).read(json.loads(_document(blocks)))
-    except (UnreadableValueError, RecursionError):
+    except UnreadableValueError:
         return Carried(None)
     return Carried(value if isinstance(value, str) else None, tuple(degraded), needs)
+
+
+def _blocks(document: str) -> list[Any]:
+    whole = json.loads(document)
+    return content_of(whole) if isinstance(whole, dict) else []
 
 
 def _document(blocks: list[Any]) -> str:
