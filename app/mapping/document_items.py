@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
 
+from app.mapping.document_values import RowSchema
 from app.mapping.profile import (
     DEFAULT_PREFIX,
     PREFIX_NAMES,
@@ -20,6 +21,7 @@ from app.mapping.profile import (
 MAX_ITEMS = 20
 MAX_PREFIX = 200
 MAX_MARKER = 100
+MAX_TYPES = 200
 
 
 class ItemSchema(Schema):
@@ -43,6 +45,13 @@ class ItemSchema(Schema):
     marker_mode = fields.Enum(MarkerMode, by_value=True, load_default=MarkerMode.ONLY)
     internal = fields.Boolean(load_default=False, truthy={True}, falsy={False})
 
+    types = fields.List(
+        fields.Nested(RowSchema),
+        load_default=list,
+        validate=validate.Length(0, MAX_TYPES, error="must hold at most {max} rows; remove some"),
+        error_messages={"invalid": "must be a list of rows with left and right"},
+    )
+
     @validates("prefix")
     def _check_prefix(self, prefix: str | None, **_: object) -> None:
         problem = None if prefix is None else prefix_problem(prefix)
@@ -60,7 +69,7 @@ class ItemSchema(Schema):
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> ItemMapping:
-        return ItemMapping(**data)
+        return ItemMapping(**{**data, "types": tuple(data["types"])})
 
 
 def prefix_problem(prefix: str) -> str | None:
@@ -108,6 +117,7 @@ def dump_items(items: Sequence[ItemMapping]) -> dict[str, object]:
                 "marker": one.marker,
                 "marker_mode": one.marker_mode.value,
                 "internal": one.internal,
+                **({"types": [vars(row) for row in one.types]} if one.types else {}),
             }
             for one in items
         ]

@@ -51,7 +51,9 @@ def _flag(default: bool) -> fields.Boolean:
     )
 
 
-class _RowSchema(_Strict):
+class RowSchema(_Strict):
+    """Two ids that say the same, one of each site."""
+
     left = _id(required=True)
     right = _id(required=True)
 
@@ -62,7 +64,7 @@ class _RowSchema(_Strict):
 
 class _TableSchema(_Strict):
     rows = fields.List(
-        fields.Nested(_RowSchema),
+        fields.Nested(RowSchema),
         load_default=list,
         validate=validate.Length(0, MAX_ROWS, error="must hold at most {max} rows; remove some"),
         error_messages={"invalid": "must be a list of rows with left and right"},

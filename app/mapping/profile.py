@@ -182,6 +182,9 @@ class ItemKind(StrEnum):
     """A kind of things on an issue that are no fields; each has a module in `sync.items`."""
 
     COMMENTS = "comments"
+    WORKLOGS = "worklogs"
+    LINKS = "links"
+    REMOTE_LINK = "remote_link"
 
 
 class MarkerMode(StrEnum):
@@ -202,6 +205,7 @@ class ItemMapping:
 
     `prefix`: a template of PREFIX_NAMES, the first line of a twin. `internal`: internal comments
     cross too, as internal ones.
+    `types`: which type of link of one site is which of the other.
     """
 
     kind: ItemKind
@@ -211,6 +215,7 @@ class ItemMapping:
     marker: str | None = None
     marker_mode: MarkerMode = MarkerMode.ONLY
     internal: bool = False
+    types: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
