@@ -116,7 +116,7 @@ def drop_option(site: Site, field: FieldDef, option_id: str) -> None:
 def _without(field: FieldDef, held: Any, option_id: str) -> Any:
     if field.kind == "cascade":
         parent, child = held
-        return None if parent == option_id else (parent, None if child == option_id else child)
+        return None if parent == option_id else (parent, "" if child == option_id else child)
     if isinstance(held, list):
         return [one for one in held if one != option_id] or None
     return None if held == option_id else held

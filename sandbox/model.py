@@ -183,8 +183,8 @@ class FieldDef:
     seconds, security, priority, status, issuetype, project, resolution, parent, readonly, or
     opaque for a third party's own.
 
-    As stored: an id or a list of ids; a cascading value is a pair of ids, a datetime epoch
-    milliseconds, a span of time seconds, an opaque value JSON as text.
+    As stored: an id or a list of ids; a cascading value is a pair of ids (the child's may be ""),
+    a datetime epoch milliseconds, a span of time seconds, an opaque value JSON as text.
     """
 
     id: str

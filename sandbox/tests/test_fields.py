@@ -395,6 +395,14 @@ def test_the_sites_have_the_same_types_under_other_ids(sandbox: Running) -> None
 
 def test_jql_goes_on_with_fields_that_it_cannot_search(acme: SiteHandle) -> None:
     new_issue(acme, components=[{"name": "Search"}], **{START: "2026-11-26T10:00:00.000+0100"})
-    for jql in ("component is EMPTY", f"cf[{SPRINT[-5:]}] = 2", "project = WEB"):
+    for value in ({"value": "Europe"}, {"value": "Europe", "child": {"value": "Spain"}}):
+        new_issue(acme, **{REGION: value})
+    for jql in (
+        f"project = WEB order by cf[{REGION[-5:]}]",
+        f"project = WEB order by cf[{THING[-5:]}]",
+        "component is EMPTY",
+        f"cf[{SPRINT[-5:]}] = 2",
+        "project = WEB",
+    ):
         answer = acme.call("POST", "search/jql", json={"jql": jql, "fields": ["summary"]})
         assert answer.status_code == 200, answer.text

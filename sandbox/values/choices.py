@@ -11,7 +11,7 @@ from sandbox.values.faults import FieldFault, an_array, an_object
 if TYPE_CHECKING:
     from sandbox.values import Intake
 
-Choice = tuple[str, str | None]
+Choice = tuple[str, str]
 
 
 def _option(field: FieldDef, known: Iterable[Option], value: Any, held: Iterable[Any]) -> Option:
@@ -49,12 +49,12 @@ def options(intake: Intake, field: FieldDef, value: Any) -> list[str] | None:
 
 
 def cascade(intake: Intake, field: FieldDef, value: Any) -> Choice:
-    """An option and, where one is given, one of its children."""
+    """An option and one of its children, "" where none is given."""
     held = _held(intake, field)
     parent = _option(field, field.options, value, held)
     child = value.get("child")
     if child is None:
-        return parent.id, None
+        return parent.id, ""
     return parent.id, _option(field, parent.children, child, held).id
 
 
