@@ -177,6 +177,13 @@ class FieldMapping:
         """The kind of the field on `side`."""
         return self.kind if side is Side.LEFT else self.right_kind or self.kind
 
+    @property
+    def made_from(self) -> Side | None:
+        """The side from whose issue a transform makes the value of the other; None without one."""
+        if self.transform is None:
+            return None
+        return Side.LEFT if self.flow is Flow.TO_RIGHT else Side.RIGHT
+
 
 class ItemKind(StrEnum):
     """A kind of things on an issue that are no fields; each has a module in `sync.items`."""

@@ -121,6 +121,8 @@ class Carrier:
             found = compile_expression(expression).apply(inputs, Target.of(mapping, to))
         except TransformFailed as failed:
             return Refused(str(failed), stops=Stop.TRANSFORM)
+        if target.has_users:
+            return self._own_people(mapping, to, found, target)
         if not target.has_table:
             return found
         named: dict[str, Ref] = {}
@@ -131,6 +133,25 @@ class Carrier:
                 return twin
             named[id_] = twin
         return target.replace(labelled, named)
+
+    def _own_people(
+        self, mapping: FieldMapping, to: Side, made: Value, target: Handler
+    ) -> Value | Refused:
+        """What a transform made, with each person of the source's issue as the twin of that person;
+        others are of the side written to."""
+        known = {
+            account
+            for held in self._held(to.other).values()
+            if (kind := handler(held.kind)).has_users
+            for account, _ in kind.parts(held.value)
+        }
+        found: dict[str, Ref] = {}
+        for account, _ in target.parts(made):
+            one = self._person(mapping, to, account) if account in known else account
+            if isinstance(one, Refused):
+                return one
+            found[account] = (one, "")
+        return target.replace(made, found)
 
     def _held(self, side: Side) -> dict[str, Held]:
         snapshot = self._snapshots.get(side)

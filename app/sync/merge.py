@@ -59,6 +59,8 @@ def merge(
     outcomes = {
         m.key: _only_at_create(m, snaps, fingerprints)
         if m.moment is Moment.CREATE
+        else _decide_made(m, snaps, base, fingerprints, carry)
+        if m.made_from is not None and all(m.key in snap.values for snap in snaps.values())
         else _decide(m, snaps, base, fingerprints, carry, decision=chosen.get(m.key))
         for m in profile.fields
     }
@@ -159,6 +161,40 @@ def _decide(
     )
 
 
+def _decide_made(
+    mapping: FieldMapping,
+    snaps: Mapping[Side, Snapshot],
+    base: Base,
+    fingerprints: Fingerprinter,
+    carry: Carry,
+) -> _Outcome:
+    """A field that a transform makes. Its base on the source's side is what was made, whatever that
+    was made of: so any change of what the expression reads is seen, and no other is."""
+    key, to = mapping.key, Side.RIGHT if mapping.made_from is Side.LEFT else Side.LEFT
+    source, there = to.other, snaps[to].values[key]
+    made = carry(mapping, to, snaps[source].values[key])
+    if isinstance(made, Refused):
+        return _Outcome(left_alone=_refusal(mapping, to, snaps[to], made))
+    marks = {source: fingerprints.of(key, to, made), to: fingerprints.of(key, to, there)}
+    kind = handler(mapping.kind_of(to))
+    if kind.same(made, there):
+        return _Outcome(marks=marks)
+    reason, first = Reason.CHANGED, key not in base.of(source)
+    if marks[source] == base.of(source).get(key):
+        if marks[to] == base.of(to).get(key):
+            return _Outcome()
+        return _Outcome(marks=marks, left_alone=_one_way(mapping, to.other))
+    refusal = _refusal(mapping, to, snaps[to], made)
+    if refusal:
+        return _Outcome(left_alone=refusal)
+    conflict = None
+    if not first and marks[to] != base.of(to).get(key):
+        conflict, reason = _judge(mapping, snaps)[0], Reason.WON
+    write = Write(key, mapping.field(to), mapping.kind_of(to), made, there, reason)
+    marks[to] = fingerprints.of(key, to, made)
+    return _Outcome(marks=marks, to=to, write=write, conflict=conflict)
+
+
 def _absent(
     mapping: FieldMapping, snaps: Mapping[Side, Snapshot], values: Mapping[Side, Value]
 ) -> _Outcome:
@@ -177,18 +213,23 @@ def _refusal(
     """Why the value can't be written to `to`, if so."""
     key = mapping.key
     if not mapping.flow.feeds(to):
-        return LeftAlone(
-            key,
-            Reason.ONE_WAY,
-            f"{mapping.field(to.other)} changed on the {to.other.value} side, but is carried "
-            f"only from {to.value} to {to.other.value}",
-        )
+        return _one_way(mapping, to)
     if key in target.blocked:
         return LeftAlone(key, Reason.BLOCKED, target.blocked[key])
     if isinstance(carried, Refused):
         stops = None if carried.stops is None else (to, carried.stops)
         return LeftAlone(key, Reason.NO_TWIN, carried.sentence, stops)
     return None
+
+
+def _one_way(mapping: FieldMapping, to: Side) -> LeftAlone:
+    """What changed where the mapping only writes: it is not carried to `to`."""
+    return LeftAlone(
+        mapping.key,
+        Reason.ONE_WAY,
+        f"{mapping.field(to.other)} changed on the {to.other.value} side, but is carried "
+        f"only from {to.value} to {to.other.value}",
+    )
 
 
 def _judge(mapping: FieldMapping, snaps: Mapping[Side, Snapshot]) -> tuple[Conflict, bool]:

@@ -21,7 +21,9 @@ from app.mapping.profile import (
 from app.mapping.transforms import IssueFacts
 from app.mapping.values import Value
 from app.sync.carry import Carrier, Facts, Miss, Sought
-from app.sync.plan import Refused, Snapshot, Stop
+from app.sync.fingerprint import Fingerprinter
+from app.sync.merge import merge
+from app.sync.plan import Base, Reason, Refused, Snapshot, Stop
 
 from .merge_world import NOON
 
@@ -157,3 +159,66 @@ def test_a_transform_that_fails_stops_the_field_and_names_the_mapping_not_the_va
     assert found.stops is Stop.TRANSFORM
     assert KEY in found.sentence
     assert "secret" not in found.sentence
+
+
+def made(**more: Any) -> FieldMapping:
+    return FieldMapping(
+        "summary", "environment", Kind.TEXT, Flow.TO_RIGHT, transform=more["expression"]
+    )
+
+
+MARKS = Fingerprinter(b"k" * 32)
+
+
+def merged(one: FieldMapping, left: dict[str, Value], there: Value, base: Base) -> Any:
+    """The merge of an issue with the other, of which the transform makes one field."""
+    other = FieldMapping("labels", "labels", Kind.LABELS)
+    profile = Profile(Scope("1", "2"), Scope("3", "4"), (one, other))
+    labels = {other.key: left["labels"]}
+    shots = {
+        LEFT: Snapshot({one.key: left["summary"], **labels}, NOON),
+        RIGHT: Snapshot({one.key: there, **labels}, NOON),
+    }
+    at = Carrier(profile, Facts(), shots)
+    return merge(shots[LEFT], shots[RIGHT], base, profile, MARKS, carry=at)
+
+
+def test_a_change_of_what_a_transform_reads_besides_its_field_is_carried() -> None:
+    one = made(expression='value + " " + source.labels.join(" ")')
+    before = merged(one, {"summary": "a", "labels": ("x",)}, None, Base())
+    assert [write.value for write in before.right] == ["a x"]
+    same = merged(one, {"summary": "a", "labels": ("x",)}, "a x", before.base)
+    assert same.is_empty
+    after = merged(one, {"summary": "a", "labels": ("x", "y")}, "a x", same.base)
+    assert [write.value for write in after.right] == ["a x y"]
+
+
+def test_an_edit_of_what_a_transform_made_stays_until_that_comes_to_something_else() -> None:
+    one = made(expression="value")
+    left: dict[str, Value] = {"summary": "a", "labels": ()}
+    base = merged(one, left, "a", Base()).base
+    edited = merged(one, left, "by hand", base)
+    assert edited.is_empty
+    assert [alone.reason for alone in edited.left_alone] == [Reason.ONE_WAY]
+    rested = merged(one, left, "by hand", edited.base)
+    assert rested.is_empty
+    assert not rested.left_alone
+    changed = merged(one, {**left, "summary": "b"}, "by hand", rested.base)
+    assert [write.value for write in changed.right] == ["b"]
+
+
+def test_what_is_made_of_an_empty_field_is_written_over_what_was_there_at_first() -> None:
+    one = made(expression='default(value, "none given")')
+    plan = merged(one, {"summary": None, "labels": ()}, "old", Base())
+    assert [write.value for write in plan.right] == ["none given"]
+
+
+def test_a_person_that_a_transform_hands_on_becomes_the_twin_of_that_person() -> None:
+    one = mapping(Kind.USER, flow=Flow.TO_RIGHT, transform="value")
+    profile = Profile(
+        Scope("1", "2"), Scope("3", "4"), (one,), UserTable((Row("a", "b"),), by_email=False)
+    )
+    at = Carrier(profile, Facts(), {LEFT: Snapshot({KEY: "a"}, NOON)})
+    assert at(one, RIGHT, "a") == "b"
+    fixed = mapping(Kind.USER, flow=Flow.TO_RIGHT, transform='"of-their-own"')
+    assert at(fixed, RIGHT, "a") == "of-their-own"
