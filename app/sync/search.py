@@ -247,6 +247,8 @@ def _is_known(
     seen = link.seen(side)
     if seen is not None and issue.updated <= seen:
         return True
+    if profile.profile.items:
+        return False  # it may be about a comment, which no base has
     reading = read_fields(profile.profile.fields, side, issue.fields)
     base = link.base.of(side)
     return not reading.unreadable and all(

@@ -303,6 +303,22 @@ def test_all_of_more_comments_than_one_read_gives_cross_once(sides: Sides) -> No
         site.limits(burst={"on": True}, issueWrites={"on": True})
 
 
+def test_comments_that_no_webhook_told_of_are_found_by_the_search(sides: Sides) -> None:
+    stack = sides.stack
+    kept, gone = sides.say("left", "Kept"), sides.say("left", "Gone")
+    sides.has("right", BY + "Kept", BY + "Gone")
+    stack.settle()
+    acme = stack.sandbox.acme
+    acme.webhooks(drop=1.0)
+    sides.say("left", "Unheard")
+    sides.edit("left", kept, "Edited")
+    sides.drop("left", gone)
+    acme.wait_idle()
+    acme.webhooks(drop=0.0)
+    rows(stack, "UPDATE search_look SET due_at = now()")
+    sides.has("right", BY + "Edited", BY + "Unheard")
+
+
 def test_no_word_of_a_comment_and_no_name_of_its_author_is_stored(sides: Sides) -> None:
     sides.say("left", "Sphinx of black quartz")
     sides.has("right", BY + "Sphinx of black quartz")
