@@ -6,10 +6,20 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from app.mapping.rich import Context, carry_document, carry_wiki
+from app.mapping.rich import (
+    Context,
+    File,
+    carry_document,
+    carry_wiki,
+    in_step,
+    keeping_media,
+    media_of,
+    would_drop_media,
+)
 from sandbox.process import Running, SiteHandle, running
 from tests.unit.rich_world import (
     ACME,
@@ -21,6 +31,8 @@ from tests.unit.rich_world import (
     back,
     canonical,
     corpus,
+    node,
+    paragraph,
     raw,
     there,
 )
@@ -65,6 +77,24 @@ class Body:
         )
         assert answer.status_code == 204, answer.text
 
+    def attach(self, name: str) -> str:
+        """Attach a file; the id by which rich text calls it."""
+        answer = self.site.call(
+            "POST",
+            f"issue/{self.key}/attachments",
+            files=[("file", (name, b"\x89PNG" + name.encode(), "image/png"))],
+            headers={"X-Atlassian-Token": "no-check"},
+        )
+        assert answer.status_code == 200, answer.text
+        path = f"attachment/content/{answer.json()[0]['id']}"
+        sent = self.site.call("GET", path, allow_redirects=False).headers["Location"]
+        return urlsplit(sent).path.split("/")[2]
+
+    def files(self) -> list[str]:
+        """The names of the files that the issue has."""
+        found = self.site.call("GET", f"issue/{self.key}?fields=attachment").json()["fields"]
+        return sorted(one["filename"] for one in found["attachment"])
+
     def read(self, version: int = 3) -> Any:
         """What the site has."""
         path = f"/rest/api/{version}/issue/{self.key}?fields=description"
@@ -98,6 +128,34 @@ def test_every_document_of_the_corpus_crosses_and_comes_back_over_two_sites(
         print(f"\nrich text: {total} documents, {unchanged} unchanged, {degraded} degraded")
     assert total >= 60
     assert unchanged > total / 2
+
+
+def picture(media: str) -> dict[str, Any]:
+    attrs = {"type": "file", "id": media, "collection": ""}
+    return node("mediaSingle", {"type": "media", "attrs": attrs}, layout="center")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_body_that_knows_nothing_of_a_file_there_deletes_it_unless_it_is_kept(
+    sandbox: Running, kept: bool
+) -> None:
+    acme, globex = Body(sandbox.acme), Body(sandbox.globex)
+    here, over_there = acme.attach("seal.png"), globex.attach("seal.png")
+    acme.write({"type": "doc", "version": 1, "content": [paragraph("worn"), picture(here)]})
+    theirs = globex.attach("theirs.png")
+    globex.write({"type": "doc", "version": 1, "content": [picture(theirs)]})
+    now = canonical(globex.read())
+
+    context = replace(there(), files={here: File(over_there)})
+    carried = carry_document(canonical(acme.read()) or "", context).document
+    assert [one.id for one in would_drop_media(now, carried)] == [theirs]
+    globex.write(raw(keeping_media(now, carried) if kept else carried))
+
+    # Jira deletes a file with the last node that shows it, and so does the sandbox.
+    assert globex.files() == (["seal.png", "theirs.png"] if kept else ["seal.png"])
+    found = canonical(globex.read())
+    assert [one.id for one in media_of(found)] == [over_there, *([theirs] if kept else [])]
+    assert in_step(carried, found)
 
 
 def wiki_contexts() -> tuple[Context, Context]:
