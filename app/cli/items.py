@@ -49,6 +49,11 @@ def items(profile: str, as_json: bool) -> None:
 )
 @click.option("--deletions/--no-deletions", default=None, help="A twin goes with its source.")
 @click.option("--internal/--no-internal", default=None, help="Internal ones cross as internal.")
+@click.option(
+    "--limit-mb",
+    type=click.IntRange(0),
+    help="Larger attachments stay where they are; 0 for no limit but the site's.",
+)
 def carry(profile: str, kind: str, flow: str | None, **options: Any) -> None:
     """Carry the items of a KIND, such as comments, of PROFILE, or change how. What is not named
     stays as it is."""
@@ -59,8 +64,8 @@ def carry(profile: str, kind: str, flow: str | None, **options: Any) -> None:
         entry = next((one for one in listed if one["kind"] == kind), {"kind": kind})
         entry |= {name: value for name, value in options.items() if value is not None}
         entry |= {"flow": flow} if flow else {}
-        for name in ("prefix", "marker"):
-            entry |= {name: None} if entry.get(name) == "" else {}
+        for name in ("prefix", "marker", "limit_mb"):
+            entry |= {name: None} if entry.get(name) in ("", 0) else {}
         wanted = None if flow == NOT_CARRIED else entry
         made = revisions.set_items(tandem.vault, tandem.record, stored, ItemKind(kind), wanted)
     rows: Any = dump_items([made] if made else []).get("items", [])
@@ -69,6 +74,10 @@ def carry(profile: str, kind: str, flow: str | None, **options: Any) -> None:
 
 def _said(row: dict[str, Any]) -> str:
     parts = [f"flow {row['flow']}", f"deletions {'carried' if row['deletions'] else 'not carried'}"]
+    if row["kind"] == ItemKind.ATTACHMENTS:
+        limit = row.get("limit_mb")
+        parts.append(f"up to {limit:,} MB" if limit else "no limit but the site's")
+        return f"{row['kind']}: {', '.join(parts)}."
     parts.append(f"prefix {row['prefix']!r}" if row["prefix"] else "no prefix")
     if row["marker"]:
         parts.append(f"{row['marker_mode']} with {row['marker']!r}")

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.errors import Problem
-from app.jira.times import parse_time
+from app.jira.times import UNCHANGING, parse_time
 from app.mapping.profile import ItemKind
 
 CREATED, UPDATED, DELETED = "jira:issue_created", "jira:issue_updated", "jira:issue_deleted"
@@ -18,6 +18,7 @@ ITEMS = {
     "comment_deleted": ItemKind.COMMENTS,
 }
 """The events of items: each has its own besides that of its issue."""
+FILES_FIELD = "attachment"
 # These tell of an item alone, which has an event of its own.
 OF_ITEMS = frozenset({"issue_commented", "issue_comment_edited", "issue_comment_deleted"})
 # What a changelog calls the parent, by the kind of issue.
@@ -69,7 +70,9 @@ def read_event(body: Mapping[str, Any]) -> Event:
         fields=fields,
         updated=_time(fields.get("updated")),
         changed=_changed(changelog) if isinstance(changelog, dict) else _of_item(body),
-        item=_item(body, ITEMS[kind], gone=kind.endswith("_deleted")) if kind in ITEMS else None,
+        item=_item(body, ITEMS[kind], gone=kind.endswith("_deleted"))
+        if kind in ITEMS
+        else _file(changelog),
     )
 
 
@@ -88,6 +91,21 @@ def _item(body: Mapping[str, Any], kind: ItemKind, *, gone: bool) -> ItemEvent:
     private = found.get("jsdPublic") is False or bool(found.get("visibility"))
     updated = None if gone else _time(found.get("updated"), f"{name}.updated")
     return ItemEvent(kind, item, updated, private)
+
+
+def _file(changelog: object) -> ItemEvent | None:
+    """The file that came or went, where a change tells of one file alone: the events of files
+    themselves do not say on which issue they are."""
+    items = changelog.get("items") if isinstance(changelog, dict) else None
+    if not isinstance(items, list) or len(items) != 1 or not isinstance(items[0], dict):
+        return None
+    [one] = items
+    gone = one.get("to") is None
+    file = one.get("from") if gone else one.get("to")
+    if one.get("fieldId") != FILES_FIELD or not isinstance(file, str):
+        return None
+    file = str(_whole({"id": file}, "changelog.items"))
+    return ItemEvent(ItemKind.ATTACHMENTS, file, None if gone else UNCHANGING)
 
 
 def _object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -14,14 +14,14 @@ from datetime import datetime
 from flask import Blueprint, Response, g, request
 
 from app.connect.bodies import json_object
-from app.connect.events import DELETED, UPDATED, Event, ItemEvent, read_event
+from app.connect.events import DELETED, FILES_FIELD, UPDATED, Event, ItemEvent, read_event
 from app.connect.gathering import Gatherer
 from app.connect.verifier import verified_again
 from app.connect.webhook_routes import KnownItem, Route, routes_of
 from app.database import Pipe, piped_transaction
 from app.errors import Forbidden, NotAuthorised
 from app.mapping import profiles
-from app.mapping.profile import Profile, Side
+from app.mapping.profile import ItemKind, Profile, Side
 from app.mapping.values import NOT_COMPARABLE, UnreadableValueError, handler
 from app.sync.fingerprints import of_profile
 from app.sync.marks import Mark, mark_through
@@ -129,9 +129,11 @@ def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bo
         return not carried or _is_seen(event.item, route.item)
     if event.kind == UPDATED and event.changed is not None:
         mapped = {m.field(route.side) for m in fields} | SCOPE_FIELDS
+        if any(one.kind is ItemKind.ATTACHMENTS for one in profile.items):
+            mapped.add(FILES_FIELD)
         if not event.changed & mapped:
             return True
-        if event.changed & SCOPE_FIELDS:
+        if event.changed & SCOPE_FIELDS or FILES_FIELD in event.changed & mapped:
             return False
     return route.linked and _is_echo(event, route, vault, profile)
 

@@ -36,13 +36,17 @@ MEDIA = re.compile(r"/file/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
+_media: dict[tuple[str, str], str | None] = {}
+"""What rich text calls a file, by site and file: it never changes."""
+_limits: dict[str, tuple[float, int | None]] = {}
+MOST_KEPT = 10_000
+
+
 class CloudFiles:
     """Implements `app.jira.item_calls.Files`."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._limit: tuple[float, int | None] | None = None
-        self._media: dict[str, str | None] = {}
 
     @contextmanager
     def read(self, file: File) -> Iterator[Iterator[bytes]]:
@@ -66,7 +70,9 @@ class CloudFiles:
     def _target(self, answer: requests.Response, file_id: str) -> str:
         where = urljoin(answer.url, answer.headers.get("Location", ""))
         found = MEDIA.search(urlsplit(where).path)
-        self._media[file_id] = found[1] if found else None
+        if len(_media) >= MOST_KEPT:
+            _media.clear()
+        _media[self._wire.base_url, file_id] = found[1] if found else None
         return where
 
     def _follow(self, session: requests.Session, where: str) -> requests.Response:
@@ -124,20 +130,22 @@ class CloudFiles:
     @understood
     def limit(self) -> int | None:
         """See Files.limit. What was told is believed for some minutes."""
-        if self._limit is None or time.monotonic() - self._limit[0] > LIMIT_KEPT_SECONDS:
+        known = _limits.get(self._wire.base_url)
+        if known is None or time.monotonic() - known[0] > LIMIT_KEPT_SECONDS:
             told = self._wire.call("GET", "rest/api/3/attachment/meta")
             limit = int(told["uploadLimit"]) if told.get("enabled") else None
-            self._limit = (time.monotonic(), limit)
-        return self._limit[1]
+            known = _limits[self._wire.base_url] = (time.monotonic(), limit)
+        return known[1]
 
     def media_id(self, file_id: str) -> str | None:
         """See Files.media_id. It never changes, so it is asked for once."""
-        if file_id not in self._media:
+        where = (self._wire.base_url, file_id)
+        if where not in _media:
             with self._wire.streaming(limit=HEADROOM, seconds=CALL_SECONDS) as session:
                 answer = self._ask(session, file_id)
                 self._target(answer, file_id)
                 answer.close()
-        return self._media[file_id]
+        return _media.get(where)
 
     def note(self, issue_id: int, notes: Mapping[str, Any]) -> None:
         """See Files.note."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+
+UNCHANGING = datetime(1970, 1, 1, tzinfo=UTC)
+"""When something that never changes was last changed."""
 
 
 def parse_time(text: str) -> datetime:

@@ -21,6 +21,7 @@ from app.mapping.profile import (
 MAX_ITEMS = 20
 MAX_PREFIX = 200
 MAX_MARKER = 100
+MAX_MB = 100_000
 MAX_TYPES = 200
 
 
@@ -44,6 +45,14 @@ class ItemSchema(Schema):
     marker = fields.String(load_default=None, allow_none=True)
     marker_mode = fields.Enum(MarkerMode, by_value=True, load_default=MarkerMode.ONLY)
     internal = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    limit_mb = fields.Integer(
+        load_default=None,
+        allow_none=True,
+        strict=True,
+        validate=validate.Range(
+            1, MAX_MB, error="must be 1 to {max} megabytes, or null for no limit but the site's"
+        ),
+    )
 
     types = fields.List(
         fields.Nested(RowSchema),
@@ -117,6 +126,7 @@ def dump_items(items: Sequence[ItemMapping]) -> dict[str, object]:
                 "marker": one.marker,
                 "marker_mode": one.marker_mode.value,
                 "internal": one.internal,
+                **({} if one.limit_mb is None else {"limit_mb": one.limit_mb}),
                 **({"types": [vars(row) for row in one.types]} if one.types else {}),
             }
             for one in items

@@ -189,6 +189,7 @@ class ItemKind(StrEnum):
     """A kind of things on an issue that are no fields; each has a module in `sync.items`."""
 
     COMMENTS = "comments"
+    ATTACHMENTS = "attachments"
     WORKLOGS = "worklogs"
     LINKS = "links"
     REMOTE_LINK = "remote_link"
@@ -211,7 +212,7 @@ class ItemMapping:
     other side, which Tandem makes, edits and deletes.
 
     `prefix`: a template of PREFIX_NAMES, the first line of a twin. `internal`: internal comments
-    cross too, as internal ones.
+    cross too, as internal ones. `limit_mb`: larger files stay where they are.
     `types`: which type of link of one site is which of the other.
     """
 
@@ -222,6 +223,7 @@ class ItemMapping:
     marker: str | None = None
     marker_mode: MarkerMode = MarkerMode.ONLY
     internal: bool = False
+    limit_mb: int | None = None
     types: tuple[Row, ...] = ()
 
 

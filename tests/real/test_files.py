@@ -108,8 +108,6 @@ def test_what_a_site_does_not_take_is_refused_with_its_words(world: Running) -> 
             globex.files.add(on, file, [b"x" * size])
         assert refused.value.site_status == status
     assert files_of(world.globex, "PLAT-1") == []
-    world.globex.file_rules(enabled=False)
-    assert opened(world.globex).files.limit() is None
 
 
 COPY = """

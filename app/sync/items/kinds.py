@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.jira.site import Issue, JiraSite, SiteError
-from app.mapping.profile import ItemKind, ItemMapping
-from app.sync.items.model import Item, Mark
+from app.mapping.profile import ItemKind, ItemMapping, Side
+from app.sync.items.model import Item, ItemLink, Mark, Place
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a twin is written: its site and issue, and the address of the source's site.
+    """Where a twin is written: its site and issue; and the source's site, with its address.
 
     Not `first`: the source is a twin itself, which says already whose the item is.
     """
@@ -31,7 +31,18 @@ class Target:
     issue: Issue
     mapping: ItemMapping
     source_url: str
+    source: JiraSite
     first: bool = True
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Both sides of a pair before the merge: their sites, their items, and the rows as stored."""
+
+    sites: Mapping[Side, JiraSite]
+    place: Place
+    items: Mapping[Side, Sequence[Item]]
+    rows: Sequence[ItemLink]
 
 
 class Refusal(SiteError):
@@ -63,6 +74,16 @@ class KindOfItem(ABC):
     @abstractmethod
     def marks(self, site: JiraSite, ids: Sequence[str]) -> Mapping[str, Mark | None]:
         """The marks of these items, by id; one that is gone is left out."""
+
+    def meet(self, meeting: Meeting) -> tuple[dict[Side, tuple[Item, ...]], bool]:
+        """The items of both sides, with what more can be told of them when both are known; and
+        whether to come again, for one of them may be told more of soon."""
+        return {side: tuple(meeting.items[side]) for side in Side}, False
+
+    def note(self, to: Target, twins: Mapping[str, tuple[Mark, Item | None]]) -> None:
+        """Note the marks of the twins on an issue, for kinds whose items bear none themselves. With
+        each twin that was just made comes its item."""
+        return
 
     @abstractmethod
     def make(self, to: Target, source: Item, mark: Mark) -> Item:

@@ -14,8 +14,9 @@ from app.jira.site import Issue, SiteError
 from app.mapping.profile import ItemMapping, Profile, Side
 from app.mapping.values import whole
 from app.sync.items import store
+from app.sync.items.attachments import AttachmentKind
 from app.sync.items.comments import CommentKind
-from app.sync.items.kinds import KindOfItem, Target
+from app.sync.items.kinds import KindOfItem, Meeting, Target
 from app.sync.items.merge import merge_items, settled
 from app.sync.items.model import (
     Create,
@@ -34,7 +35,9 @@ from app.sync.reasons import Cause, field_code
 from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn, Visit
 
-KINDS: Mapping[str, KindOfItem] = {one.kind.value: one for one in (CommentKind(),)}
+KINDS: Mapping[str, KindOfItem] = {
+    one.kind.value: one for one in (CommentKind(), AttachmentKind())
+}
 
 
 @dataclass
@@ -46,6 +49,7 @@ class Planned:
     plan: ItemPlan
     paged: frozenset[Side] = frozenset()
     waits: bool = False
+    rows: tuple[ItemLink, ...] = ()
 
 
 @dataclass
@@ -121,10 +125,12 @@ def _plan(
             paged.add(side)
     place = _place(turn, work)
     own = [row for row in rows if row.kind == mapping.kind.value]
+    items, waits = kind.meet(Meeting(turn.sites, place, items, own))
     while True:
         plan = merge_items(mapping, own, items, place, turn.fingerprints, refused=refused)
         if not plan.looks:
-            return Planned(kind, plan, frozenset(paged))
+            plan = replace(plan, waits=plan.waits or waits)
+            return Planned(kind, plan, frozenset(paged), rows=tuple(own))
         for side, ids in plan.looks.items():
             marks = kind.marks(turn.sites[side], ids)
             items[side] = tuple(
@@ -167,6 +173,7 @@ def carry_out(turn: Turn, work: Work) -> Did:
         hand.delete()
         hand.update()
         hand.create()
+        hand.note()
         did.details += hand.counted()
     return did
 
@@ -177,6 +184,8 @@ class _Hand:
     def __init__(self, turn: Turn, work: Work, planned: Planned, did: Did) -> None:
         self.turn, self.work, self.did = turn, work, did
         self.kind, self.plan, self.paged = planned.kind, planned.plan, planned.paged
+        self.rows = {row.id: row for row in (*planned.rows, *planned.plan.rows)}
+        self.made: dict[str, Item] = {}
         self.noun = self.kind.kind.value.removesuffix("s")
         self.counts: dict[tuple[Side, str], int] = {}
 
@@ -234,6 +243,19 @@ class _Hand:
                 continue
             self._count(one.to, "made")
             self._settle(one.row, one.source, twin)
+            self.made[twin.id] = twin
+
+    def note(self) -> None:
+        """Note the marks of what was made, where the items bear none themselves."""
+        for side in Side:
+            twins = {
+                twin: (self._mark_of_row(row, side), self.made.get(twin))
+                for row in self.rows.values()
+                if row.source is side.other and row.twin_gone is None
+                if (twin := row.item(side)) is not None
+            }
+            if twins:
+                self.kind.note(self._target(side), twins)
 
     def _target(self, to: Side, one: Create | Update | None = None) -> Target:
         first = True
@@ -242,19 +264,23 @@ class _Hand:
             first = one.row.root == root_of(tenant, one.row.kind, one.source.id)
         sites = self.turn.sites
         url = sites[to.other].base_url
-        return Target(sites[to], self.work.issues[to], self.plan.mapping, url, first)
+        issue, mapping = self.work.issues[to], self.plan.mapping
+        return Target(sites[to], issue, mapping, url, sites[to.other], first)
 
     def _mark(self, one: Create) -> Mark:
+        return self._mark_of_row(one.row.with_item(one.to.other, one.source.id), one.to)
+
+    def _mark_of_row(self, row: ItemLink, to: Side) -> Mark:
         place = self.plan.place
-        issue, on = place.issues[one.to.other], place.issues[one.to]
-        return Mark(place.profile, one.to, issue, one.source.id, on, one.row.root)
+        source = row.item(to.other) or ""
+        return Mark(place.profile, to, place.issues[to.other], source, place.issues[to], row.root)
 
     def _settle(self, row: ItemLink, source: Item, twin: Item) -> None:
         """From here on a crash finds the twin by its row, and its echo costs nothing."""
         self._store(settled(row, source, twin, self.turn.fingerprints))
 
     def _store(self, row: ItemLink) -> None:
-        self.did.rows[row.id] = row
+        self.did.rows[row.id] = self.rows[row.id] = row
         with self.turn.transaction() as session:
             store.save(session, self.turn.profile, self.work.link, [row])
 

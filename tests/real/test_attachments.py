@@ -1,0 +1,320 @@
+"""Files cross both ways as streams; none is doubled, and no file of others is ever touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.stack import Stack, wait_until
+from demo.walk import create_issue
+from tests.processes import children, grandchildren
+from tests.real.attachments_scene import (
+    LEFT,
+    LONG,
+    NOTES,
+    RIGHT,
+    Sides,
+    calls,
+    carry,
+    pair,
+    rows,
+    twin_of,
+)
+from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.real
+
+MOST_MEMORY = 64_000_000
+DELETE = "DELETE /rest/api/3/attachment/{id}"
+
+
+@pytest.fixture(scope="module")
+def carried(running: Stack) -> Iterator[tuple[Stack, str]]:  # noqa: F811
+    """Two sites whose tasks are kept in step, with their files; and the profile."""
+    profile = running.create_profile(running.connect(), left=LEFT, right=RIGHT, name="Tasks")
+    carry(running, profile)
+    yield running, profile
+
+
+@pytest.fixture
+def sides(carried: tuple[Stack, str], request: pytest.FixtureRequest) -> Iterator[Sides]:
+    found = pair(carried[0], request.node.name)
+    yield found
+    for site in carried[0].sandbox.sites:
+        site.faults()
+        site.file_rules(uploadLimit=1 << 30, blockedTypes=[], enabled=True)
+
+
+def parked(stack: Stack, profile: str) -> str:
+    """What the operator is told of what is parked."""
+    return tandem(stack.environment, "parked", "list", profile, "--json").stdout
+
+
+def retry(stack: Stack, profile: str) -> None:
+    """Let all that is parked be tried again."""
+    done = tandem(stack.environment, "parked", "retry", profile)
+    assert done.returncode == 0 and "again now" in done.stdout, (done.stdout, done.stderr)
+
+
+def test_files_cross_both_ways_and_the_same_names_are_kept_apart(sides: Sides) -> None:
+    sides.attach("left", "a.txt", b"one")
+    sides.attach("left", "a.txt", b"two")
+    sides.attach("right", "bild.png", b"\x89PNG", "image/png")
+    sides.have("right", "a.txt", "a.txt", "bild.png")
+    sides.have("left", "a.txt", "a.txt", "bild.png")
+    sides.stack.settle()
+    assert sides.digests("left") == sides.digests("right")
+    noted = sides.notes("right")
+    sources = {one["id"]: one for one in sides.files("left")}
+    assert set(noted) == {one["id"] for one in sides.ours("right")}
+    for twin, (source, _, digest) in noted.items():
+        assert sides.content("right", twin) == sides.content("left", source)
+        assert len(digest) == 64 and sources[source]["author"]["accountType"] == "atlassian"
+    assert [one["mimeType"] for one in sides.ours("left")] == ["image/png"]
+
+
+def test_a_new_twin_gets_the_files_of_its_source(carried: tuple[Stack, str]) -> None:
+    stack, _ = carried
+    acme = stack.sandbox.acme
+    acme.webhooks(hold=True)
+    key = create_issue(acme, *LEFT, summary="With files from the start")
+    here = Sides(stack, key, "")
+    for number in range(3):
+        here.attach("left", f"{number}.txt", b"%d" % number)
+    acme.webhooks(hold=False)
+    acme.release()
+    there = Sides(stack, key, twin_of(stack, "With files from the start"))
+    there.have("right", "0.txt", "1.txt", "2.txt")
+    assert there.digests("left") == there.digests("right")
+
+
+def test_a_file_takes_five_calls_in_all_and_its_echo_none(
+    carried: tuple[Stack, str], sides: Sides
+) -> None:
+    stack, _ = carried
+    sides.attach("left", "first.txt", b"asks for the site's limit")
+    sides.have("right", "first.txt")
+    stack.settle()
+    for site in stack.sandbox.sites:
+        site.webhooks(delayMs=1500, jitterMs=0)
+    before = calls(stack)
+    sides.attach("left", "counted.txt", b"counted")
+    sides.have("right", "first.txt", "counted.txt")
+    stack.settle()
+    after = calls(stack)
+    made = {path: after[path] - before.get(path, 0) for path in after}
+    assert {path: n for path, n in made.items() if n} == {
+        "POST /rest/api/3/issue/bulkfetch": 2,
+        "GET /rest/api/3/attachment/content/{id}": 1,
+        "POST /rest/api/3/issue/{issueIdOrKey}/attachments": 1,
+        "PUT /rest/api/3/issue/{issueIdOrKey}/properties/{propertyKey}": 1,
+    }
+    for site in stack.sandbox.sites:
+        site.webhooks(delayMs=50, jitterMs=20)
+
+
+def test_a_twin_goes_with_its_source_and_is_not_made_again_where_somebody_deleted_it(
+    carried: tuple[Stack, str], sides: Sides
+) -> None:
+    stack, profile = carried
+    first, second = sides.attach("left", "a", b"1"), sides.attach("left", "b", b"2")
+    sides.have("right", "a", "b")
+    stack.settle()
+    sides.drop("left", first)
+    sides.have("right", "b")
+    [twin] = sides.files("right")
+    sides.drop("right", twin["id"])
+    stack.settle()
+    sides.touch("left", "Once more")
+    stack.settle()
+    assert sides.names("right") == [] and sides.names("left") == ["b"]
+    sides.drop("left", second)
+    third = sides.attach("left", "c", b"3")
+    sides.have("right", "c")
+    carry(stack, profile, "--no-deletions")
+    sides.drop("left", third)
+    sides.touch("left", "And again")
+    stack.settle()
+    assert sides.names("right") == ["c"]
+    carry(stack, profile, "--deletions")
+
+
+def test_with_the_database_lost_twins_are_known_by_their_notes_and_others_files_stay(
+    carried: tuple[Stack, str], sides: Sides
+) -> None:
+    stack, _ = carried
+    source = sides.attach("left", "ours.txt", b"ours")
+    sides.attach("right", "theirs.txt", b"theirs")
+    sides.have("right", "ours.txt", "theirs.txt")
+    sides.have("left", "ours.txt", "theirs.txt")
+    stack.settle()
+    rows(stack, "DELETE FROM item_link")
+    sides.touch("left", "Lost and found")
+    stack.settle()
+    assert sides.names("left") == sides.names("right") == ["ours.txt", "theirs.txt"]
+    sides.drop("left", source)
+    sides.have("right", "theirs.txt")
+    [twin] = sides.ours("left")
+    sides.drop("left", twin["id"])
+    stack.settle()
+    assert sides.names("right") == ["theirs.txt"]  # a person's, whoever deletes its twin
+
+
+@pytest.mark.parametrize("memory", ["rows", "none"])
+def test_an_upload_that_nobody_heard_of_is_known_by_its_bytes(
+    carried: tuple[Stack, str], sides: Sides, memory: str
+) -> None:
+    stack, _ = carried
+    sides.attach("left", "a.txt", b"a file")
+    sides.have("right", "a.txt")
+    stack.settle()
+    globex, before = stack.sandbox.globex, calls(stack).get(DELETE, 0)
+    globex.faults({"kind": "commit-then-500", "path": "/attachments$", "times": 1})
+    sides.attach("left", "b.txt", b"unheard")
+    wait_until("it is there", lambda: "b.txt" in sides.names("right"), LONG)
+    if memory == "none":
+        globex.call("DELETE", f"issue/{sides.right}/properties/{NOTES}")
+        rows(stack, "DELETE FROM item_link")
+        sides.touch("left", "Nothing is known any more")
+    wait_until("all are noted", lambda: len(sides.notes("right")) == 2, LONG)
+    stack.settle()
+    assert sides.names("left") == sides.names("right") == ["a.txt", "b.txt"]
+    assert calls(stack).get(DELETE, 0) == before
+
+
+def test_a_file_that_people_attached_on_both_sides_is_not_doubled(
+    carried: tuple[Stack, str], sides: Sides
+) -> None:
+    stack, _ = carried
+    for site in stack.sandbox.sites:
+        site.webhooks(hold=True)
+    mine = sides.attach("left", "same.txt", b"the same")
+    sides.attach("right", "same.txt", b"the same")
+    sides.attach("left", "other.txt", b"left 1")
+    sides.attach("right", "other.txt", b"right1")
+    for site in stack.sandbox.sites:
+        site.webhooks(hold=False)
+        site.release()
+    sides.have("left", "other.txt", "other.txt", "same.txt")
+    sides.have("right", "other.txt", "other.txt", "same.txt")
+    stack.settle()
+    assert sides.digests("left") == sides.digests("right")
+    sides.drop("left", mine)
+    sides.touch("left", "Its other is a person's")
+    stack.settle()
+    assert sides.names("right") == ["other.txt", "other.txt", "same.txt"]
+
+
+def test_what_a_site_does_not_take_is_parked_by_itself_and_the_rest_crosses(
+    carried: tuple[Stack, str], sides: Sides
+) -> None:
+    stack, profile = carried
+    globex = stack.sandbox.globex
+    globex.file_rules(blockedTypes=["exe"])
+    stack.sandbox.acme.file_rules(emptyFiles=True)
+    sides.attach("left", "virus.exe", b"x")
+    sides.attach("left", "empty.txt", b"")
+    sides.attach("left", "fine.txt", b"fine")
+    sides.touch("left", "The text crosses too")
+    sides.have("right", "fine.txt")
+    stack.settle()
+    told = parked(stack, profile)
+    assert told.count("attachment") >= 2, told
+    globex.file_rules(blockedTypes=[], emptyFiles=True)
+    retry(stack, profile)
+    sides.have("right", "empty.txt", "fine.txt", "virus.exe")
+
+
+def test_a_file_that_always_breaks_off_is_parked_and_the_rest_crosses(
+    carried: tuple[Stack, str], sides: Sides
+) -> None:
+    stack, profile = carried
+    acme = stack.sandbox.acme
+    acme.webhooks(hold=True)
+    sides.attach("left", "broken.bin", b"x" * 200_000)
+    sides.attach("left", "fine.txt", b"fine")
+    acme.faults({"kind": "half-answer", "path": "/file/", "times": 3})
+    acme.webhooks(hold=False)
+    acme.release()
+    sides.have("right", "fine.txt")
+    stack.settle()
+    assert sides.names("right") == ["fine.txt"]
+    retry(stack, profile)
+    sides.have("right", "broken.bin", "fine.txt")
+    assert sides.digests("left") == sides.digests("right")
+
+
+def test_a_file_over_the_profiles_limit_stays_where_it_is(
+    carried: tuple[Stack, str], sides: Sides
+) -> None:
+    stack, profile = carried
+    carry(stack, profile, "--limit-mb", "1")
+    sides.attach("left", "large.bin", b"x" * 1_000_001)
+    sides.attach("left", "small.bin", b"x" * 1_000_000)
+    sides.have("right", "small.bin")
+    stack.settle()
+    assert sides.names("right") == ["small.bin"]
+    carry(stack, profile, "--limit-mb", "0")
+    sides.touch("left", "No limit")
+    sides.have("right", "large.bin", "small.bin")
+
+
+def peak(stack: Stack) -> int:
+    """The most memory that a worker ever had, in bytes."""
+    workers = children(stack, "worker")
+    found = []
+    for pid in [*workers, *(below for one in workers for below in grandchildren(one))]:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        line = next(line for line in lines if line.startswith("VmHWM"))
+        found.append(int(line.split()[1]) * 1024)
+    return max(found)
+
+
+def crosses(sides: Sides, size: int) -> int:
+    """Let a file of so many bytes cross; by how much the memory of the workers grew."""
+    sides.attach("left", "small.bin", b"x" * 1_000_000)
+    sides.have("right", "small.bin")
+    sides.stack.settle()
+    before = peak(sides.stack)
+    attach_zeros(sides, size)
+    wait_until("it crossed", lambda: len(sides.files("right")) == 2, 600)
+    sides.stack.settle()
+    assert max(one["size"] for one in sides.files("right")) == size
+    return peak(sides.stack) - before
+
+
+def attach_zeros(sides: Sides, size: int) -> None:
+    """A person attaches a file that this process need not hold either."""
+    bound = "----bound"
+    head = (
+        f'--{bound}\r\nContent-Disposition: form-data; name="file"; filename="big.bin"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    ).encode()
+
+    def body() -> Iterator[bytes]:
+        yield head
+        for _ in range(size // 1_000_000):
+            yield bytes(1_000_000)
+        yield f"\r\n--{bound}--\r\n".encode()
+
+    answer = sides.site("left").call(
+        "POST",
+        f"issue/{sides.left}/attachments",
+        data=body(),
+        headers={
+            "X-Atlassian-Token": "no-check",
+            "Content-Type": f"multipart/form-data; boundary={bound}",
+        },
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_hundred_megabytes_take_the_worker_little_memory(sides: Sides) -> None:
+    assert crosses(sides, 100_000_000) < MOST_MEMORY
+
+
+@pytest.mark.nightly
+def test_a_gigabyte_takes_the_worker_little_memory(sides: Sides) -> None:
+    assert crosses(sides, 1_000_000_000) < MOST_MEMORY
