@@ -93,6 +93,9 @@ class Worklogs(Protocol):
 class Links(Protocol):
     """The links of one site's issues. Every call raises SiteError."""
 
+    def author(self) -> str:
+        """The account that histories name for what we do."""
+
     def add(self, kind: Mapping[str, str], source: int, target: int) -> None:
         """Link two issues; `kind` has the id or the name of the link's type. The site does not say
         which link that made, nor whether it was there already."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.jira.answers import LINKS, understood
+from app.jira.answers import LINKS, text, understood
 from app.jira.wire import Wire
+
+MOST_KEPT = 10_000
+_authors: dict[str, str] = {}
+"""Our account on each site."""
 
 
 class CloudLinks:
@@ -15,7 +19,16 @@ class CloudLinks:
     # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-links/
 
     def __init__(self, wire: Wire) -> None:
-        self._call = wire.call
+        self._call, self._site = wire.call, wire.base_url
+
+    @understood
+    def author(self) -> str:
+        """See Links.author. An app has one account on a site for good."""
+        if self._site not in _authors:
+            if len(_authors) >= MOST_KEPT:
+                _authors.clear()
+            _authors[self._site] = text(self._call("GET", "rest/api/3/myself")["accountId"])
+        return _authors[self._site]
 
     @understood
     def add(self, kind: Mapping[str, str], source: int, target: int) -> None:

@@ -153,11 +153,18 @@ def _is_internal(item: Item) -> bool:
 
 
 def _body(to: Target, source: Item) -> dict[str, Any]:
-    """The text of a twin: whose the comment is, and what it says, as long as Jira takes."""
+    """The text of a twin, as long as Jira takes."""
     words = source.value[0] if isinstance(source.value, tuple) else None
     if not isinstance(words, str):
         raise Refusal("The comment says nothing that can be carried.")
-    document = json.loads(carry_body(words, to))
+    return twin_text(to, source, words)
+
+
+def twin_text(to: Target, source: Item, words: str | None) -> dict[str, Any]:
+    """The rich text of a twin: whose the source is, and what it says, as long as Jira takes. Raises
+    Refusal."""
+    blank: dict[str, Any] = {"type": "doc", "version": 1}
+    document = blank if words is None else json.loads(carry_body(words, to))
     blocks = list(document.get("content") or ())
     if to.mapping.prefix is not None and to.first:
         blocks.insert(0, _paragraph(_prefix(to.mapping.prefix, source, to.source_url)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from app.jira.site import Issue, JiraSite, SiteError
 from app.mapping.profile import ItemKind, ItemMapping, Side
 from app.sync.items.model import Item, ItemLink, Mark, Place
+from app.sync.items.neighbours import Neighbour
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,17 @@ class Target:
 
 @dataclass(frozen=True)
 class Meeting:
-    """Both sides of a pair before the merge: their sites, their items, and the rows as stored."""
+    """Both sides of a pair before the merge: their sites, their items, and the rows as stored.
+
+    `wake`: has another pair visited for the issue that it has on a side.
+    """
 
     sites: Mapping[Side, JiraSite]
     place: Place
     items: Mapping[Side, Sequence[Item]]
     rows: Sequence[ItemLink]
+    mapping: ItemMapping
+    wake: Callable[[Neighbour, Side], None]
 
 
 class Refusal(SiteError):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -13,10 +14,11 @@ from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import ItemMapping, Profile, Side
 from app.mapping.values import whole
-from app.sync.items import store
+from app.sync.items import neighbours, remote_link, store
 from app.sync.items.attachments import AttachmentKind
 from app.sync.items.comments import CommentKind
 from app.sync.items.kinds import KindOfItem, Meeting, Target
+from app.sync.items.links import LinkKind
 from app.sync.items.merge import merge_items, settled
 from app.sync.items.model import (
     Create,
@@ -31,12 +33,13 @@ from app.sync.items.model import (
     key_of,
     root_of,
 )
+from app.sync.items.worklogs import WorklogKind
 from app.sync.reasons import Cause, field_code
 from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn, Visit
 
 KINDS: Mapping[str, KindOfItem] = {
-    one.kind.value: one for one in (CommentKind(), AttachmentKind())
+    one.kind.value: one for one in (CommentKind(), AttachmentKind(), WorklogKind(), LinkKind())
 }
 
 
@@ -61,11 +64,19 @@ class Work:
     planned: list[Planned] = field(default_factory=list)
     before: tuple[Cause, ...] = ()
     """What was refused of it before."""
+    refused: Mapping[tuple[Side, str], str] = field(default_factory=dict)
+    """What of that is not asked again: (side, key) -> the fingerprint of what was refused."""
+    rows: Sequence[ItemLink] = ()
 
     @property
     def creates(self) -> bool:
         """Whether a twin is to be made, which is noted first."""
         return any(one.plan.creates or one.plan.waits for one in self.planned)
+
+    def place(self, turn: Turn) -> Place:
+        """Where the pair is."""
+        issues = {side: str(self.link.issue_id(side)) for side in Side}
+        return Place(str(turn.profile.id), turn.tenants, issues)
 
 
 @dataclass
@@ -84,21 +95,22 @@ class Did:
 
 def fields_of(profile: Profile) -> list[str]:
     """The fields that bring the items along that a profile carries."""
-    return [KINDS[mapping.kind.value].field for mapping in profile.items]
+    kinds = (KINDS.get(mapping.kind.value) for mapping in profile.items)
+    return [kind.field for kind in kinds if kind is not None]
 
 
 def plan_items(turn: Turn, pair: Pair, link: Link, issues: Mapping[Side, Issue]) -> Work:
     """What is to be done for the items of a pair whose issues were read. Raises SiteError."""
     work = Work(link, issues)
-    if not turn.profile.profile.items:
+    if not turn.profile.profile.items and not remote_link.left_over(turn):
         return work
     found = turn.set_aside(pair, link)
     work.before = tuple(one.cause for one in found)
-    refused = {(k.cause.side, k.cause.key): k.cause.mark for k in found if not k.ask}
+    work.refused = {(k.cause.side, k.cause.key): k.cause.mark for k in found if not k.ask}
     with turn.transaction() as session:
-        rows = store.rows_of(session, [link])[link.id]
+        work.rows = store.rows_of(session, [link])[link.id]
     for mapping in turn.profile.profile.items:
-        planned = _plan(turn, work, mapping, rows, refused)
+        planned = _plan(turn, work, mapping) if mapping.kind.value in KINDS else None
         if planned is not None:
             work.planned.append(planned)
     return work
@@ -108,8 +120,6 @@ def _plan(
     turn: Turn,
     work: Work,
     mapping: ItemMapping,
-    rows: Sequence[ItemLink],
-    refused: Mapping[tuple[Side, str], str],
 ) -> Planned | None:
     kind = KINDS[mapping.kind.value]
     items: dict[Side, tuple[Item, ...]] = {}
@@ -123,11 +133,15 @@ def _plan(
         if not listing.whole:
             items[side] = kind.read_all(turn.sites[side], here, there, mapping)
             paged.add(side)
-    place = _place(turn, work)
-    own = [row for row in rows if row.kind == mapping.kind.value]
-    items, waits = kind.meet(Meeting(turn.sites, place, items, own))
+    place = work.place(turn)
+    own = [row for row in work.rows if row.kind == mapping.kind.value]
+    items, waits = kind.meet(
+        Meeting(
+            turn.sites, place, items, own, mapping, partial(neighbours.wake, turn, mapping.kind)
+        )
+    )
     while True:
-        plan = merge_items(mapping, own, items, place, turn.fingerprints, refused=refused)
+        plan = merge_items(mapping, own, items, place, turn.fingerprints, refused=work.refused)
         if not plan.looks:
             plan = replace(plan, waits=plan.waits or waits)
             return Planned(kind, plan, frozenset(paged), rows=tuple(own))
@@ -136,11 +150,6 @@ def _plan(
             items[side] = tuple(
                 one.marked(marks.get(one.id)) if one.id in ids else one for one in items[side]
             )
-
-
-def _place(turn: Turn, work: Work) -> Place:
-    issues = {side: str(work.link.issue_id(side)) for side in Side}
-    return Place(str(turn.profile.id), turn.tenants, issues)
 
 
 def note(session: Session, turn: Turn, works: Iterable[Work]) -> None:
@@ -175,6 +184,7 @@ def carry_out(turn: Turn, work: Work) -> Did:
         hand.create()
         hand.note()
         did.details += hand.counted()
+    remote_link.carry_out(turn, work, did)
     return did
 
 
