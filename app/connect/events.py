@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ ITEMS = {
     "comment_deleted": ItemKind.COMMENTS,
 }
 """The events of items: each has its own besides that of its issue."""
+WORKLOGS = frozenset({"worklog_created", "worklog_updated", "worklog_deleted"})
+LINKS = frozenset({"issuelink_created", "issuelink_deleted"})
 FILES_FIELD = "attachment"
 # These tell of an item alone, which has an event of its own.
 OF_ITEMS = frozenset({"issue_commented", "issue_comment_edited", "issue_comment_deleted"})
@@ -48,11 +50,17 @@ class Event:
     updated: datetime | None
     changed: frozenset[str] | None  # field ids of the changelog; None where it names none
     item: ItemEvent | None = None
+    others: tuple[Event, ...] = ()
+    """The same of the other issues that the delivery is about."""
 
 
 def read_event(body: Mapping[str, Any]) -> Event:
     """The event of a delivery's body. Raises Problem that names what is wrong in it."""
     kind = body.get("webhookEvent")
+    if kind in WORKLOGS:
+        return _of_work(body, kind)
+    if kind in LINKS:
+        return _of_link(body, kind)
     if kind not in {CREATED, UPDATED, DELETED} and kind not in ITEMS:
         raise Problem(
             f"webhookEvent: {str(kind)[:60]!r} is not one that Tandem subscribed to.",
@@ -74,6 +82,28 @@ def read_event(body: Mapping[str, Any]) -> Event:
         if kind in ITEMS
         else _file(changelog),
     )
+
+
+def _of_work(body: Mapping[str, Any], kind: str) -> Event:
+    item = _item(body, ItemKind.WORKLOGS, gone=kind.endswith("_deleted"))
+    issue = {"id": _object(body, "worklog").get("issueId")}
+    return _by_id(kind, _whole(issue, "worklog.issueId"), item)
+
+
+def _of_link(body: Mapping[str, Any], kind: str) -> Event:
+    """A link is carried with the issue that it goes out from, so that one comes first."""
+    link = _object(body, "issueLink")
+    number = str(_whole(link, "issueLink.id"))
+    item = ItemEvent(ItemKind.LINKS, number, None if kind.endswith("_deleted") else UNCHANGING)
+    names = ("sourceIssueId", "destinationIssueId")
+    ends = [_whole({"id": link.get(name)}, f"issueLink.{name}") for name in names]
+    source, target = (_by_id(kind, end, item) for end in ends)
+    return replace(source, others=(target,))
+
+
+def _by_id(kind: str, issue_id: int, item: ItemEvent) -> Event:
+    """An event of an issue of which no more than its id is told: it matters where a pair has it."""
+    return Event(kind, issue_id, 0, 0, {}, None, frozenset(), item)
 
 
 def _of_item(body: Mapping[str, Any]) -> frozenset[str] | None:

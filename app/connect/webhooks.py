@@ -100,21 +100,34 @@ def _take(
     marks nothing), and the lanes to ring for.
     """
     with piped_transaction(current_caller().tenant) as pipe:
-        here, routes = routes_of(pipe, [one.event for one in deliveries])
+        told = [
+            (number, event)
+            for number, one in enumerate(deliveries)
+            for event in (one.event, *one.event.others)
+        ]
+        here, routes = routes_of(pipe, [event for _, event in told])
         if here is None:
             return [False] * len(deliveries), set()
         if here.state == InstallationState.DISABLED:
             raise Forbidden("Tandem is disabled on this site.")
         taken = [one.secret_version == here.secret_version for one in deliveries]
+        found = [(*told[position], route) for position, route in routes]
+        firsts = {(n, *_watcher(one)) for n, event, one in found if event.others and one.linked}
         marks = [
-            (deliveries[number].event, route)
-            for number, route in routes
+            (event, route)
+            for number, event, route in found
             if taken[number]
-            and not _droppable(deliveries[number].event, route, vault, mappings.of(route))
+            # Of two issues of one profile the first one's pair does it.
+            and (event is deliveries[number].event or (number, *_watcher(route)) not in firsts)
+            and not _droppable(event, route, vault, mappings.of(route))
         ]
         if marks:
             _mark(pipe, marks)
     return taken, {(route.profile_id, route.lane) for _, route in marks}
+
+
+def _watcher(route: Route) -> tuple[uuid.UUID, Side]:
+    return route.profile_id, route.side
 
 
 def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bool:
