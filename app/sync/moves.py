@@ -312,7 +312,7 @@ class _Move:
     def _tell(self) -> None:
         names = [move.to[1] for move in self.taken]
         if self.goal.key in self.moved.own:
-            sentence = f"The issue stopped on its way, in '{names[-1]}'."
+            sentence = f"It stopped on its way, in '{names[-1]}'."
         elif len(names) > 1:
             sentence = f"It went by way of {', '.join(names[:-1])}."
         else:
