@@ -258,6 +258,12 @@ class CloudSite(CloudTransitions, CloudValues):
         return {text(raw["fieldId"]): answers.rule(raw) for raw in self._pages(path, "fields")}
 
     @understood
+    def edit_fields(self, issue_id: int) -> dict[str, FieldRule]:
+        """See JiraSite.edit_fields."""
+        answer = self._call("GET", f"rest/api/3/issue/{int(issue_id)}/editmeta")
+        return {text(name): answers.rule(raw) for name, raw in answer.get("fields", {}).items()}
+
+    @understood
     def is_admin(self, account_id: str) -> bool:
         """See JiraSite.is_admin."""
         body = {"accountId": account_id, "globalPermissions": ["ADMINISTER"]}

@@ -272,6 +272,9 @@ class JiraSite(Protocol):
     def create_fields(self, project_id: int, type_id: int) -> dict[str, FieldRule]:
         """The fields of the create screen of a type, by field id."""
 
+    def edit_fields(self, issue_id: int) -> dict[str, FieldRule]:
+        """The fields of an issue's edit screen that the app may set, by field id."""
+
     def is_admin(self, account_id: str) -> bool:
         """Whether this person administers the site."""
 

@@ -12,17 +12,18 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import text
 
 from app.database import tenant_transaction
-from app.jira.site import FieldRule, JiraSite, SiteError
+from app.jira.site import JiraSite
 from app.mapping.profile import FieldMapping, Kind, Missing, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import handler
 from app.sync import lookup_issues
 from app.sync.carry import BY_NAME, Carrier, Facts, Miss, Ref, Sought
+from app.sync.metadata import Ask, Kept, Metadata, granted
 from app.sync.plan import Carry, Plan, Snapshot, Write
 
 T = TypeVar("T")
@@ -31,23 +32,11 @@ KEPT_SECONDS = 600.0
 """How long what was found is believed within one process. Of people also what was not found: that
 they are looked for costs two calls. A value that is not there is looked for once a batch."""
 MOST_KEPT = 1000  # profiles in memory
+EVER = float("-inf")  # by the process's clock
+# What is set by a transition, on a screen of its own.
+_RIDES = frozenset({"resolution", "comment"})
 ROUNDS = 4
 """Merges of one pair: a value, its default and the people of a field may be found one by one."""
-
-
-class Ask(Protocol):
-    """One call to the site of a side. `cost`: in points, for those who count them."""
-
-    def __call__(self, side: Side, cost: float, work: Callable[[JiraSite], T]) -> T:
-        """Call. Raises SiteError."""
-
-
-@dataclass
-class _Rules:
-    """A side's metadata, and when it was read."""
-
-    at: float
-    fields: Mapping[str, FieldRule]
 
 
 @dataclass
@@ -56,7 +45,7 @@ class _Known:
 
     since: float
     facts: Facts = field(default_factory=Facts)
-    rules: dict[Side, _Rules] = field(default_factory=dict)
+    screens: Kept = field(default_factory=Kept)
     places: lookup_issues.Places = field(default_factory=dict)
 
 
@@ -94,6 +83,7 @@ class Carrying:
         self._known, self._began = lookups.known(profile), lookups.clock()
         shared = self._known.facts
         self._facts = Facts(dict(shared.values), shared.people, shared.names)
+        self._metadata = Metadata(profile.profile, ask, self._known.screens, lookups.clock)
 
     def settle(self, run: Callable[[Carry], Plan], snapshots: Mapping[Side, Snapshot]) -> Plan:
         """The plan of a merge of these with all that could be found. Raises SiteError."""
@@ -119,15 +109,31 @@ class Carrying:
 
     def requires(self, side: Side, field_id: str) -> bool:
         """Whether no issue is made on a side without this field. Raises SiteError."""
-        found = self._known.rules.get(side)
-        if found is None:
-            scope = self._profile.profile.scope(side)
-            ids = int(scope.project_id), int(scope.issue_type_id)
-            nothing: dict[str, FieldRule] = {}
-            fields = self._granted(side, lambda site: site.create_fields(*ids), nothing)
-            found = self._known.rules[side] = _Rules(self._lookups.clock(), fields)
-        rule = found.fields.get(field_id)
+        rule = self._metadata.create(side, EVER).get(field_id)
         return rule is not None and rule.required
+
+    def off_screen(
+        self, side: Side, writes: Sequence[Write], issue_id: int | None
+    ) -> dict[str, str]:
+        """Which of these a side would refuse for want of a place on its edit screen, or on the
+        create screen where there is no issue yet: a sentence each, by mapping key. Raises
+        SiteError."""
+        plain = [w for w in writes if not handler(w.kind).by_transition and w.field not in _RIDES]
+        name = "create" if issue_id is None else "edit"
+        found: list[Write] = []
+        for since in (EVER, self._began) if plain else ():
+            screen = (
+                self._metadata.create(side, since)
+                if issue_id is None
+                else self._metadata.edit(side, issue_id, since)
+            )
+            found = [one for one in plain if screen and one.field not in screen]
+            if not found:
+                break
+        return {
+            one.key: f"{one.field} is not on the {name} screen of the {side.value} side"
+            for one in found
+        }
 
     def homes_of(self, side: Side, issue_id: str) -> list[lookup_issues.Home]:
         """The profiles that are to make a twin, on this side, of an issue of the other side.
@@ -152,7 +158,7 @@ class Carrying:
         for (where, account), twin in list(facts.people.items()):
             if not key and where is side and twin in gone:
                 facts.people.pop((where, account), None)
-        self._known.rules.pop(side, None)
+        self._metadata.forget(side)
         with tenant_transaction(self._profile.left_tenant) as session:
             session.execute(_FORGET[side], {"profile": self._profile.id, "key": key, "ids": gone})
 
@@ -180,7 +186,7 @@ class Carrying:
     def _find_values(self, mapping: FieldMapping, side: Side, missed: Sequence[Miss]) -> None:
         stored = self._stored(mapping.key, side, [one.id for one in missed])
         found: dict[str, Ref] = {id_: (twin, "") for id_, twin in stored.items()}
-        for since in (float("-inf"), self._began):
+        for since in (EVER, self._began):
             rest = [one for one in missed if one.id not in found]
             found |= self._by_name(mapping, side, rest, since) if rest else {}
         if self._creates and mapping.values.missing is Missing.CREATE:
@@ -232,19 +238,8 @@ class Carrying:
             return self._granted(side, lambda site: site.statuses(*ids), nothing)
         if kind in {Kind.GROUP, Kind.GROUPS}:
             return self._granted(side, lambda site: site.groups(names), nothing)
-        rule = self._rules(side, since).get(mapping.field(side))
+        rule = self._metadata.create(side, since).get(mapping.field(side))
         return handler(kind).choices(list(rule.values)) if rule else nothing
-
-    def _rules(self, side: Side, since: float) -> Mapping[str, FieldRule]:
-        """The create metadata of a side, not read before that time of the process's clock."""
-        found, now = self._known.rules.get(side), self._lookups.clock()
-        if found is None or found.at < since:
-            scope = self._profile.profile.scope(side)
-            ids = int(scope.project_id), int(scope.issue_type_id)
-            nothing: dict[str, FieldRule] = {}
-            fields = self._granted(side, lambda site: site.create_fields(*ids), nothing)
-            found = self._known.rules[side] = _Rules(now, fields)
-        return found.fields
 
     def _create(self, mapping: FieldMapping, side: Side, miss: Miss) -> dict[str, Ref]:
         """Make a component or a version; nothing where the site will not."""
@@ -259,7 +254,7 @@ class Carrying:
             return site.create_version(project, miss.name)
 
         made = self._granted(side, make, None)
-        self._known.rules.pop(side, None)
+        self._metadata.forget(side)
         # Where it is refused, another lane may have made it a moment ago.
         return (
             {miss.id: made} if made else self._by_name(mapping, side, [miss], self._lookups.clock())
@@ -285,13 +280,7 @@ class Carrying:
             self._known.facts.names[side, account] = names.get(account)
 
     def _granted(self, side: Side, work: Callable[[JiraSite], T], otherwise: T) -> T:
-        """What a call gives; `otherwise` where the site refuses it to us for good."""
-        try:
-            return self._ask(side, 1, work)
-        except SiteError as error:
-            if error.passing or error.site_status == 401:
-                raise
-            return otherwise
+        return granted(self._ask, side, work, otherwise)
 
     def _stored(self, key: str, side: Side, ids: Sequence[str]) -> dict[str, str]:
         """The pairs that were found before, by the other side's id."""

@@ -19,6 +19,7 @@ from app.sync.plan import (
     Reason,
     Refused,
     Snapshot,
+    Stop,
     Write,
     as_it_is,
 )
@@ -214,6 +215,8 @@ def _refusal(
     key = mapping.key
     if not mapping.flow.feeds(to):
         return _one_way(mapping, to)
+    if key in target.off_screen:
+        return LeftAlone(key, Reason.BLOCKED, target.off_screen[key], (to, Stop.SCREEN))
     if key in target.blocked:
         return LeftAlone(key, Reason.BLOCKED, target.blocked[key])
     if isinstance(carried, Refused):
@@ -263,11 +266,11 @@ def _names(mapping: FieldMapping) -> str:
 
 
 def blank(
-    profile: Profile, to: Side, updated: datetime, blocked: Mapping[str, str] | None = None
+    profile: Profile, to: Side, updated: datetime, off_screen: Mapping[str, str] | None = None
 ) -> Snapshot:
     """An issue with no field filled: what a twin on `to` is before it is created."""
     values = {m.key: handler(m.kind_of(to)).empty for m in profile.fields}
-    return Snapshot(values, updated, blocked=blocked or {})
+    return Snapshot(values, updated, off_screen=off_screen or {})
 
 
 def for_create(
@@ -276,17 +279,17 @@ def for_create(
     profile: Profile,
     fingerprints: Fingerprinter,
     *,
-    blocked: Mapping[str, str] | None = None,
+    off_screen: Mapping[str, str] | None = None,
     carry: Carry = as_it_is,
 ) -> Plan:
     """The plan that makes a twin of `source` on side `to`: create it with the plan's writes.
 
-    `blocked`: a sentence for each field that the create screen lacks. Defaults that the site adds
-    are found by `confirm` with `read=blank(...)`, or by the next merge. Fields of moment "update"
-    are left out; their base says that the twin has not been filled yet, so that the next merge
-    carries the source's value whatever default the twin got.
+    `off_screen`: a sentence for each field that the create screen lacks. Defaults that the site
+    adds are found by `confirm` with `read=blank(...)`, or by the next merge. Fields of moment
+    "update" are left out; their base says that the twin has not been filled yet, so that the next
+    merge carries the source's value whatever default the twin got.
     """
-    twin = blank(profile, to, source.updated, blocked)
+    twin = blank(profile, to, source.updated, off_screen)
     left, right = (source, twin) if to is Side.RIGHT else (twin, source)
     late = {m.key for m in profile.fields if m.moment is Moment.UPDATE and m.flow.feeds(to)}
     now = Profile(

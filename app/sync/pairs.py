@@ -206,6 +206,7 @@ def _plan(turn: Turn, link: Link, snapshots: Mapping[Side, Snapshot]) -> Plan:
         link.base,
         snapshots,
         carrying=turn.carrying,
+        ids={side: link.issue_id(side) or 0 for side in Side},
         decisions=lambda: inbox.decisions(turn, link),
         times=times,
     )

@@ -33,7 +33,8 @@ class Snapshot:
     `values` lacks what is hidden or unreadable. `updated` and `changed_at` know their zone;
     `changed_at` (when the field last changed) is filled only for a plan's `needs_times`.
     `blocked` has a sentence for each field that must not be written on this side, or not be read.
-    `about`: what transforms may know of the issue besides its fields.
+    `about`: what transforms may know of the issue besides its fields. `off_screen` has a sentence
+    for each field that this side's screen lacks.
     """
 
     values: Mapping[str, Value]
@@ -41,6 +42,7 @@ class Snapshot:
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
     blocked: Mapping[str, str] = field(default_factory=dict)
     about: IssueFacts = field(default_factory=IssueFacts)
+    off_screen: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Stop(StrEnum):
 
     UNPAIRED = "value-unpaired"  # the value has no counterpart, and the mapping says to stop
     TRANSFORM = "transform-failed"  # the mapping's expression came to no value
+    SCREEN = "field-not-on-screen"  # the side's screen lacks it
     PARENT = "parent-waits"  # the parent is to get a twin, and has none yet
 
 

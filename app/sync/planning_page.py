@@ -247,6 +247,7 @@ class Survey:
             base,
             snapshots,
             carrying=self._carrying,
+            ids={side: issue.id for side, issue in draft.issues.items()},
             decisions=lambda: decisions,
             times=None if times is None else when,
         )

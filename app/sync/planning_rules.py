@@ -22,12 +22,16 @@ def decide(
     snapshots: Mapping[Side, Snapshot],
     *,
     carrying: Carrying,
+    ids: Mapping[Side, int],
     decisions: Callable[[], Mapping[str, Decision]],
     times: Callable[[Side], Mapping[str, datetime]] | None,
 ) -> Plan:
-    """The merge of a pair; with what people chose, and with the times of the fields in conflict,
-    where these decide. Without `times` the plan's `needs_times` says whether they would. Raises
-    SiteError, where `carrying` has to look something up."""
+    """The merge of a pair; with what people chose, with the times of the fields in conflict, where
+    these decide, and without what the screens of the issues (`ids`) lack.
+
+    Without `times` the plan's `needs_times` says whether they would decide. Raises SiteError, where
+    something has to be looked up.
+    """
     left, right = snapshots[Side.LEFT], snapshots[Side.RIGHT]
     chosen: Mapping[str, Decision] = {}
 
@@ -38,10 +42,17 @@ def decide(
     chosen = decisions() if any(not one.winner for one in plan.conflicts) else {}
     if chosen:
         plan = carrying.settle(merged, snapshots)
-    if not plan.needs_times or times is None:
-        return plan
-    left, right = (replace(snapshots[side], changed_at=times(side)) for side in Side)
-    return carrying.settle(merged, snapshots)
+    if plan.needs_times and times is not None:
+        left, right = (replace(snapshots[side], changed_at=times(side)) for side in Side)
+        plan = carrying.settle(merged, snapshots)
+    off = {side: carrying.off_screen(side, plan.writes(side), ids[side]) for side in Side}
+    if any(off.values()):
+        left, right = (
+            replace(shot, off_screen=off[side])
+            for side, shot in ((Side.LEFT, left), (Side.RIGHT, right))
+        )
+        plan = carrying.settle(merged, snapshots)
+    return plan
 
 
 def changed_at(profile: Profile, side: Side, found: FieldChanges) -> dict[str, datetime]:

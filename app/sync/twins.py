@@ -16,7 +16,7 @@ from app.sync.items.work import fields_of, of_a_new_twin
 from app.sync.merge import blank, for_create
 from app.sync.move_marks import born, later
 from app.sync.pairs import reconcile_linked
-from app.sync.plan import Base, Plan, Snapshot
+from app.sync.plan import Base, Carry, Plan, Snapshot
 from app.sync.planning_rules import in_scope, source_of_twin
 from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn, Visit
@@ -109,14 +109,24 @@ def _adopted(turn: Turn, pair: Pair, link: Link, side: Side, twin: Created) -> N
     reconcile_linked(turn, replace(pair, link=link), link)
 
 
+def _plan_create(turn: Turn, source: Snapshot, to: Side) -> Plan:
+    """What a twin is made with: all that its create screen has a place for."""
+    profile, marks, off = turn.profile.profile, turn.fingerprints, dict[str, str]()
+
+    def planned(carry: Carry) -> Plan:
+        return for_create(source, to, profile, marks, off_screen=off, carry=carry)
+
+    plan = turn.carrying.settle(planned, {to.other: source})
+    off = turn.carrying.off_screen(to, plan.writes(to), None)
+    return turn.carrying.settle(planned, {to.other: source}) if off else plan
+
+
 def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> None:
     """Create the twin of `issue` on the other side, marked as ours in the same call."""
     to = side.other
     source = turn.snapshot(issue, side)
     profile, marks = turn.profile.profile, turn.fingerprints
-    plan = turn.carrying.settle(
-        lambda carry: for_create(source, to, profile, marks, carry=carry), {side: source}
-    )
+    plan = _plan_create(turn, source, to)
     if hierarchy.waits(turn, pair, link, plan=plan, source=source, to=to):
         return
     whole = plan.base

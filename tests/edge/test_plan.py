@@ -71,6 +71,10 @@ class Played(Site):
         """See JiraSite.create_fields."""
         return self.rules
 
+    def edit_fields(self, issue_id: int) -> dict[str, FieldRule]:
+        """See JiraSite.edit_fields. This one does not tell."""
+        return {}
+
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
         """See JiraSite.last_changes."""
         self._ask("last_changes")

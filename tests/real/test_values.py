@@ -352,3 +352,24 @@ def test_no_name_and_no_address_of_people_or_values_is_stored(scene: Scene) -> N
     assert count[0] >= 2
     for word in ("example", "Developer", "Search", "Critical", "Checkout"):
         assert word not in found
+
+
+def test_what_the_screen_lacks_is_seen_before_the_write_and_crosses_once_it_is_there(
+    scene: Scene,
+) -> None:
+    pair = scene.pair("Off screen")
+    place = {"project": "PLAT", "issuetype": "Task", "field": "customfield_10124"}
+    scene.right.control("PUT", "screens", [{**place, "on": False}])
+    scene.right.control("DELETE", "calls")
+    pair.edit("left", customfield_10034="2027-05-06", summary="Off screen, the rest crosses")
+    pair.comes("right", "summary", "Off screen, the rest crosses")
+    assert pair.at("right", "customfield_10034") is None
+    listed = tandem(scene.stack.environment, "parked", "list", "All kinds", "--json").stdout
+    assert "field-not-on-screen" in listed
+    calls = scene.right.calls()["byApp"][APP_KEY]
+    assert calls["writes"] == 1, calls  # what would be refused was not sent
+
+    scene.right.control("PUT", "screens", [{**place, "on": True}])
+    retried = tandem(scene.stack.environment, "parked", "retry", "All kinds")
+    assert retried.returncode == 0, retried.stdout + retried.stderr
+    pair.comes("right", "customfield_10034", "2027-05-06")

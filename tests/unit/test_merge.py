@@ -316,10 +316,15 @@ def test_a_twin_is_created_with_what_the_source_has_and_its_defaults_come_back()
 def test_a_create_screen_without_a_field_blocks_that_field_alone() -> None:
     on = Profile(*SCOPES, DEFAULT_FIELDS)
     source = Snapshot(
-        {**blank(on, Side.RIGHT, NOON).values, "summary=summary": "s", "duedate=duedate": "2026-05-01"}, NOON
+        {
+            **blank(on, Side.RIGHT, NOON).values,
+            "summary=summary": "s",
+            "duedate=duedate": "2026-05-01",
+        },
+        NOON,
     )
     plan = for_create(
-        source, Side.RIGHT, on, FINGERPRINTS, blocked={"duedate=duedate": "not on the screen"}
+        source, Side.RIGHT, on, FINGERPRINTS, off_screen={"duedate=duedate": "not on the screen"}
     )
     assert [w.field for w in plan.right] == ["summary"]
     assert left_alone(plan) == [Reason.BLOCKED]
