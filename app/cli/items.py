@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -54,7 +55,16 @@ def items(profile: str, as_json: bool) -> None:
     type=click.IntRange(0),
     help="Larger attachments stay where they are; 0 for no limit but the site's.",
 )
-def carry(profile: str, kind: str, flow: str | None, **options: Any) -> None:
+@click.option(
+    "--type",
+    "types",
+    metavar="LEFT=RIGHT",
+    multiple=True,
+    help="Links: these two types, by id, are one; '' for names alone. May be given several times.",
+)
+def carry(
+    profile: str, kind: str, flow: str | None, types: tuple[str, ...], **options: Any
+) -> None:
     """Carry the items of a KIND, such as comments, of PROFILE, or change how. What is not named
     stays as it is."""
     from app.mapping import revisions
@@ -64,6 +74,7 @@ def carry(profile: str, kind: str, flow: str | None, **options: Any) -> None:
         entry = next((one for one in listed if one["kind"] == kind), {"kind": kind})
         entry |= {name: value for name, value in options.items() if value is not None}
         entry |= {"flow": flow} if flow else {}
+        entry |= {"types": _table(types)} if types else {}
         for name in ("prefix", "marker", "limit_mb"):
             entry |= {name: None} if entry.get(name) in ("", 0) else {}
         wanted = None if flow == NOT_CARRIED else entry
@@ -72,13 +83,27 @@ def carry(profile: str, kind: str, flow: str | None, **options: Any) -> None:
     click.echo(_said(rows[0]) if rows else f"{kind}: not carried.")
 
 
+def _table(types: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a table of types. What is wrong in them the mapping document says."""
+    cut = (one.partition("=") for one in types if one)
+    return [{"left": left, "right": right} for left, _, right in cut]
+
+
 def _said(row: dict[str, Any]) -> str:
+    if row["kind"] == ItemKind.REMOTE_LINK:
+        return f"{row['kind']}: flow {row['flow']}."
     parts = [f"flow {row['flow']}", f"deletions {'carried' if row['deletions'] else 'not carried'}"]
+    if row["kind"] == ItemKind.LINKS:
+        pairs = ", ".join(f"{one['left']}={one['right']}" for one in row.get("types", ()))
+        parts.append(f"types {pairs}, others by name" if pairs else "types by name")
+        return f"{row['kind']}: {', '.join(parts)}."
     if row["kind"] == ItemKind.ATTACHMENTS:
         limit = row.get("limit_mb")
         parts.append(f"up to {limit:,} MB" if limit else "no limit but the site's")
         return f"{row['kind']}: {', '.join(parts)}."
     parts.append(f"prefix {row['prefix']!r}" if row["prefix"] else "no prefix")
+    if row["kind"] == ItemKind.WORKLOGS:
+        return f"{row['kind']}: {', '.join(parts)}."
     if row["marker"]:
         parts.append(f"{row['marker_mode']} with {row['marker']!r}")
     parts.append("internal ones too" if row["internal"] else "no internal ones")
