@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 
 from app.mapping.document_checks import DocumentProblem, problems_of
 from app.mapping.document_items import dump_items, items_field
+from app.mapping.document_moves import dump_moves, moves_field
 from app.mapping.document_values import (
     dump_more,
     dump_users,
@@ -88,6 +89,7 @@ def dump_profile(profile: Profile) -> dict[str, object]:
         ],
         **dump_users(profile.users),
         **dump_items(profile.items),
+        **dump_moves(profile.moves),
     }
 
 
@@ -230,6 +232,7 @@ class _ProfileSchema(_Strict):
 
     users = users_field()
     items = items_field()
+    moves = moves_field()
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> Profile:
@@ -239,6 +242,7 @@ class _ProfileSchema(_Strict):
             tuple(data["fields_"]),
             users=data["users"],
             items=tuple(data["items"]),
+            moves=data["moves"],
         )
 
 

@@ -244,6 +244,18 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Constant:
+    """What a field is given where a transition of a side wants it and nothing else feeds it.
+
+    `value`: JSON of what Jira's REST API takes; for `comment`, a text.
+    """
+
+    side: Side
+    field: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Profile:
     """The mapping document of a profile, parsed. Made by `mapping.document.load_profile`."""
 
@@ -252,6 +264,7 @@ class Profile:
     fields: tuple[FieldMapping, ...]
     users: UserTable = UserTable()
     items: tuple[ItemMapping, ...] = ()
+    moves: tuple[Constant, ...] = ()
 
     def scope(self, side: Side) -> Scope:
         """The scope on `side`."""

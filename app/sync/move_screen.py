@@ -3,12 +3,14 @@ and the constants of the mapping."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from app.jira.cloud_transitions import COMMENT
 from app.jira.site import JiraSite, Transition
-from app.mapping.profile import Profile, Side
-from app.mapping.values import handler
+from app.mapping.profile import Kind, Profile, Side
+from app.mapping.values import Value, handler
 from app.sync.plan import Snapshot, Write
 
 EMPTY: tuple[object, ...] = (None, "", [], {})
@@ -41,7 +43,7 @@ class Screens:
             for name, rule in move.fields.items()
             if rule.required and not self._is_fed(name) and name not in self._held
         }
-        wanted.discard("comment")  # a new one is wanted, whatever there is
+        wanted.discard(COMMENT)  # a new one is wanted, whatever there is
         if wanted:
             found = self._site.fetch([self._issue_id], sorted(wanted)).get(self._issue_id)
             fields = found.fields if found else {}
@@ -94,8 +96,16 @@ def held(profile: Profile, side: Side, read: Snapshot) -> dict[str, bool]:
 
 def constants(profile: Profile, side: Side) -> Mapping[str, Any]:
     """What the mapping gives for fields that a transition of a side wants, by field id."""
-    fill: Mapping[Side, Mapping[str, Any]] = getattr(profile, "fill", {})
-    return fill.get(side, {})
+    found = {one.field: json.loads(one.value) for one in profile.moves if one.side is side}
+    if isinstance(found.get(COMMENT), str):
+        found[COMMENT] = handler(Kind.RICH_TEXT).write(_paragraph(found[COMMENT]))
+    return found
+
+
+def _paragraph(text: str) -> Value:
+    """A text as a rich text of one paragraph."""
+    nodes = [{"type": "paragraph", "content": [{"type": "text", "text": text}]}]
+    return handler(Kind.RICH_TEXT).read({"type": "doc", "version": 1, "content": nodes})
 
 
 def _clears(write: Write) -> bool:
