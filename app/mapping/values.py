@@ -49,6 +49,8 @@ class Handler(ABC):
     """Whether its values are people, by account id."""
     has_issues: ClassVar[bool] = False
     """Whether its values are issues, by issue id, which cross by pairs of issues."""
+    absent_is_empty: ClassVar[bool] = False
+    """Whether Jira leaves the field out of an issue that has none."""
     can_create: ClassVar[bool] = False
     """Whether a value that a site lacks may be made there."""
     writable: ClassVar[bool] = True
@@ -165,15 +167,19 @@ class Reading:
 
 
 def read_fields(fields: Iterable[FieldMapping], side: Side, raw: Mapping[str, object]) -> Reading:
-    """Read the `fields` object of an issue (REST v3). What is not in it is in neither part."""
+    """Read the `fields` object of an issue (REST v3). What is not in it is in neither part, but for
+    kinds that Jira leaves out where there is none."""
     values: dict[str, Value] = {}
     unreadable: dict[str, str] = {}
     for mapping in fields:
         name = mapping.field(side)
+        own = handler(mapping.kind_of(side))
         if name not in raw:
+            if own.absent_is_empty:
+                values[mapping.key] = own.empty
             continue
         try:
-            values[mapping.key] = handler(mapping.kind_of(side)).read(raw[name])
+            values[mapping.key] = own.read(raw[name])
         except UnreadableValueError as error:
             unreadable[mapping.key] = f"{name} on the {side.value} side: {error}"
     return Reading(values, unreadable)

@@ -1,5 +1,6 @@
 """The parent of an issue, an epic or any other: the system field `parent` (type "issuelink"). Jira
-gives `{"id": "10001", "key": …, "fields": …}` and takes `{"id": "10001"}`."""
+gives `{"id": "10001", "key": …, "fields": …}`, nothing at all where there is none, and takes
+`{"id": "10001"}`."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ class Parent(Handler):
     """The parent's issue id as text: keys change. None: it has no parent."""
 
     has_issues = True
+    absent_is_empty = True
 
     def read(self, raw: object) -> Value:
         if raw is None:
