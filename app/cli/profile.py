@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.common import settings_or_end
+from app.cli.fill import fill
 from app.cli.found import all_profiles, opened_profile
 from app.cli.items import carry, items
 from app.cli.load import load
@@ -114,3 +115,4 @@ profile.add_command(rules)
 profile.add_command(set_rules)
 profile.add_command(items)
 profile.add_command(carry)
+profile.add_command(fill)

@@ -15,6 +15,7 @@ from app.errors import Problem
 from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.models import ProfileRecord, ProfileRevision
 from app.mapping.profile import (
+    Constant,
     FieldMapping,
     Flow,
     ItemKind,
@@ -151,6 +152,38 @@ def set_items(
         deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
         record_for_both(record, session, *sites, deed)
     return made
+
+
+def set_constant(
+    vault: Vault,
+    record: Recorder,
+    profile: StoredProfile,
+    side: Side,
+    *,
+    field: str,
+    value: object,
+) -> None:
+    """Say otherwise what transitions of a side are given for a field that nothing else feeds: a
+    new revision, for an operator. `value`: as Jira's REST API takes it, None for none. Raises
+    Problem, NotFound."""
+    sites = profile.left_tenant, profile.right_tenant
+    with tenant_transaction(profile.left_tenant) as session:
+        found, _ = owned(session, profile.left_tenant, profile.id, lambda project: True)
+        old = _opened(vault, session, found)
+        kept = tuple(one for one in old.moves if (one.side, one.field) != (side, field))
+        added = () if value is None else (Constant(side, field, json.dumps(value)),)
+        try:
+            new = load_profile(dump_profile(replace(old, moves=kept + added)))
+        except DocumentError as error:
+            sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
+            raise Problem(sentences, code="invalid-field", field="moves") from None
+        if new == old:
+            return
+        _add(vault, session, found, new, actor=OPERATOR)
+        # The value may be anybody's words: it is in the sealed document alone.
+        told = {"side": side.value, "field": field, "filled": value is not None}
+        deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
+        record_for_both(record, session, *sites, deed)
 
 
 def _without(profile: Profile, kind: ItemKind) -> tuple[ItemMapping, ...]:

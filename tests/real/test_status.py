@@ -14,7 +14,7 @@ import requests
 from demo.stack import APP_KEY, Stack, scope_ids, wait_until
 from demo.walk import create_issue, edit_issue, keys_by_summary
 from sandbox.process import SiteHandle
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -330,6 +330,37 @@ def test_a_screen_is_filled_from_the_mapping_and_what_it_lacks_is_named(scene: S
     fields = scene.right.call("GET", f"issue/{pair.right}").json()["fields"]
     assert fields[CLIENT] == "Fills it in"
     wait_until("nothing is parked", lambda: not scene.parked(), LONG)
+
+
+def test_a_constant_of_the_mapping_fills_in_what_nothing_else_feeds(scene: Scene) -> None:
+    scene.row(
+        *ROW[:1],
+        step(21, "Show", "In Progress", "In Review", screen=["comment", "environment"],
+             required=["comment", "environment"]),
+    )  # fmt: skip
+    pair = scene.pair("Constant")
+    walk(scene.left, pair.left, "In Progress")
+    pair.becomes("right", "In Progress")
+    walk(scene.left, pair.left, "In Review")
+    wait_until("it is parked", lambda: ("move-fields", "status") in scene.parked(), LONG)
+    rich = {"type": "doc", "version": 1, "content": [
+        {"type": "paragraph", "content": [{"type": "text", "text": "As on the other side"}]},
+    ]}  # fmt: skip
+    for field, value in (("comment", "Shown by its twin."), ("environment", json.dumps(rich))):
+        words = ("--side", "right", "--field", field, "--value", value)
+        said = tandem(scene.stack.environment, "profile", "fill", scene.profile, *words)
+        assert said.returncode == 0, said.stderr
+    listed = tandem(scene.stack.environment, "profile", "fill", scene.profile, "--json")
+    assert set(json.loads(listed.stdout)["moves"]["right"]) == {"comment", "environment"}
+    scene.retry()
+    pair.becomes("right", "In Review")
+    fields = scene.right.call("GET", f"issue/{pair.right}").json()["fields"]
+    assert fields["environment"]["content"] == rich["content"]
+    assert "Shown by its twin." in json.dumps(fields["comment"])
+    for field in ("comment", "environment"):
+        words = ("--side", "right", "--field", field, "--value", "")
+        said = tandem(scene.stack.environment, "profile", "fill", scene.profile, *words)
+        assert said.returncode == 0, said.stderr
 
 
 @pytest.mark.parametrize(
