@@ -110,7 +110,7 @@ def _wait(turn: Turn, pair: Pair, link: Link, awaited: Awaited, seconds: float) 
 
 def _take_up(turn: Turn, to: Side, awaited: Awaited) -> None:
     """Have the twin of a parent made on `to`, where somebody has not marked it already."""
-    homes = [one for one in turn.carrying.homes_of(to, str(awaited.issue_id)) if one.is_on]
+    homes = turn.carrying.homes_of(to, str(awaited.issue_id))
     lane, marked = lane_of(awaited.issue_id), []
     with turn.transaction() as session:
         for home in homes:

@@ -14,7 +14,7 @@ from app.database import TenantId, tenant_transaction
 from app.jira.site import Issue
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.sync.carry import TwinIssue
+from app.sync.facts import TwinIssue
 
 Place: TypeAlias = tuple[int, int]
 """A project and an issue type."""
@@ -42,7 +42,6 @@ class Home:
     side: Side
     left_tenant: TenantId
     right_tenant: TenantId
-    is_on: bool
 
 
 class IssueLookup:
@@ -60,7 +59,7 @@ class IssueLookup:
         found = {one: TwinIssue(linked[one]) for one in wanted if one in linked}
         rest = [one for one in wanted if one not in linked]
         homes = self.homes(side, rest) if rest else {}
-        found |= {one: TwinIssue(comes=any(h.is_on for h in homes[one])) for one in rest}
+        found |= {one: TwinIssue(comes=bool(homes[one])) for one in rest}
         return {one: found.get(one, TwinIssue()) for one in ids}
 
     def homes(self, side: Side, ids: Sequence[str]) -> dict[str, list[Home]]:
@@ -77,7 +76,6 @@ class IssueLookup:
                     Side(row.side),
                     TenantId(row.left_tenant_id),
                     TenantId(row.right_tenant_id),
-                    row.state == "on",
                 )
                 for row in rows
                 if (row.project, row.type) == known.get(one)
@@ -132,11 +130,11 @@ _TWINS = text(
 )
 _HOMES = text(
     """
-    SELECT p.id, 'left' AS side, p.left_tenant_id, p.right_tenant_id, p.state,
+    SELECT p.id, 'left' AS side, p.left_tenant_id, p.right_tenant_id,
            p.left_project_id AS project, p.left_type_id AS type
     FROM profile p WHERE p.left_tenant_id = :here AND p.right_tenant_id = :there
     UNION ALL
-    SELECT p.id, 'right', p.left_tenant_id, p.right_tenant_id, p.state, p.right_project_id,
+    SELECT p.id, 'right', p.left_tenant_id, p.right_tenant_id, p.right_project_id,
            p.right_type_id
     FROM profile p WHERE p.right_tenant_id = :here AND p.left_tenant_id = :there
     """
