@@ -29,6 +29,8 @@ CHANGES = {
     "made before it sends it again.",
     "waiting-for-link": "Another profile is about to make the twin of this issue. It is linked as "
     "soon as it is there.",
+    "waiting-for-item": "A comment or the like was sent and its answer lost, or another profile is "
+    "about to make it. Tandem looks for it before it sends it again.",
     "waiting-for-parent": "The parent of this issue gets its twin first. The issue follows as "
     "soon as that is there.",
     "filter-refused": "Jira does not understand the profile's filter any more: a status, a person "

@@ -76,6 +76,38 @@ def test_a_comment_takes_three_calls_in_all_and_its_echo_none(carried: Stack, si
         site.webhooks(delayMs=50, jitterMs=20)
 
 
+def test_a_comment_that_does_not_cross_takes_two_calls(desks: tuple[Stack, str]) -> None:
+    stack, _ = desks
+    sides = pair(stack, "Counted", DESK_LEFT, DESK_RIGHT)
+    before = calls(stack)
+    sides.say("left", "Internal", properties=[INTERNAL])
+    stack.settle()
+    wait_until("it was looked at", lambda: calls(stack) != before, LONG)
+    stack.settle()
+    after = calls(stack)
+    made = {path: n for path in after if (n := after[path] - before.get(path, 0))}
+    assert made == {"POST /rest/api/3/issue/bulkfetch": 2}
+
+
+@pytest.mark.parametrize(
+    "kind", ["429", "500", "502-html", "drop-connection", "half-answer", "commit-then-500"]
+)
+def test_a_site_that_fails_for_a_while_costs_time_and_makes_no_double(
+    carried: Stack, kind: str
+) -> None:
+    sides = pair(carried, f"Fault {kind}", LEFT, RIGHT)
+    globex = carried.sandbox.globex
+    path = {"method": "POST", "path": "/comment$", "app": APP_KEY}
+    globex.faults({"kind": kind, "times": 1, **path} | ({"seconds": 1} if kind == "429" else {}))
+    for text in ("One", "Two"):
+        sides.say("left", text)
+    sides.has("right", BY + "One", BY + "Two")
+    globex.faults()
+    carried.settle()
+    assert sides.texts("right") == [BY + "One", BY + "Two"]
+    assert sides.texts("left") == ["One", "Two"]
+
+
 def test_a_new_twin_gets_the_comments_of_its_source_in_their_order(carried: Stack) -> None:
     acme = carried.sandbox.acme
     acme.webhooks(hold=True)

@@ -246,6 +246,23 @@ def test_a_create_without_an_answer_is_waited_for_then_found_by_its_mark_or_sent
         assert world.texts(RIGHT) == ["> one"]
 
 
+def test_nothing_is_made_before_an_earlier_one_that_may_still_land() -> None:
+    world = World()
+    world.say(LEFT, "one")
+    world.visit(die_after=1)
+    world.items[RIGHT].clear()
+    [row] = world.rows.values()
+    world.rows[row.id] = replace(row, sent_ago=WAIT_SECONDS / 2)
+    world.say(LEFT, "two")
+    world.say(RIGHT, "back")
+    plan = world.plan()
+    assert plan.waits
+    assert [one.source.value for one in plan.creates] == ["back"]
+    world.rows[row.id] = replace(row, sent_ago=WAIT_SECONDS * 2)
+    world.rest()
+    assert world.texts(RIGHT) == ["back", "> one", "> two"]
+
+
 def test_what_a_site_refused_is_not_asked_again_while_it_stays_the_same() -> None:
     world = World()
     source = world.say(LEFT, "refused")
@@ -269,7 +286,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(STEPS, st.sampled_from(list(Flow)), st.booleans())
 def test_whatever_people_do_it_comes_to_rest_with_no_double_and_no_source_touched(
     steps: list[tuple[str, Side, int]], flow: Flow, deletions: bool

@@ -86,6 +86,7 @@ class _Work:
     looks: dict[Side, set[str]] = field(default_factory=dict)
     aside: set[str] = field(default_factory=set)
     waits: bool = False
+    waiting: list[tuple[Side, Item]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.kind = self.mapping.kind.value
@@ -96,15 +97,23 @@ class _Work:
         return ItemPlan(
             self.mapping,
             self.place,
-            creates=tuple(sorted(self.creates, key=lambda one: (one.source.place, one.to))),
+            creates=tuple(sorted(self._in_turn(), key=lambda one: (one.source.place, one.to))),
             updates=tuple(sorted(self.updates, key=lambda one: (one.source.place, one.to))),
             deletes=tuple(self.deletes),
             rows=tuple(self.rows.values()),
             told=tuple(self.told),
             looks={side: tuple(sorted(ids)) for side, ids in self.looks.items() if ids},
-            waits=self.waits,
+            waits=self.waits or bool(self.waiting),
             aside=frozenset(self.aside),
         )
+
+    def _in_turn(self) -> list[Create]:
+        """The creates, without those that come behind one that may still land."""
+        return [
+            one
+            for one in self.creates
+            if not any(to is one.to and item.place < one.source.place for to, item in self.waiting)
+        ]
 
     # -- what the marks say
 
@@ -182,7 +191,8 @@ class _Work:
         source = self.now[side].get(row.item(side) or "")
         twin = self.now[to].get(row.item(to) or "")
         if source is None:
-            self._source_gone(row, twin, to)
+            if not row.source_gone and not self._may_still_land(row, to):
+                self._source_gone(row, twin, to)
             return
         if row.source_gone:
             row = replace(row, source_gone=False)
@@ -209,8 +219,6 @@ class _Work:
             )
 
     def _source_gone(self, row: ItemLink, twin: Item | None, to: Side) -> None:
-        if row.source_gone:
-            return
         if twin is None:
             gone = row.twin_gone or (None if row.item(to) is None else Gone.THEIRS)
             self._store(replace(row, source_gone=True, twin_gone=gone, sent_ago=None))
@@ -224,10 +232,20 @@ class _Work:
                 "its twin was left, as the profile says.",
             )
 
+    def _may_still_land(self, row: ItemLink, to: Side) -> bool:
+        """Whether a twin whose source went was sent, and may yet be made; one that was is found by
+        its mark."""
+        if row.item(to) is not None:
+            return False
+        self._look_at(to)
+        lands = row.sent_ago is not None and row.sent_ago < WAIT_SECONDS
+        self.waits = self.waits or lands
+        return lands
+
     def _unanswered(self, row: ItemLink, source: Item, to: Side) -> None:
         """A create that may or may not have been carried out: what it made would be marked."""
         if row.sent_ago is not None and row.sent_ago < WAIT_SECONDS:
-            self.waits = True
+            self.waiting.append((to, source))
             self._look_at(to)
             return
         self._create(row, source, to, stored=True)
