@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -99,6 +103,9 @@ def test_a_file_takes_five_calls_in_all_and_its_echo_none(
     stack.settle()
     for site in stack.sandbox.sites:
         site.webhooks(delayMs=1500, jitterMs=0)
+    for waits in ("search_look", "completeness"):  # these have calls of their own
+        rows(stack, f"UPDATE {waits} SET due_at = now() + interval '1 day'")
+    stack.settle()
     before = calls(stack)
     sides.attach("left", "counted.txt", b"counted")
     sides.have("right", "first.txt", "counted.txt")
@@ -318,3 +325,66 @@ def test_a_hundred_megabytes_take_the_worker_little_memory(sides: Sides) -> None
 @pytest.mark.nightly
 def test_a_gigabyte_takes_the_worker_little_memory(sides: Sides) -> None:
     assert crosses(sides, 1_000_000_000) < MOST_MEMORY
+
+
+def shown(sides: Sides, side: str, *files: str, text: str = "See") -> dict[str, Any]:
+    """A text that shows these files."""
+    site = sides.site(side)
+    pictures = []
+    for file in files:
+        answer = site.call("GET", f"attachment/content/{file}", allow_redirects=False)
+        media = urlsplit(answer.headers["Location"]).path.split("/")[2]
+        attrs = {"type": "file", "id": media, "collection": ""}
+        node = {"type": "media", "attrs": attrs}
+        pictures.append({
+            "type": "mediaSingle", "attrs": {"layout": "center"}, "content": [node],
+        })  # fmt: skip
+    words = {"type": "paragraph", "content": [{"type": "text", "text": text}]}
+    return {"type": "doc", "version": 1, "content": [words, *pictures]}
+
+
+def media_of(comment: dict[str, Any]) -> list[str]:
+    """The media ids that a comment shows."""
+    return re.findall(r'"id": "([0-9a-f-]{36})"', json.dumps(comment["body"]))
+
+
+def comments(sides: Sides, side: str) -> list[dict[str, Any]]:
+    answer = sides.site(side).call("GET", f"issue/{sides.key(side)}/comment").json()
+    found: list[dict[str, Any]] = answer["comments"]
+    return found
+
+
+def test_a_comment_shows_the_carried_file_and_no_file_goes_when_it_is_written_anew(
+    carried: tuple[Stack, str], sides: Sides
+) -> None:
+    stack, profile = carried
+    done = tandem(stack.environment, "profile", "carry", profile, "comments", "--prefix", "")
+    assert done.returncode == 0, done.stderr
+    acme, globex = stack.sandbox.acme, stack.sandbox.globex
+    acme.webhooks(hold=True)
+    one = sides.attach("left", "a.png", b"\x89PNG", "image/png")
+    said = acme.call(
+        "POST", f"issue/{sides.left}/comment", json={"body": shown(sides, "left", one)}
+    ).json()
+    acme.webhooks(hold=False)
+    acme.release()
+    wait_until("it is there", lambda: comments(sides, "right"), LONG)
+    stack.settle()
+    [twin], [file] = comments(sides, "right"), sides.files("right")
+    there = shown(sides, "right", file["id"])
+    assert media_of(twin) == media_of({"body": there}) != media_of(said)
+    # A person puts a picture into the twin; the source's next edit takes the twin's place.
+    theirs = sides.attach("right", "theirs.png", b"\x89PNG more", "image/png")
+    globex.call(
+        "PUT", f"issue/{sides.right}/comment/{twin['id']}",
+        json={"body": shown(sides, "right", file["id"], theirs)},
+    )  # fmt: skip
+    stack.settle()
+    acme.call(
+        "PUT", f"issue/{sides.left}/comment/{said['id']}",
+        json={"body": shown(sides, "left", one, text="Look")},
+    )  # fmt: skip
+    wait_until("it is written anew", lambda: "Look" in json.dumps(comments(sides, "right")), LONG)
+    stack.settle()
+    assert sides.names("right") == sides.names("left") == ["a.png", "theirs.png"]
+    assert len(media_of(comments(sides, "right")[0])) == 2

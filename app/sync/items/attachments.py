@@ -16,7 +16,7 @@ from app.jira.times import UNCHANGING, parse_time
 from app.mapping.profile import ItemKind, ItemMapping, Side
 from app.sync.items import file_notes
 from app.sync.items.kinds import KindOfItem, Listing, Meeting, Refusal, Target
-from app.sync.items.model import Held, Item, ItemLink, Mark
+from app.sync.items.model import Held, Item, Mark
 
 MEGA = 1_000_000
 TRIES = 3
@@ -251,9 +251,3 @@ class _Acquaintance:
             except BrokenOff:
                 self._digests[side, item.id] = None
         return self._digests[side, item.id]
-
-
-def twins_of(rows: Sequence[ItemLink], side: Side) -> dict[str, str]:
-    """The files of the other side by those of `side` that they are one with, whoever made them."""
-    pairs = ((row.item(side), row.item(side.other)) for row in rows if row.twin_gone is None)
-    return {one: other for one, other in pairs if one is not None and other is not None}

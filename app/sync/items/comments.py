@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import string
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -75,7 +76,7 @@ class CommentKind(KindOfItem):
         """See KindOfItem."""
         internal = _is_internal(source)
         changed = {PUBLIC: {"internal": internal}} if internal != _is_internal(twin) else {}
-        found = to.site.comments.edit(to.issue.id, twin.id, _body(to, source), changed)
+        found = to.site.comments.edit(to.issue.id, twin.id, _kept(to, twin, source), changed)
         return _item(found, to.issue, to.mapping)
 
     def delete(self, to: Target, twin: Item) -> None:
@@ -95,7 +96,11 @@ class CommentKind(KindOfItem):
 def carry_body(document: str, to: Target) -> str:
     """A comment's text as the other site is to have it. Raises Refusal where it must not be
     written."""
-    carried = carry_document(document, Context(to.source_url, to.site.base_url))
+    context = Context(to.source_url, to.site.base_url)
+    carried = carry_document(document, context)
+    if carried.needs.files:
+        context = replace(context, files=to.media.files(carried.needs.files))
+        carried = carry_document(document, context)
     if carried.refused is not None or carried.document is None:
         raise Refusal(carried.refused or "Nothing of the comment's text can be carried.")
     return carried.document
@@ -158,6 +163,15 @@ def _body(to: Target, source: Item) -> dict[str, Any]:
     if not isinstance(words, str):
         raise Refusal("The comment says nothing that can be carried.")
     return twin_text(to, source, words)
+
+
+def _kept(to: Target, twin: Item, source: Item) -> object:
+    """The text of a twin that is written anew: no file of the issue goes with that."""
+    now = twin.value[0] if isinstance(twin.value, tuple) else None
+    body = RICH.read(_body(to, source))
+    if not isinstance(now, str) or not isinstance(body, str):
+        return RICH.write(body)
+    return RICH.write(to.media.keeping(now, body))
 
 
 def twin_text(to: Target, source: Item, words: str | None) -> dict[str, Any]:

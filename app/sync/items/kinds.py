@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from app.jira.site import Issue, JiraSite, SiteError
 from app.mapping.profile import ItemKind, ItemMapping, Side
+from app.sync.items.media import Media
 from app.sync.items.model import Item, ItemLink, Mark, Place
 from app.sync.items.neighbours import Neighbour
 
@@ -23,7 +24,8 @@ class Listing:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a twin is written: its site and issue; and the source's site, with its address.
+    """Where a twin is written: its site and issue; the source's site, with its address; and the
+    files that texts show.
 
     Not `first`: the source is a twin itself, which says already whose the item is.
     """
@@ -33,6 +35,7 @@ class Target:
     mapping: ItemMapping
     source_url: str
     source: JiraSite
+    media: Media
     first: bool = True
 
 

@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
-from app.mapping.profile import ItemMapping, Profile, Side
+from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
 from app.mapping.values import whole
 from app.sync.items import neighbours, remote_link, store
 from app.sync.items.attachments import AttachmentKind
 from app.sync.items.comments import CommentKind
 from app.sync.items.kinds import KindOfItem, Meeting, Target
 from app.sync.items.links import LinkKind
+from app.sync.items.media import Media, deleted_of, twins_of
 from app.sync.items.merge import merge_items, settled
 from app.sync.items.model import (
     Create,
@@ -170,7 +171,8 @@ def carry_out(turn: Turn, work: Work) -> Did:
     """Write what is planned and noted. What a site refuses is set aside by itself, the rest
     crosses. Raises SiteError where a site fails."""
     did = Did()
-    for one in work.planned:
+    # Files first, for texts show them.
+    for one in sorted(work.planned, key=lambda one: one.kind.kind is not ItemKind.ATTACHMENTS):
         did.rows |= {row.id: row for row in one.plan.rows}
         did.details += [
             Detail(told.sentence, field=one.kind.field, side=told.side.value)
@@ -275,7 +277,14 @@ class _Hand:
         sites = self.turn.sites
         url = sites[to.other].base_url
         issue, mapping = self.work.issues[to], self.plan.mapping
-        return Target(sites[to], issue, mapping, url, sites[to.other], first)
+        return Target(sites[to], issue, mapping, url, sites[to.other], self._media(to), first)
+
+    def _media(self, to: Side) -> Media:
+        """The files of the pair, with those that crossed in this visit."""
+        rows = ({row.id: row for row in self.work.rows} | self.did.rows).values()
+        sites, issues = self.turn.sites, self.work.issues
+        twins, deleted = twins_of(rows, to.other), deleted_of(rows, to)
+        return Media(sites[to.other], sites[to], issues[to.other], issues[to], twins, deleted)
 
     def _mark(self, one: Create) -> Mark:
         return self._mark_of_row(one.row.with_item(one.to.other, one.source.id), one.to)
