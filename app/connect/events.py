@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,6 +22,7 @@ ITEMS = {
 WORKLOGS = frozenset({"worklog_created", "worklog_updated", "worklog_deleted"})
 LINKS = frozenset({"issuelink_created", "issuelink_deleted"})
 FILES_FIELD = "attachment"
+FILE_ID = re.compile(r"[0-9]{1,18}")
 # These tell of an item alone, which has an event of its own.
 OF_ITEMS = frozenset({"issue_commented", "issue_comment_edited", "issue_comment_deleted"})
 # What a changelog calls the parent, by the kind of issue.
@@ -132,9 +134,8 @@ def _file(changelog: object) -> ItemEvent | None:
     [one] = items
     gone = one.get("to") is None
     file = one.get("from") if gone else one.get("to")
-    if one.get("fieldId") != FILES_FIELD or not isinstance(file, str):
+    if one.get("fieldId") != FILES_FIELD or not isinstance(file, str) or not FILE_ID.fullmatch(file):
         return None
-    file = str(_whole({"id": file}, "changelog.items"))
     return ItemEvent(ItemKind.ATTACHMENTS, file, None if gone else UNCHANGING)
 
 
