@@ -134,7 +134,9 @@ def _file(changelog: object) -> ItemEvent | None:
     [one] = items
     gone = one.get("to") is None
     file = one.get("from") if gone else one.get("to")
-    if one.get("fieldId") != FILES_FIELD or not isinstance(file, str) or not FILE_ID.fullmatch(file):
+    if one.get("fieldId") != FILES_FIELD or not isinstance(file, str):
+        return None
+    if not FILE_ID.fullmatch(file):
         return None
     return ItemEvent(ItemKind.ATTACHMENTS, file, None if gone else UNCHANGING)
 
