@@ -12,9 +12,10 @@ from app.mapping.profile import Side
 from app.sync import hierarchy, inbox, moves, parked, store_links
 from app.sync import written as notes
 from app.sync.bases import confirm, planned_marks, unmoved
-from app.sync.items.work import Work, plan_items, with_items
+from app.sync.items.hand import Work
 from app.sync.items.work import carry_out as carry_out_items
 from app.sync.items.work import note as note_items
+from app.sync.items.work import plan_items, with_items
 from app.sync.move_marks import settled
 from app.sync.move_resume import resume, together
 from app.sync.plan import Base, Plan, Snapshot, Write

@@ -42,6 +42,7 @@ MODULES = tuple(
         "written",
         "store",
         "items/work",
+        "items/hand",
         "items/store",
     )
 )

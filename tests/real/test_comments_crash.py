@@ -15,7 +15,7 @@ from tests.real.test_crash import Scene, scene  # noqa: F401  a fixture
 pytestmark = [pytest.mark.real, pytest.mark.crash]
 
 # All calls and commits, and of the lines of the modules that carry items some.
-CALLS, LINES = ("send", "answer", "commit"), ("work:", "store:")
+CALLS, LINES = ("send", "answer", "commit"), ("work:", "hand:", "store:")
 EACH_LINE = 3  # one of so many, or the whole takes minutes
 LEAST_KILLS = 60
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from app.mapping.profile import Flow, ItemKind, ItemMapping, Side
 from app.sync.fingerprint import Fingerprinter
-from app.sync.items.merge import mark_of, merge_items, settled
+from app.sync.items.found import mark_of, settled
+from app.sync.items.merge import merge_items
 from app.sync.items.model import Gone, Held, Item, ItemLink, ItemPlan, Mark, Place
 
 PROFILE = str(uuid.UUID(int=7))

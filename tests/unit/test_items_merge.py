@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.mapping.profile import Flow, ItemMapping, Side
-from app.sync.items.merge import WAIT_SECONDS, mark_of
+from app.sync.items.found import mark_of
+from app.sync.items.merge import WAIT_SECONDS
 from app.sync.items.model import Held, Mark, Place, root_of
 from tests.unit.items_world import FINGERPRINTS, KIND, PROFILE, TENANTS, World
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from app.mapping.profile import ItemMapping, Side
 from app.sync.fingerprint import Fingerprinter
+from app.sync.items.found import Finder, mark_of
 from app.sync.items.model import (
     Create,
     Delete,
@@ -44,31 +45,13 @@ def merge_items(
     somebody else did to a twin is left alone and told once. A source is never written.
     """
     work = _Work(mapping, items, place, fingerprints, refused or {})
-    stored = work.take_up(rows)
+    stored = work.finder.take_up(rows)
+    work.rows |= work.finder.rows
+    work.deletes += work.finder.doubles
     for row in stored:
         work.follow(row)
     work.begin(stored)
     return work.plan()
-
-
-def settled(row: ItemLink, source: Item, twin: Item, fingerprints: Fingerprinter) -> ItemLink:
-    """The row where the twin says what its source says, as both are now."""
-    side = row.source or Side.LEFT
-    both = row.with_seen(side, source.updated).with_seen(side.other, twin.updated)
-    return replace(
-        both.with_item(side.other, twin.id),
-        source_mark=mark_of(row.kind, side, source, fingerprints),
-        twin_mark=mark_of(row.kind, side.other, twin, fingerprints),
-        sent_ago=None,
-        touched=False,
-        source_gone=False,
-        twin_gone=None,
-    )
-
-
-def mark_of(kind: str, side: Side, item: Item, fingerprints: Fingerprinter) -> str:
-    """The fingerprint of an item's value."""
-    return fingerprints.of(key_of(kind, item.id), side, item.value)
 
 
 @dataclass
@@ -91,7 +74,8 @@ class _Work:
     def __post_init__(self) -> None:
         self.kind = self.mapping.kind.value
         self.noun = self.kind.removesuffix("s")
-        self.now = {side: {one.id: one for one in self.items[side]} for side in Side}
+        self.finder = Finder(self.kind, self.items, self.place, self.fingerprints)
+        self.now = self.finder.now
 
     def plan(self) -> ItemPlan:
         return ItemPlan(
@@ -114,71 +98,6 @@ class _Work:
             for one in self.creates
             if not any(to is one.to and item.place < one.source.place for to, item in self.waiting)
         ]
-
-    # -- what the marks say
-
-    def take_up(self, rows: Sequence[ItemLink]) -> list[ItemLink]:
-        """The rows, with those that the marks of our own twins, or equal roots, tell of."""
-        stored = list(rows)
-        for side in Side:
-            for item in sorted(self._unknown(stored, side), key=lambda one: one.place):
-                if self.place.ours(item.mark, side):
-                    self._claim(stored, side, item)
-        taken = {row.root for row in stored}
-        right = {self._root(one, Side.RIGHT): one for one in self._unknown(stored, Side.RIGHT)}
-        for one in self._unknown(stored, Side.LEFT):
-            root = self._root(one, Side.LEFT)
-            other = right.get(root)
-            if other is not None and root not in taken:
-                row_id = self.place.row_id(self.kind, None, one.id)
-                row = ItemLink(row_id, self.kind, one.id, other.id, None, root)
-                row = row.with_seen(Side.LEFT, one.updated).with_seen(Side.RIGHT, other.updated)
-                self._add(stored, row)
-        return stored
-
-    def _unknown(self, rows: Sequence[ItemLink], side: Side) -> list[Item]:
-        known = {row.item(side) for row in rows}
-        return [one for one in self.items[side] if one.id not in known and one.looked]
-
-    def _claim(self, stored: list[ItemLink], side: Side, twin: Item) -> None:
-        """An item of `side` that our mark names as the twin of a source."""
-        assert twin.mark is not None  # noqa: S101  it is ours by its mark
-        known = (n for n, row in enumerate(stored) if row.item(side.other) == twin.mark.item)
-        number = next(known, None)
-        if number is None:
-            row = self._row(side.other, twin.mark.item, twin.mark.root)
-            self._add(stored, self._found(row, side, twin))
-            return
-        row = stored[number]
-        if row.source is not side.other:
-            return
-        if row.item(side) in self.now[side]:
-            # A create that landed late, after it was sent again.
-            self.deletes.append(Delete(row, twin, side, double=True))
-            return
-        stored[number] = self._found(row, side, twin)
-        self._store(stored[number])
-
-    def _found(self, row: ItemLink, side: Side, twin: Item) -> ItemLink:
-        """The row with its twin found by the mark. Which of both changed since, nobody knows: a
-        source that is newer than the twin is carried once more, an older one is not."""
-        source = self.now[side.other].get(row.item(side.other) or "")
-        if source is None:
-            return replace(row.with_item(side, twin.id), sent_ago=None, twin_gone=None)
-        made = settled(row, source, twin, self.fingerprints)
-        if row.source_mark and not row.item(side):
-            # Sent as it was then: the fingerprint says whether it changed since.
-            return replace(made, source_mark=row.source_mark)
-        if source.updated > twin.updated:
-            return replace(made, source_mark="", touched=True)
-        return made
-
-    def _row(self, source: Side, item: str, root: str) -> ItemLink:
-        row_id = self.place.row_id(self.kind, source, item)
-        return ItemLink(row_id, self.kind, None, None, source, root).with_item(source, item)
-
-    def _root(self, item: Item, side: Side) -> str:
-        return self.place.root(self.kind, item, side)
 
     # -- the pairs that are known
 
@@ -285,9 +204,9 @@ class _Work:
                 if not source.looked:
                     self._look_for(side, source)
                 elif not self.place.ours(source.mark, side):
-                    root = self._root(source, side)
+                    root = self.finder.root(source, side)
                     if root not in taken:
-                        self._create(self._row(side, source.id, root), source, side.other)
+                        self._create(self.finder.row(side, source.id, root), source, side.other)
 
     def _create(self, row: ItemLink, source: Item, to: Side, *, stored: bool = False) -> None:
         mark = mark_of(self.kind, to.other, source, self.fingerprints)
@@ -314,10 +233,6 @@ class _Work:
         self.looks.setdefault(side, set()).add(item.id)
 
     # -- rows and words
-
-    def _add(self, stored: list[ItemLink], row: ItemLink) -> None:
-        stored.append(row)
-        self._store(row)
 
     def _store(self, row: ItemLink) -> None:
         self.rows[row.id] = row

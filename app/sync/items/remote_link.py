@@ -19,7 +19,7 @@ from app.sync.items.model import ItemLink, root_of
 from app.sync.reasons import Cause, field_code
 
 if TYPE_CHECKING:
-    from app.sync.items.work import Did, Work
+    from app.sync.items.hand import Did, Work
     from app.sync.turn import Turn
 
 KIND = ItemKind.REMOTE_LINK.value

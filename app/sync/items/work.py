@@ -3,9 +3,8 @@ writes, what it writes, and what is told of it."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from sqlalchemy.orm import Session
@@ -13,85 +12,23 @@ from sqlalchemy.orm import Session
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
-from app.mapping.values import whole
 from app.sync.items import neighbours, remote_link, store
 from app.sync.items.attachments import AttachmentKind
 from app.sync.items.comments import CommentKind
-from app.sync.items.kinds import KindOfItem, Meeting, Target
+from app.sync.items.hand import Did, Hand, Planned, Work
+from app.sync.items.kinds import KindOfItem, Meeting
 from app.sync.items.links import LinkKind
-from app.sync.items.media import Media, deleted_of, twins_of
-from app.sync.items.merge import merge_items, settled
+from app.sync.items.merge import merge_items
 from app.sync.items.model import (
-    Create,
-    Delete,
-    Gone,
     Item,
-    ItemLink,
-    ItemPlan,
-    Mark,
-    Place,
-    Update,
-    key_of,
-    root_of,
 )
 from app.sync.items.worklogs import WorklogKind
-from app.sync.reasons import Cause, field_code
 from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn, Visit
 
 KINDS: Mapping[str, KindOfItem] = {
     one.kind.value: one for one in (CommentKind(), AttachmentKind(), WorklogKind(), LinkKind())
 }
-
-
-@dataclass
-class Planned:
-    """What is to be done for one kind of items of a pair. `paged`: the sides that were read page by
-    page, so that what seems gone may have slipped from one page to another."""
-
-    kind: KindOfItem
-    plan: ItemPlan
-    paged: frozenset[Side] = frozenset()
-    waits: bool = False
-    rows: tuple[ItemLink, ...] = ()
-
-
-@dataclass
-class Work:
-    """What is to be done for the items of a pair."""
-
-    link: Link
-    issues: Mapping[Side, Issue]
-    planned: list[Planned] = field(default_factory=list)
-    before: tuple[Cause, ...] = ()
-    """What was refused of it before."""
-    refused: Mapping[tuple[Side, str], str] = field(default_factory=dict)
-    """What of that is not asked again: (side, key) -> the fingerprint of what was refused."""
-    rows: Sequence[ItemLink] = ()
-
-    @property
-    def creates(self) -> bool:
-        """Whether a twin is to be made, which is noted first."""
-        return any(one.plan.creates or one.plan.waits for one in self.planned)
-
-    def place(self, turn: Turn) -> Place:
-        """Where the pair is."""
-        issues = {side: str(self.link.issue_id(side)) for side in Side}
-        return Place(str(turn.profile.id), turn.tenants, issues)
-
-
-@dataclass
-class Did:
-    """What came of it."""
-
-    rows: dict[uuid.UUID, ItemLink] = field(default_factory=dict)
-    details: list[Detail] = field(default_factory=list)
-    causes: list[Cause] = field(default_factory=list)
-    written: int = 0
-    lost: int = 0
-    refused: int = 0
-    again: bool = False
-    waits: bool = False
 
 
 def fields_of(profile: Profile) -> list[str]:
@@ -180,7 +117,7 @@ def carry_out(turn: Turn, work: Work) -> Did:
         ]
         did.waits = did.waits or one.waits
         did.causes += [c for c in work.before if c.key in one.plan.aside]
-        hand = _Hand(turn, work, one, did)
+        hand = Hand(turn, work, one, did)
         hand.delete()
         hand.update()
         hand.create()
@@ -188,173 +125,6 @@ def carry_out(turn: Turn, work: Work) -> Did:
         did.details += hand.counted()
     remote_link.carry_out(turn, work, did)
     return did
-
-
-class _Hand:
-    """Writes the items of one kind of one pair."""
-
-    def __init__(self, turn: Turn, work: Work, planned: Planned, did: Did) -> None:
-        self.turn, self.work, self.did = turn, work, did
-        self.kind, self.plan, self.paged = planned.kind, planned.plan, planned.paged
-        self.rows = {row.id: row for row in (*planned.rows, *planned.plan.rows)}
-        self.made: dict[str, Item] = {}
-        self.noun = self.kind.kind.value.removesuffix("s")
-        self.counts: dict[tuple[Side, str], int] = {}
-
-    def delete(self) -> None:
-        """Delete what must not stay."""
-        for one in self._surely_gone():
-            self.kind.delete(self._target(one.to), one.twin)
-            self._count(one.to, "deleted")
-            if one.held is not None:
-                self._tell(one.to, f"{one.held.sentence} Its twin was deleted.")
-            if not one.double:
-                gone = replace(one.row, twin_gone=Gone.OURS, source_gone=one.held is None)
-                self._store(gone.with_item(one.to, one.twin.id))
-
-    def _surely_gone(self) -> list[Delete]:
-        """The deletes, without those whose source only slipped from one page to the next."""
-        found: list[Delete] = []
-        for one in self.plan.deletes:
-            may_have_slipped = one.to.other in self.paged and one.held is None and not one.double
-            source = one.row.item(one.to.other) or ""
-            if may_have_slipped and source in self._still_there(one.to.other, source):
-                self.did.again = True
-                continue
-            found.append(one)
-        return found
-
-    def _still_there(self, side: Side, item: str) -> Mapping[str, Mark | None]:
-        return self.kind.marks(self.turn.sites[side], [item])
-
-    def update(self) -> None:
-        """Write twins anew."""
-        for one in self.plan.updates:
-            try:
-                twin = self.kind.write(self._target(one.to, one), one.twin, one.source)
-            except SiteError as error:
-                self._refused(one, error)
-                continue
-            if one.lost:
-                self._lost(one)
-            self._count(one.to, "written anew")
-            self._settle(one.row, one.source, twin)
-
-    def create(self) -> None:
-        """Make twins."""
-        for number, one in enumerate(self.plan.creates):
-            try:
-                twin = self.kind.make(self._target(one.to, one), one.source, self._mark(one))
-            except SiteError as error:
-                # Those behind it were not sent either.
-                rest = self.plan.creates[number + 1 :] if not _is_refusal(error) else ()
-                void = (one, *rest) if error.surely_refused else rest
-                with self.turn.transaction() as session:
-                    store.take_back(session, void)
-                self._refused(one, error)
-                continue
-            self._count(one.to, "made")
-            self._settle(one.row, one.source, twin)
-            self.made[twin.id] = twin
-
-    def note(self) -> None:
-        """Note the marks of what was made, where the items bear none themselves."""
-        for side in Side:
-            twins = {
-                twin: (self._mark_of_row(row, side), self.made.get(twin))
-                for row in self.rows.values()
-                if row.source is side.other and row.twin_gone is None
-                if (twin := row.item(side)) is not None
-            }
-            if twins:
-                self.kind.note(self._target(side), twins)
-
-    def _target(self, to: Side, one: Create | Update | None = None) -> Target:
-        first = True
-        if one is not None:
-            tenant = self.turn.tenants[to.other]
-            first = one.row.root == root_of(tenant, one.row.kind, one.source.id)
-        sites = self.turn.sites
-        url = sites[to.other].base_url
-        issue, mapping = self.work.issues[to], self.plan.mapping
-        return Target(sites[to], issue, mapping, url, sites[to.other], self._media(to), first)
-
-    def _media(self, to: Side) -> Media:
-        """The files of the pair, with those that crossed in this visit."""
-        rows = ({row.id: row for row in self.work.rows} | self.did.rows).values()
-        sites, issues = self.turn.sites, self.work.issues
-        twins, deleted = twins_of(rows, to.other), deleted_of(rows, to)
-        return Media(sites[to.other], sites[to], issues[to.other], issues[to], twins, deleted)
-
-    def _mark(self, one: Create) -> Mark:
-        return self._mark_of_row(one.row.with_item(one.to.other, one.source.id), one.to)
-
-    def _mark_of_row(self, row: ItemLink, to: Side) -> Mark:
-        place = self.plan.place
-        source = row.item(to.other) or ""
-        return Mark(place.profile, to, place.issues[to.other], source, place.issues[to], row.root)
-
-    def _settle(self, row: ItemLink, source: Item, twin: Item) -> None:
-        """From here on a crash finds the twin by its row, and its echo costs nothing."""
-        self._store(settled(row, source, twin, self.turn.fingerprints))
-
-    def _store(self, row: ItemLink) -> None:
-        self.did.rows[row.id] = self.rows[row.id] = row
-        with self.turn.transaction() as session:
-            store.save(session, self.turn.profile, self.work.link, [row])
-
-    def _refused(self, one: Create | Update, error: SiteError) -> None:
-        """Set one item aside with the site's words. Raises the error where it is no refusal."""
-        if not _is_refusal(error):
-            raise error
-        if isinstance(one, Update) and error.site_status == 404:
-            self.did.again = True  # it is gone: the next visit sees so
-            return
-        key = key_of(one.row.kind, one.source.id)
-        mark = one.row.source_mark if isinstance(one, Create) else self._mark_of(one)
-        code = field_code(error.detail)
-        cause = Cause(one.to, code, self.kind.field, key, mark, said=error.detail)
-        self.did.causes.append(cause)
-        if cause not in self.work.before:
-            self.did.refused += 1
-            self._tell(one.to, error.detail)
-
-    def _mark_of(self, one: Update) -> str:
-        row = settled(one.row, one.source, one.twin, self.turn.fingerprints)
-        return row.source_mark
-
-    def _lost(self, one: Update) -> None:
-        self.did.lost += 1
-        sentence = (
-            f"The {self.noun} {one.twin.id} that Tandem made was edited on the {one.to.value} "
-            "side; a later edit of its source took the place of that."
-        )
-        old = whole(self.kind.text(one.twin))
-        self.did.details.append(Detail(sentence, self.kind.field, one.to.value, old=old))
-
-    def _tell(self, side: Side, sentence: str) -> None:
-        self.did.details.append(Detail(sentence, field=self.kind.field, side=side.value))
-
-    def _count(self, side: Side, what: str) -> None:
-        self.did.written += 1
-        self.counts[side, what] = self.counts.get((side, what), 0) + 1
-
-    def counted(self) -> list[Detail]:
-        """How many were made, written and deleted on each side."""
-        return [
-            Detail(
-                f"{number} {self.noun}{' was' if number == 1 else 's were'} {what} on the "
-                f"{side.value} side.",
-                field=self.kind.field,
-                side=side.value,
-            )
-            for (side, what), number in self.counts.items()
-        ]
-
-
-def _is_refusal(error: SiteError) -> bool:
-    """Whether a site said no to this one item, and may take the next one."""
-    return error.site_status in {400, 403, 404, 413}
 
 
 def with_items(visit: Visit, did: Did) -> Visit:
