@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
+from marshmallow import (
+    RAISE,
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    validate,
+    validates,
+    validates_schema,
+)
 
 from app.mapping.document_values import RowSchema
 from app.mapping.profile import (
@@ -21,8 +30,18 @@ from app.mapping.profile import (
 MAX_ITEMS = 20
 MAX_PREFIX = 200
 MAX_MARKER = 100
-MAX_MB = 100_000
 MAX_TYPES = 200
+MAX_MB = 100_000
+OPTIONS: Mapping[ItemKind, tuple[str, ...]] = {
+    ItemKind.COMMENTS: ("flow", "deletions", "prefix", "marker", "marker_mode", "internal"),
+    ItemKind.ATTACHMENTS: ("flow", "deletions", "limit_mb"),
+    ItemKind.WORKLOGS: ("flow", "deletions", "prefix"),
+    ItemKind.LINKS: ("flow", "deletions", "types"),
+    ItemKind.REMOTE_LINK: ("flow",),
+}
+"""What can be said of each kind."""
+UNSAID: Mapping[str, object] = {"limit_mb": None, "types": ()}
+"""What is not written down where it is so."""
 
 
 class ItemSchema(Schema):
@@ -53,7 +72,6 @@ class ItemSchema(Schema):
             1, MAX_MB, error="must be 1 to {max} megabytes, or null for no limit but the site's"
         ),
     )
-
     types = fields.List(
         fields.Nested(RowSchema),
         load_default=list,
@@ -75,6 +93,14 @@ class ItemSchema(Schema):
             raise ValidationError(
                 f"must be 1 to {MAX_MARKER} characters that can be seen, or null for no marker"
             )
+
+    @validates_schema(pass_original=True)
+    def _check_own(self, data: dict[str, Any], original_data: object, **_: object) -> None:
+        kind = data.get("kind")
+        if kind is None or not isinstance(original_data, Mapping):
+            return
+        for name in self.fields.keys() & original_data.keys() - {"kind", *OPTIONS[kind]}:
+            raise ValidationError(f"is no option of {kind.value}; remove it", name)
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> ItemMapping:
@@ -116,19 +142,18 @@ def dump_items(items: Sequence[ItemMapping]) -> dict[str, object]:
     """The key `items` of the document; nothing where no items are carried."""
     if not items:
         return {}
-    return {
-        "items": [
-            {
-                "kind": one.kind.value,
-                "flow": one.flow.value,
-                "deletions": one.deletions,
-                "prefix": one.prefix,
-                "marker": one.marker,
-                "marker_mode": one.marker_mode.value,
-                "internal": one.internal,
-                **({} if one.limit_mb is None else {"limit_mb": one.limit_mb}),
-                **({"types": [vars(row) for row in one.types]} if one.types else {}),
-            }
-            for one in items
-        ]
+    return {"items": [{"kind": one.kind.value, **_said(one)} for one in items]}
+
+
+def _said(item: ItemMapping) -> dict[str, object]:
+    values: dict[str, object] = {
+        **vars(item),
+        "flow": item.flow.value,
+        "marker_mode": item.marker_mode.value,
     }
+    said = {
+        name: values[name]
+        for name in OPTIONS[item.kind]
+        if name not in UNSAID or values[name] != UNSAID[name]
+    }
+    return said | ({"types": [vars(row) for row in item.types]} if "types" in said else {})

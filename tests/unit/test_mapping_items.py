@@ -49,6 +49,27 @@ def test_what_is_said_of_comments_is_read_back_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        {"kind": "attachments", "flow": "both", "deletions": True, "limit_mb": 20},
+        {"kind": "worklogs", "flow": "to_right", "deletions": False, "prefix": None},
+        {"kind": "links", "flow": "both", "deletions": True},
+        {
+            "kind": "links",
+            "flow": "both",
+            "deletions": True,
+            "types": [{"left": "10000", "right": "10007"}],
+        },
+        {"kind": "remote_link", "flow": "to_left"},
+    ],
+)
+def test_each_kind_has_options_of_its_own(said: dict[str, Any]) -> None:
+    loaded = load_profile(document(said))
+    assert load_profile(json.loads(json.dumps(dump_profile(loaded)))) == loaded
+    assert dump_profile(loaded)["items"] == [said]
+
+
+@pytest.mark.parametrize(
     ("bad", "where", "words"),
     [
         ({"kind": "votes"}, "items.0.kind", "one of"),
@@ -64,6 +85,11 @@ def test_what_is_said_of_comments_is_read_back_as_it_was_written() -> None:
         ({"kind": "comments", "marker": ""}, "items.0.marker", "1 to 100 characters"),
         ({"kind": "comments", "deletions": "yes"}, "items.0.deletions", "boolean"),
         ({"kind": "comments", "private": True}, "items.0.private", "not known"),
+        ({"kind": "comments", "types": []}, "items.0.types", "is no option of comments"),
+        ({"kind": "worklogs", "internal": True}, "items.0.internal", "no option of worklogs"),
+        ({"kind": "links", "prefix": None}, "items.0.prefix", "is no option of links"),
+        ({"kind": "remote_link", "deletions": True}, "items.0.deletions", "of remote_link"),
+        ({"kind": "links", "types": [{"left": "1"}]}, "items.0.types.0.right", "is missing"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(bad: dict[str, Any], where: str, words: str) -> None:
