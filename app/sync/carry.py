@@ -7,11 +7,10 @@ the facts (`app/sync/lookups.py`) and merges again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TypeAlias
+from types import MappingProxyType
 
-from app.mapping.profile import FieldMapping, Missing, Profile, Row, Side
+from app.mapping.profile import FieldMapping, Kind, Missing, Profile, Row, Side
+from app.mapping.rich import told
 from app.mapping.transforms import (
     Held,
     Inputs,
@@ -21,54 +20,12 @@ from app.mapping.transforms import (
     compile_expression,
 )
 from app.mapping.values import Handler, Value, handler
+from app.sync.carry_text import Texts
+from app.sync.facts import Facts, Miss, Ref, Sought, TwinIssue
 from app.sync.plan import Refused, Snapshot, Stop
-
-Ref: TypeAlias = tuple[str, str]
-"""A value's id and its name, which may be empty where it is not known."""
-
 
 BY_NAME = "="
 """Begins the id of what a transform gave by its name alone: found anew by each process."""
-
-
-class Sought(StrEnum):
-    """What is to be looked up."""
-
-    VALUE = "value"  # what bears the same name on the other side
-    PERSON = "person"  # who shows the same email address on the other side
-    NAME = "name"  # what an account is called on its own site
-    ISSUE = "issue"  # which issue is the twin
-
-
-@dataclass(frozen=True)
-class Miss:
-    """Something that is not known yet. `side`: where it is looked for; `id`: of the other side's
-    value or person, for NAME the account itself. `name`: what the other side calls the value."""
-
-    sought: Sought
-    side: Side
-    id: str
-    key: str = ""
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class TwinIssue:
-    """What is known of an issue's twin: its id, or that a profile is to make one."""
-
-    id: str | None = None
-    comes: bool = False
-
-
-@dataclass
-class Facts:
-    """What was found out, by mapping key, the side that it is for, and the other side's id. None:
-    it was looked for, and there is none."""
-
-    values: dict[tuple[str, Side, str], Ref | None] = field(default_factory=dict)
-    people: dict[tuple[Side, str], str | None] = field(default_factory=dict)
-    names: dict[tuple[Side, str], str | None] = field(default_factory=dict)
-    issues: dict[tuple[Side, str], TwinIssue] = field(default_factory=dict)
 
 
 class Carrier:
@@ -79,12 +36,17 @@ class Carrier:
         profile: Profile,
         facts: Facts | None = None,
         snapshots: Mapping[Side, Snapshot] | None = None,
+        addresses: Mapping[Side, str] = MappingProxyType({}),
     ) -> None:
-        """`snapshots`: both issues, or the one that is there yet, for transforms."""
+        """`snapshots`: both issues, or the one that is there yet, for transforms and texts.
+        `addresses`: both sites' base URLs, for texts."""
         self._profile, self._users = profile, profile.users
         self._snapshots = snapshots or {}
         self.facts = facts or Facts()
         self.missed: set[Miss] = set()
+        self.notes: dict[tuple[str, Side], tuple[str, ...]] = {}
+        """What of a text could not be carried as it is, by mapping key and the side carried to."""
+        self._texts = Texts(profile.users, self.facts, addresses, self.missed)
 
     def __call__(self, mapping: FieldMapping, to: Side, value: Value) -> Value | Refused:
         """The value as it is on `to`; Refused where it has no counterpart there, or while that is
@@ -92,8 +54,13 @@ class Carrier:
         source, target = handler(mapping.kind_of(to.other)), handler(mapping.kind_of(to))
         if mapping.transform is not None:
             return self._transformed(mapping, to, value, mapping.transform)
-        if value == source.empty:
-            return target.empty
+        if Kind.RICH_TEXT is mapping.kind_of(to) is mapping.kind_of(to.other):
+            return self._text(mapping, to, value)
+        return target.empty if value == source.empty else self._paired(mapping, to, value)
+
+    def _paired(self, mapping: FieldMapping, to: Side, value: Value) -> Value | Refused:
+        """A value that is something, by what its kind is on both sides."""
+        source, target = handler(mapping.kind_of(to.other)), handler(mapping.kind_of(to))
         if source.has_users:
             return self._people(mapping, to, value, source, target)
         if source.has_table and target.has_table:
@@ -102,6 +69,18 @@ class Carrier:
             return self._issues(mapping, to, value, source, target)
         as_text = source is not target and not target.has_table
         return target.read(source.text(value)) if as_text else value
+
+    def _text(self, mapping: FieldMapping, to: Side, value: Value) -> Value | Refused:
+        snapshot = self._snapshots.get(to)
+        mine = snapshot.values.get(mapping.key) if snapshot is not None else None
+        document, held = (one if isinstance(one, str) else None for one in (value, mine))
+        found, carried = self._texts.settled(to, document, held)
+        self.notes[mapping.key, to] = tuple(told(carried.degraded))
+        if carried.refused is not None:
+            return Refused(
+                f"{mapping.field(to.other)} is not carried: {carried.refused}", stops=Stop.FORMAT
+            )
+        return found
 
     def _transformed(
         self, mapping: FieldMapping, to: Side, value: Value, expression: str

@@ -67,7 +67,9 @@ class Look:
         self._fingerprints = of_profile(vault, profile.left_tenant, profile.id, profile.profile)
         self._tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
         self._open_site = open_site
-        self._carrying = Lookups().carrying(profile, self._ask, creates=False)
+        self._carrying = Lookups().carrying(
+            profile, self._ask, lambda side: open_site(self._tenants[side]).base_url, creates=False
+        )
         self._step = Step()
 
     def _ask(self, side: Side, cost: float, work: Callable[[JiraSite], T]) -> T:

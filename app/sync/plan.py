@@ -77,6 +77,7 @@ class Stop(StrEnum):
     """Why a field is set aside before anything is sent."""
 
     UNPAIRED = "value-unpaired"  # the value has no counterpart, and the mapping says to stop
+    FORMAT = "text-refused"  # the text cannot be carried without losing something of it
     TRANSFORM = "transform-failed"  # the mapping's expression came to no value
     SCREEN = "field-not-on-screen"  # the side's screen lacks it
     PARENT = "parent-waits"  # the parent is to get a twin, and has none yet
@@ -103,7 +104,8 @@ def as_it_is(mapping: FieldMapping, to: Side, value: Value) -> Value | Refused:
 
 @dataclass(frozen=True)
 class Write:
-    """A field to set: `value` over `was`, both canonical."""
+    """A field to set: `value` over `was`, both canonical. `notes`: what of the source's value is
+    not in it as it was, in sentences that may hold content."""
 
     key: str
     field: str
@@ -111,6 +113,7 @@ class Write:
     value: Value
     was: Value
     reason: Reason
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

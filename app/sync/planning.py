@@ -200,7 +200,7 @@ class Planner:
                 self._rules[profile.id, side] = known
             return known
 
-        carrying = self._lookups.carrying(profile, reader.call, creates=False)
+        carrying = self._lookups.carrying(profile, reader.call, reader.address, creates=False)
         return Survey(profile, reader, marks, born, rules, carrying=carrying)
 
 

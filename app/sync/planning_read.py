@@ -55,6 +55,12 @@ class Reader:
             found |= self.call(side, 1 + len(chunk), partial(_fetch, names=chunk, fields=fields))
         return found
 
+    def address(self, side: Side) -> str:
+        """The base URL of a side's site. No call."""
+        if side not in self._sites:
+            self._sites[side] = self._open_site(self._tenants[side])
+        return self._sites[side].base_url
+
     def last_changes(self, side: Side, ids: Sequence[int]) -> dict[int, FieldChanges]:
         """When the fields of these issues last changed."""
         found: dict[int, FieldChanges] = {}

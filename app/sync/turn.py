@@ -108,7 +108,9 @@ class Turn:
         self.fingerprints = of_profile(vault, profile.left_tenant, profile.id, profile.profile)
         self.read: dict[Side, dict[int, Issue]] = {}
         self.aside: dict[parked.Row, list[parked.Known]] = {}
-        self.carrying = (lookups or Lookups()).carrying(profile, self._ask, creates=True)
+        self.carrying = (lookups or Lookups()).carrying(
+            profile, self._ask, lambda side: self.sites[side].base_url, creates=True
+        )
         self.workflows = workflows or Workflows()
         self.unwritten: dict[uuid.UUID, set[tuple[Side, str]]] = {}
         """What was noted as about to be written, and was not answered as done: by link."""

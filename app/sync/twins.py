@@ -171,6 +171,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
         Detail(f"{created.key} was created for {issue.key}."),
         *(Detail(sentence, field=key) for key, sentence in refused.items()),
         *(Detail(one.sentence, field=one.key) for one in plan.left_alone if one.is_told_at_create),
+        *(Detail(one, field=w.field, side=to.value) for w in writes for one in w.notes),
     ]
     visit = Visit(
         pair,

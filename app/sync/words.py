@@ -68,6 +68,7 @@ def details_of(plan: Plan, refused: dict[str, str]) -> list[Detail]:
                     new=brief(write.value),
                 )
             )
+            details += [Detail(one, field=write.field, side=side.value) for one in write.notes]
     kinds = {w.key: w.kind for side in Side for w in plan.writes(side)}
     details += [_lost(c, kinds[c.key]) for c in plan.conflicts if c.winner]
     details += [Detail(one.sentence, field=one.key) for one in plan.left_alone]

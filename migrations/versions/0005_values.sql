@@ -15,3 +15,7 @@ ALTER TABLE value_pair ENABLE ROW LEVEL SECURITY;
 CREATE POLICY either_side ON value_pair TO tandem_app
     USING (tandem_tenant() IN (left_tenant_id, right_tenant_id));
 GRANT SELECT, INSERT, UPDATE, DELETE ON value_pair TO tandem_app;
+
+-- Texts name issues by their keys, on either site.
+CREATE INDEX ix_issue_link_left_key ON issue_link (left_tenant_id, left_key);
+CREATE INDEX ix_issue_link_right_key ON issue_link (right_tenant_id, right_key);

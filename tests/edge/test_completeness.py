@@ -37,6 +37,7 @@ RIGHT_IDS = 1_000_000  # a twin has its source's id and this much more
 class Site:
     """A site of any number of issues, made when they are asked for; its answers can be changed."""
 
+    base_url = "https://played.example.test"
     ids: range
     hidden: frozenset[str] = frozenset()
     summaries: dict[int, str] = field(default_factory=dict)

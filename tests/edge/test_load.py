@@ -39,6 +39,7 @@ JQL = 'labels = "of the customer"'
 class Site:
     """A site of these issues (id, summary), oldest first; its answers can be made to fail."""
 
+    base_url = "https://played.example.test"
     issues: list[tuple[int, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     failing: SiteError | None = None

@@ -20,7 +20,8 @@ from app.mapping.profile import (
 )
 from app.mapping.transforms import IssueFacts
 from app.mapping.values import Value
-from app.sync.carry import Carrier, Facts, Miss, Sought
+from app.sync.carry import Carrier
+from app.sync.facts import Facts, Miss, Sought
 from app.sync.fingerprint import Fingerprinter
 from app.sync.merge import merge
 from app.sync.plan import Base, Reason, Refused, Snapshot, Stop

@@ -17,7 +17,8 @@ from app.mapping.profile import (
     Side,
     ValueTable,
 )
-from app.sync.carry import Carrier, Facts, Miss, Sought, TwinIssue
+from app.sync.carry import Carrier
+from app.sync.facts import Facts, Miss, Sought, TwinIssue
 from app.sync.fingerprint import Fingerprinter
 from app.sync.merge import merge
 from app.sync.plan import Base, Reason, Refused, Snapshot, Stop, Write
