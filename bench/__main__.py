@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from bench.arrival import seconds_to_arrival
+from bench.attachments import attachments
 from bench.boundary import the_boundary
 from bench.calls import the_calls
 from bench.changes import changes_a_second
@@ -22,6 +23,7 @@ from bench.webhooks import deliveries
 
 BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "arrival": seconds_to_arrival,
+    "attachments": attachments,
     "boundary": the_boundary,
     "calls": the_calls,
     "changes": changes_a_second,

@@ -62,10 +62,10 @@ def test_notes_that_came_with_a_copy_of_another_issue_are_begun_anew() -> None:
 
 def test_what_grows_longer_than_jira_takes_loses_its_oldest_hashes_and_no_twin() -> None:
     found: Any = None
-    for number in range(300):
+    for number in range(240):
         found = notes(str(10_000 + number), before=found, there=tuple(marks_of(found)))
     assert length(found) <= LONGEST
-    assert len(marks_of(found)) == 300
+    assert len(marks_of(found)) == 240
     entries = list(found["profiles"][ONE]["files"].values())
     assert entries[0][2] == "" and entries[-1][2] == SHA
 

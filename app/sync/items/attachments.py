@@ -100,10 +100,11 @@ class AttachmentKind(KindOfItem):
         if not news:
             return
         there = {str(raw.get("id")) for raw in to.issue.fields.get(self.field) or ()}
+        fresh = file_notes.with_twins(notes, news, there | twins.keys())
+        if file_notes.length(fresh) > file_notes.LONGEST:
+            return
         try:
-            to.site.files.note(
-                to.issue.id, file_notes.with_twins(notes, news, there | twins.keys())
-            )
+            to.site.files.note(to.issue.id, fresh)
         except SiteError as error:
             if not error.surely_refused or error.site_status == 429:
                 raise

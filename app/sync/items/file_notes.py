@@ -19,8 +19,8 @@ from app.mapping.profile import Side
 from app.sync.items.model import Mark, read_mark
 
 VERSION = 1
-LONGEST = 32_000
-"""Bytes of a property's value: Jira takes 32,768."""
+LONGEST = 32_768
+"""Bytes that Jira takes as a property's value."""
 
 
 def marks_of(notes: object) -> dict[str, Mark]:
@@ -51,7 +51,8 @@ def with_twins(
 ) -> dict[str, Any]:
     """The notes with these twins, each with its mark and hash; without those that are not there.
 
-    All marks are of one profile and one pair of issues.
+    All marks are of one profile and one pair of issues. What comes of it may be longer than Jira
+    takes.
     """
     profiles: dict[str, Any] = {}
     for profile, held in _whole(notes).items():
@@ -90,7 +91,8 @@ def _is_entry(entry: object) -> bool:
 
 def length(notes: Mapping[str, Any]) -> int:
     """The bytes that the notes take as a property."""
-    return len(json.dumps(notes, separators=(",", ":")).encode())
+    # With the blanks that Jira may put between.
+    return len(json.dumps(notes).encode())
 
 
 def _short(notes: dict[str, Any]) -> dict[str, Any]:
