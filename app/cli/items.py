@@ -62,12 +62,20 @@ def items(profile: str, as_json: bool) -> None:
     multiple=True,
     help="Links: these two types, by id, are one; '' for names alone. May be given several times.",
 )
+@click.option(
+    "--now",
+    is_flag=True,
+    help="Visit all pairs for it, behind live changes; else each with its next change. Links to "
+    "the twin always are.",
+)
 def carry(
-    profile: str, kind: str, flow: str | None, types: tuple[str, ...], **options: Any
+    profile: str, kind: str, flow: str | None, types: tuple[str, ...], now: bool, **options: Any
 ) -> None:
     """Carry the items of a KIND, such as comments, of PROFILE, or change how. What is not named
     stays as it is."""
+    from app.jobs.bell import ring
     from app.mapping import revisions
+    from app.sync.items.revisit import visit_all
 
     with opened_profile(settings_or_end(), profile) as (tandem, stored):
         listed: Any = dump_items(stored.profile.items).get("items", [])
@@ -79,8 +87,11 @@ def carry(
             entry |= {name: None} if entry.get(name) in ("", 0) else {}
         wanted = None if flow == NOT_CARRIED else entry
         made = revisions.set_items(tandem.vault, tandem.record, stored, ItemKind(kind), wanted)
+        due = visit_all(ring, stored) if now or kind == ItemKind.REMOTE_LINK else 0
     rows: Any = dump_items([made] if made else []).get("items", [])
     click.echo(_said(rows[0]) if rows else f"{kind}: not carried.")
+    if due:
+        click.echo(f"{due:,} {'pair is' if due == 1 else 'pairs are'} visited for it.")
 
 
 def _table(types: Sequence[str]) -> list[dict[str, str]]:
