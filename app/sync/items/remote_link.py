@@ -6,7 +6,7 @@ found without a note. So nothing is noted before the call, and nothing of it is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -20,6 +20,7 @@ from app.sync.reasons import Cause, field_code
 
 if TYPE_CHECKING:
     from app.sync.items.hand import Did, Work
+    from app.sync.store_links import Link
     from app.sync.turn import Turn
 
 KIND = ItemKind.REMOTE_LINK.value
@@ -34,19 +35,14 @@ _LEFT_OVER = text(
 _DROP = text("DELETE FROM item_link WHERE id = :id")
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What an issue is to have. `mark`: the fingerprint of it."""
-
-    body: dict[str, Any]
-    mark: str
-
-
 def left_over(turn: Turn) -> bool:
-    """Whether a profile that carries no items any more may still have links that it made."""
-    with turn.transaction() as session:
-        asked = {"profile": turn.profile.id, "kind": KIND}
-        return bool(session.execute(_LEFT_OVER, asked).scalar())
+    """Whether a profile that carries no items any more may still have links that it made. Asked
+    once in a batch."""
+    if turn.remote_links is None:
+        with turn.transaction() as session:
+            asked = {"profile": turn.profile.id, "kind": KIND}
+            turn.remote_links = bool(session.execute(_LEFT_OVER, asked).scalar())
+    return turn.remote_links
 
 
 def global_id(profile: object, twin: int) -> str:
@@ -80,6 +76,25 @@ def carry_out(turn: Turn, work: Work, did: Did) -> None:
             hand.put(side)
         elif hand.row.item(side) is not None:
             hand.take_away(side)
+
+
+def end(turn: Turn, link: Link) -> None:
+    """Take away the links of a pair that ends, as far as its sites let us. Raises SiteError where a
+    site fails."""
+    if not left_over(turn):
+        return
+    with turn.transaction() as session:
+        rows = store.rows_of(session, [link])[link.id]
+    for row in (one for one in rows if one.kind == KIND):
+        for side in Side:
+            issue, twin = link.issue_id(side), link.issue_id(side.other)
+            if row.item(side) is None or issue is None or twin is None:
+                continue
+            try:
+                turn.sites[side].links.delete_remote(issue, global_id(turn.profile.id, twin))
+            except SiteError as error:
+                if not error.surely_refused or error.site_status in {401, 429}:
+                    raise
 
 
 def _new_row(turn: Turn, work: Work) -> ItemLink:
