@@ -108,7 +108,7 @@ def test_links_cross_both_ways_with_their_direction_and_go_with_their_source(end
     ends.has("right", "is duplicated by")
 
 
-def test_a_link_takes_six_calls_in_all_and_its_echo_none(carried: Stack, ends: Ends) -> None:
+def test_a_link_takes_five_calls_in_all_and_its_echo_none(carried: Stack, ends: Ends) -> None:
     ends.link("left", DUPLICATE)  # our own account is asked for once
     ends.has("right", "duplicates")
     carried.settle()
