@@ -23,6 +23,8 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "profile": ("left_tenant_id", "right_tenant_id"),
     "profile_revision": ("left_tenant_id", "right_tenant_id"),
     "issue_link": ("left_tenant_id", "right_tenant_id"),
+    "unlinked": ("left_tenant_id", "right_tenant_id"),
+    "value_pair": ("left_tenant_id", "right_tenant_id"),
     "item_link": ("left_tenant_id", "right_tenant_id"),
     "change": ("left_tenant_id", "right_tenant_id"),
     "activity": ("left_tenant_id", "right_tenant_id"),
@@ -112,6 +114,12 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         "INSERT INTO issue_link (id, profile_id, left_tenant_id, right_tenant_id,"
         " left_issue_id, lane) VALUES (%s, %s, %s, %s, 1, 1)",
         (uuid.uuid4(), rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO value_pair VALUES (%s, %s, %s, 'a=a', '1', '2')", (rows.profile, *sides)
+    )
+    owner.execute(
+        "INSERT INTO unlinked VALUES (%s, 'left', 9, %s, %s, 'deleted')", (rows.profile, *sides)
     )
     owner.execute(
         "INSERT INTO item_link (id, profile_id, left_tenant_id, right_tenant_id, link_id, kind,"

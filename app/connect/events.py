@@ -10,6 +10,7 @@ from typing import Any
 
 from app.errors import Problem
 from app.jira.times import UNCHANGING, parse_time
+from app.mapping.lifecycle import Why
 from app.mapping.profile import ItemKind
 
 CREATED, UPDATED, DELETED = "jira:issue_created", "jira:issue_updated", "jira:issue_deleted"
@@ -25,6 +26,8 @@ FILES_FIELD = "attachment"
 FILE_ID = re.compile(r"[0-9]{1,18}")
 # These tell of an item alone, which has an event of its own.
 OF_ITEMS = frozenset({"issue_commented", "issue_comment_edited", "issue_comment_deleted"})
+TYPE_NAME = "issue_event_type_name"
+TOLD = {"issue_archived": Why.ARCHIVED}
 # What a changelog calls the parent, by the kind of issue.
 OF_PARENTS = frozenset({"Parent", "IssueParentAssociation", "Epic Link", "Parent Link"})
 
@@ -52,6 +55,10 @@ class Event:
     updated: datetime | None
     changed: frozenset[str] | None  # field ids of the changelog; None where it names none
     item: ItemEvent | None = None
+    told: Why | None = None
+    """What it says of the issue as a whole."""
+    is_back: bool = False
+    """Whether it says that the issue was brought back from the archive."""
     others: tuple[Event, ...] = ()
     """The same of the other issues that the delivery is about."""
 
@@ -80,6 +87,8 @@ def read_event(body: Mapping[str, Any]) -> Event:
         fields=fields,
         updated=_time(fields.get("updated")),
         changed=_changed(changelog) if isinstance(changelog, dict) else _of_item(body),
+        told=Why.DELETED if kind == DELETED else TOLD.get(str(body.get(TYPE_NAME))),
+        is_back=body.get(TYPE_NAME) == "issue_restored",
         item=_item(body, ITEMS[kind], gone=kind.endswith("_deleted"))
         if kind in ITEMS
         else _file(changelog),

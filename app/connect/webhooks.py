@@ -14,7 +14,7 @@ from datetime import datetime
 from flask import Blueprint, Response, g, request
 
 from app.connect.bodies import json_object
-from app.connect.events import DELETED, FILES_FIELD, UPDATED, Event, ItemEvent, read_event
+from app.connect.events import FILES_FIELD, UPDATED, Event, ItemEvent, read_event
 from app.connect.gathering import Gatherer
 from app.connect.verifier import verified_again
 from app.connect.webhook_routes import KnownItem, Route, routes_of
@@ -25,6 +25,7 @@ from app.mapping.profile import ItemKind, Profile, Side
 from app.mapping.values import NOT_COMPARABLE, UnreadableValueError, handler
 from app.sync.fingerprints import of_profile
 from app.sync.marks import Mark, mark_through
+from app.sync.unlinked import Told, tell_through
 from app.tenants.caller import Proof, accepts, current_caller
 from app.tenants.models import InstallationState
 from app.vault.vault import Vault
@@ -123,6 +124,14 @@ def _take(
         ]
         if marks:
             _mark(pipe, marks)
+            tell_through(
+                pipe,
+                [
+                    Told(route.profile_id, route.side, event.issue_id, event.told)
+                    for event, route in marks
+                    if route.linked and (event.told is not None or event.is_back)
+                ],
+            )
     return taken, {(route.profile_id, route.lane) for _, route in marks}
 
 
@@ -133,7 +142,7 @@ def _watcher(route: Route) -> tuple[uuid.UUID, Side]:
 def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bool:
     """Whether this event cannot matter to this profile. Never decided by author or by time."""
     fields = profile.fields
-    if event.kind == DELETED:
+    if event.told is not None or event.is_back:
         return not route.linked
     if route.still or (not route.linked and profile.scope(route.side).filter is not None):
         return False  # any field may be one that brings the issue inside the filter
@@ -208,7 +217,7 @@ def _mark(pipe: Pipe, marks: Sequence[tuple[Event, Route]]) -> None:
     rows: dict[tuple[uuid.UUID, str, int], tuple[Route, datetime | None]] = {}
     for event, route in marks:
         key = (route.profile_id, route.side.value, event.issue_id)
-        told = event.updated if event.kind != DELETED and event.item is None else None
+        told = event.updated if event.told is None and event.item is None else None
         if key in rows:  # two deliveries about one issue; unknown wins over known
             earlier = rows[key][1]
             told = None if told is None or earlier is None else max(told, earlier)

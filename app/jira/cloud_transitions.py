@@ -43,6 +43,12 @@ class CloudTransitions:
         self._call("POST", f"rest/api/3/issue/{int(issue_id)}/transitions", body=body)
 
     @understood
+    def remark(self, issue_id: int, value: Mapping[str, Any]) -> None:
+        """See JiraSite.remark."""
+        path = f"rest/api/3/issue/{int(issue_id)}/properties/{PROPERTY}"
+        self._call("PUT", path, body=dict(value))
+
+    @understood
     def stored(self, issue_id: int, fields: Sequence[str]) -> Issue | None:
         """See JiraSite.stored."""
         params = {

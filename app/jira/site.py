@@ -257,6 +257,9 @@ class JiraSite(Protocol):
     def delete(self, issue_id: int) -> None:
         """Delete an issue. One with sub-tasks is refused."""
 
+    def remark(self, issue_id: int, value: Mapping[str, Any]) -> None:
+        """Write our own entity property of an issue anew."""
+
     def ask(self) -> None:
         """One cheap call, which works only where the site lets us in."""
 

@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 
 from app.mapping.document_checks import DocumentProblem, problems_of
 from app.mapping.document_items import dump_items, items_field
+from app.mapping.document_lifecycle import dump_lifecycle, lifecycle_field
 from app.mapping.document_moves import dump_moves, moves_field
 from app.mapping.document_values import (
     dump_more,
@@ -89,6 +90,7 @@ def dump_profile(profile: Profile) -> dict[str, object]:
         ],
         **dump_users(profile.users),
         **dump_items(profile.items),
+        **dump_lifecycle(profile.lifecycle),
         **dump_moves(profile.moves),
     }
 
@@ -232,6 +234,7 @@ class _ProfileSchema(_Strict):
 
     users = users_field()
     items = items_field()
+    lifecycle = lifecycle_field()
     moves = moves_field()
 
     @post_load
@@ -242,6 +245,7 @@ class _ProfileSchema(_Strict):
             tuple(data["fields_"]),
             users=data["users"],
             items=tuple(data["items"]),
+            lifecycle=data["lifecycle"],
             moves=data["moves"],
         )
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from app.mapping.lifecycle import USUAL, Lifecycle
+
 
 class Side(StrEnum):
     """One of the two Jira sites of a profile."""
@@ -265,6 +267,7 @@ class Profile:
     users: UserTable = UserTable()
     items: tuple[ItemMapping, ...] = ()
     moves: tuple[Constant, ...] = ()
+    lifecycle: Lifecycle = USUAL
 
     def scope(self, side: Side) -> Scope:
         """The scope on `side`."""

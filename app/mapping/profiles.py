@@ -27,7 +27,7 @@ from app.tenants.pairing import partner_of
 from app.vault.vault import Place, Vault
 
 NAME_LIMIT = 200
-PARTS = frozenset({"fields", "users", "items"})
+PARTS = frozenset({"fields", "users", "items", "lifecycle"})
 """The keys of the mapping document that a form may give."""
 
 

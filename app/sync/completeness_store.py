@@ -16,6 +16,7 @@ from app.database import Model
 from app.mapping.models import ProfileRecord
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.sync import unlinked
 from app.sync.models import Change, IssueLink
 from app.sync.store_links import Link, links_of
 
@@ -223,10 +224,11 @@ def dirty(
 
 
 def linked(session: Session, profile: StoredProfile, side: Side, issues: Sequence[int]) -> set[int]:
-    """Which of these issues of a side have a link."""
+    """Which of these issues of a side have a link, or had one that was ended."""
     column = IssueLink.left_issue_id if side is Side.LEFT else IssueLink.right_issue_id
     query = select(column).where(IssueLink.profile_id == profile.id, column.in_(issues))
-    return {one for one in session.scalars(query) if one is not None}
+    found = {one for one in session.scalars(query) if one is not None}
+    return found | unlinked.alone(session, profile, side, issues)
 
 
 def born(session: Session, profile_id: uuid.UUID) -> datetime:

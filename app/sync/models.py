@@ -35,6 +35,8 @@ class IssueLink(Model):
     create_sent_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     synced_at: Mapped[datetime | None]
+    left_told: Mapped[str | None]
+    right_told: Mapped[str | None]
 
 
 class Change(Model):

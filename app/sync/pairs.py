@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from app.activity.log import Detail, Outcome
+from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import hierarchy, inbox, moves, parked, store_links
+from app.sync import hierarchy, inbox, lifecycle, moves, parked, store_links
 from app.sync import written as notes
 from app.sync.bases import confirm, planned_marks, unmoved
 from app.sync.items.hand import Work
@@ -45,24 +45,23 @@ def reconcile_linked(turn: Turn, pair: Pair, link: Link) -> None:
     if isinstance(found, Planned):
         note_plans(turn, [found])
         found = carry_out(turn, found)
-    turn.finish([found])
+    if found is not None:
+        turn.finish([found])
 
 
-def plan_linked(turn: Turn, pair: Pair) -> Planned | Visit:
-    """What has to be written for a pair that is linked; a Visit where nothing can be. Raises
-    SiteError."""
+def plan_linked(turn: Turn, pair: Pair) -> Planned | Visit | None:
+    """What has to be written for a pair that is linked; a Visit where nothing can be; None where
+    the pair has ended. Raises SiteError."""
     link = pair.link
     if link is None:
         raise ValueError("The pair has no link.")
     issues = {side: turn.read[side].get(link.issue_id(side) or 0) for side in Side}
     left, right = issues[Side.LEFT], issues[Side.RIGHT]
+    what = lifecycle.happened(turn, link)
+    if what is not None:
+        return lifecycle.act(turn, pair, link, what)
     if left is None or right is None:
-        gone = Side.LEFT if left is None else Side.RIGHT
-        sentence = (
-            f"The issue on the {gone.value} side is gone or hidden from Tandem; its twin was left "
-            "as it is."
-        )
-        return Visit(pair, link, Outcome.LEFT_ALONE, details=(Detail(sentence),))
+        return lifecycle.hidden(pair, link, Side.LEFT if left is None else Side.RIGHT)
     link = replace(link, left_key=left.key, right_key=right.key)
     snapshots = {Side.LEFT: turn.snapshot(left, Side.LEFT)}
     snapshots[Side.RIGHT] = turn.snapshot(right, Side.RIGHT)

@@ -72,4 +72,5 @@ def source_of_twin(profile: StoredProfile, issue: Issue, side: Side) -> int | No
     mark = issue.property or {}
     source = str(mark.get("source", ""))
     ours = mark.get("profile") == str(profile.id) and mark.get("side") == side.value
+    ours = ours and mark.get("unlinked") is not True
     return int(source) if ours and source.isascii() and source.isdigit() else None

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.jira.site import Created
+from app.mapping.lifecycle import Why
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync.models import IssueLink
@@ -41,6 +42,8 @@ class Link:
     """Whose issue is outside its side's filter, so that the pair stands still: a side, or both."""
     synced_at: datetime | None = None
     """When the last visit to the pair ended, as this was read."""
+    left_told: str | None = None
+    right_told: str | None = None
 
     def issue_id(self, side: Side) -> int | None:
         """The id of the issue on `side`, None where it is still to be made."""
@@ -49,6 +52,11 @@ class Link:
     def seen(self, side: Side) -> datetime | None:
         """The `updated` of the state on `side` that the base was made from."""
         return self.left_seen if side is Side.LEFT else self.right_seen
+
+    def told(self, side: Side) -> Why | None:
+        """What its site said of the issue on `side` as a whole."""
+        said = self.left_told if side is Side.LEFT else self.right_told
+        return None if said is None else Why(said)
 
     def with_issue(self, side: Side, issue_id: int, key: str) -> Link:
         """The link with the issue of `side` filled in."""
@@ -102,6 +110,8 @@ def _link(row: IssueLink, sent_ago: timedelta | None) -> Link:
         },
         outside=row.outside,
         synced_at=row.synced_at,
+        left_told=row.left_told,
+        right_told=row.right_told,
     )
 
 

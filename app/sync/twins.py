@@ -10,7 +10,7 @@ from app.activity.log import Detail, Outcome
 from app.jira.answers import PROPERTY
 from app.jira.site import Created, Issue, SiteError
 from app.mapping.profile import Side
-from app.sync import hierarchy, parked, rings, store_dirty, store_links
+from app.sync import hierarchy, lifecycle, parked, rings, store_dirty, store_links
 from app.sync.bases import confirm, unmoved
 from app.sync.items.work import fields_of, of_a_new_twin
 from app.sync.merge import blank, for_create
@@ -36,13 +36,31 @@ def reconcile_unlinked(turn: Turn, pair: Pair) -> None:
         with turn.transaction() as session:
             store_dirty.done(session, turn.profile, pair.changes)
         return
+    if lifecycle.is_alone(turn, change.side, issue):
+        with turn.transaction() as session:
+            store_dirty.done(session, turn.profile, pair.changes)
+        return
     source = source_of_twin(turn.profile, issue, change.side)
-    if source is not None:
+    if source is not None and not _is_a_clone(turn, issue, change.side, source):
         _adopt_source(turn, pair, issue, change.side, source)
         return
     intent = rings.claim(turn, pair, change.side, issue)
     if intent is not None:
         _create(turn, replace(pair, link=intent), intent, change.side, issue)
+
+
+def _is_a_clone(turn: Turn, twin: Issue, side: Side, source: int) -> bool:
+    """Whether an issue bears the mark of another one, as a clone made with its properties does: the
+    source has its twin, and somebody else than Tandem made this one. Raises SiteError."""
+    left, right = ([source], []) if side is Side.RIGHT else ([], [source])
+    with turn.transaction() as session:
+        links = store_links.links_of(session, turn.profile, left, right)
+    theirs = {link.issue_id(side) for link in links} - {None, twin.id}
+    if not theirs:
+        return False
+    found = turn.sites[side].fetch([twin.id], ["creator"]).get(twin.id)
+    creator = (found.fields.get("creator") or {}) if found else {}
+    return creator.get("accountId") not in {None, turn.sites[side].account()}
 
 
 def _adopt_source(turn: Turn, pair: Pair, twin: Issue, side: Side, source: int) -> None:

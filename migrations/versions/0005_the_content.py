@@ -11,7 +11,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-PARTS: tuple[str, ...] = ("values", "provenance", "items", "moves", "hierarchy")
+PARTS: tuple[str, ...] = ("values", "provenance", "items", "moves", "hierarchy", "lifecycle")
 
 
 def upgrade() -> None:
