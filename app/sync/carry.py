@@ -76,6 +76,10 @@ class Carrier:
         document, held = (one if isinstance(one, str) else None for one in (value, mine))
         found, carried = self._texts.settled(to, document, held)
         self.notes[mapping.key, to] = tuple(told(carried.degraded))
+        if self._texts.waits:
+            return Refused(
+                f"{mapping.field(to.other)} waits for the files that it shows", waits=True
+            )
         if carried.refused is not None:
             return Refused(
                 f"{mapping.field(to.other)} is not carried: {carried.refused}", stops=Stop.FORMAT

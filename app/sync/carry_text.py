@@ -18,6 +18,7 @@ from app.mapping.rich import (
     keys_in,
     media_in,
     mentions_in,
+    would_drop_media,
 )
 from app.sync.facts import Facts, Miss, Sought
 
@@ -30,6 +31,8 @@ class Texts:
     facts: Facts
     addresses: Mapping[Side, str]
     missed: set[Miss] = field(default_factory=set)
+    waits: set[str] = field(default_factory=set)
+    """The media ids of files that are still to come."""
 
     def carried(self, to: Side, document: str | None, mine: str | None) -> Carried:
         """The document as `to` is to have it, where it holds `mine` now. Parts of `mine` that could
@@ -37,6 +40,7 @@ class Texts:
         if document is None:
             return Carried(None)
         out = self._context(to.other, mine) if mine is not None else self._empty(to.other)
+        self.waits.clear()  # what `mine` shows is waited for when it is carried itself
         return carry_edited(document, self._context(to, document), mine, out)
 
     def settled(
@@ -47,9 +51,18 @@ class Texts:
         carried = self.carried(to, document, mine)
         if mine is None or carried.refused is not None:
             return carried.document, carried
-        if in_step(carried.document, mine):
+        gone = self._gone(to, carried.document, mine)
+        if in_step(carried.document, mine, gone):
             return mine, carried
-        return keeping_media(mine, carried.document), carried
+        return keeping_media(mine, carried.document, gone), carried
+
+    def _gone(self, to: Side, document: str | None, mine: str) -> list[str]:
+        """The files that `mine` alone shows and that are there no more."""
+        dropped = [one.id for one in would_drop_media(mine, document)]
+        for one in dropped:
+            if (to, one) not in self.facts.gone:
+                self.missed.add(Miss(Sought.GONE, to, one))
+        return [one for one in dropped if self.facts.gone.get((to, one))]
 
     def _empty(self, to: Side) -> Context:
         return Context(self._address(to.other), self._address(to))
@@ -60,9 +73,18 @@ class Texts:
             source,
             self._address(to),
             self._people(to, mentions_in(document)),
-            {one: self.facts.files.get((to, one), File(None)) for one in media_in(document)},
+            {one: self._file(to, one) for one in media_in(document)},
             self._issues(to, keys_in(document, source)),
         )
+
+    def _file(self, to: Side, media: str) -> File:
+        place = (to, media)
+        if place not in self.facts.files:
+            self.missed.add(Miss(Sought.FILE, to, media))
+        found = self.facts.files.get(place)
+        if place in self.facts.files and found is None:
+            self.waits.add(media)
+        return found or File(None)
 
     def _address(self, side: Side) -> str:
         return self.addresses[side].rstrip("/")

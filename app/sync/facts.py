@@ -21,6 +21,8 @@ class Sought(StrEnum):
     NAME = "name"  # what an account is called on its own site
     ISSUE = "issue"  # which issue is the twin
     KEY = "key"  # the key of the twin of the issue of this key
+    FILE = "file"  # what a file that a text shows is on the other side
+    GONE = "gone"  # whether a file that a text shows is there still
 
 
 @dataclass(frozen=True)
@@ -53,4 +55,6 @@ class Facts:
     names: dict[tuple[Side, str], str | None] = field(default_factory=dict)
     issues: dict[tuple[Side, str], TwinIssue] = field(default_factory=dict)
     keys: dict[tuple[Side, str], str | None] = field(default_factory=dict)
-    files: dict[tuple[Side, str], File] = field(default_factory=dict)
+    files: dict[tuple[Side, str], File | None] = field(default_factory=dict)
+    """By media id of the other side. None: it is still to come."""
+    gone: dict[tuple[Side, str], bool] = field(default_factory=dict)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.rich import Carried
+from app.mapping.rich import Carried, File
 from app.mapping.values import handler
 from app.sync import lookup_issues
 from app.sync.carry import Carrier
@@ -34,6 +34,7 @@ they are looked for costs two calls. A value that is not there is looked for onc
 MOST_KEPT = 1000  # profiles in memory
 # What is set by a transition, on a screen of its own.
 _RIDES = frozenset({"resolution", "comment"})
+_NONE = File(None)
 ROUNDS = 4
 """Merges of one pair: a value, its default and the people of a field may be found one by one."""
 
@@ -73,6 +74,16 @@ class Lookups:
         return found
 
 
+class Files(Protocol):
+    """The files of a pair that its texts show."""
+
+    def files(self, to: Side, wanted: Collection[str]) -> dict[str, File]:
+        """What these media of the other side are on `to`; what is still to come is left out."""
+
+    def gone(self, side: Side, wanted: Collection[str]) -> frozenset[str]:
+        """Which of these media of a side are files of its issue no more."""
+
+
 class Carrying:
     """Runs merges of one profile until all that they need is known."""
 
@@ -102,19 +113,28 @@ class Carrying:
             creates=creates,
         )
 
-    def settle(self, run: Callable[[Carry], Plan], snapshots: Mapping[Side, Snapshot]) -> Plan:
+    def settle(
+        self,
+        run: Callable[[Carry], Plan],
+        snapshots: Mapping[Side, Snapshot],
+        files: Files | None = None,
+    ) -> Plan:
         """The plan of a merge of these with all that could be found. Raises SiteError."""
         facts = self._anew()
         carrier = Carrier(self._profile.profile, facts, snapshots, self._addresses())
-        plan = self._until_known(lambda: run(carrier), carrier.missed, facts)
+        plan = self._until_known(lambda: run(carrier), carrier.missed, facts, files)
         return _noted(plan, carrier)
 
-    def text(self, to: Side, document: str, mine: str | None) -> tuple[str | None, Carried]:
+    def text(
+        self, to: Side, document: str, mine: str | None, files: Files | None = None
+    ) -> tuple[str | None, Carried]:
         """A rich text that is no field, as `to` is to have it where it holds `mine` now. Raises
         SiteError."""
         facts = self._anew()
         texts = Texts(self._profile.profile.users, facts, self._addresses())
-        return self._until_known(lambda: texts.settled(to, document, mine), texts.missed, facts)
+        return self._until_known(
+            lambda: texts.settled(to, document, mine), texts.missed, facts, files
+        )
 
     def _addresses(self) -> dict[Side, str]:
         return {side: self._address(side) for side in Side}
@@ -122,16 +142,18 @@ class Carrying:
     def _anew(self) -> Facts:
         """What is known. Which issue is whose twin is asked anew: another lane may link two at any
         moment."""
-        return replace(self._facts, issues={}, keys={})
+        return replace(self._facts, issues={}, keys={}, files={}, gone={})
 
-    def _until_known(self, run: Callable[[], T], missed: set[Miss], facts: Facts) -> T:
+    def _until_known(
+        self, run: Callable[[], T], missed: set[Miss], facts: Facts, files: Files | None
+    ) -> T:
         found = run()
         for _ in range(ROUNDS):
             if not missed:
                 break
             sought = set(missed)
             missed.clear()
-            self._look_up(sought, facts)
+            self._look_up(sought, facts, files)
             found = run()
         return found
 
@@ -185,17 +207,21 @@ class Carrying:
         now = self._lookups.clock()
         return lookup_issues.IssueLookup(self._profile, fetch, self._known.places, now)
 
-    def _look_up(self, missed: Iterable[Miss], facts: Facts) -> None:
+    def _look_up(self, missed: Iterable[Miss], facts: Facts, pair_files: Files | None) -> None:
         by_field: dict[tuple[str, Side], list[Miss]] = {}
         people: dict[Side, list[str]] = {}
         names: dict[Side, list[str]] = {}
         issues: dict[Side, list[str]] = {}
         keys: dict[Side, list[str]] = {}
+        files: dict[Side, list[str]] = {}
+        gone: dict[Side, list[str]] = {}
         groups = {
             Sought.PERSON: people,
             Sought.NAME: names,
             Sought.ISSUE: issues,
             Sought.KEY: keys,
+            Sought.FILE: files,
+            Sought.GONE: gone,
         }
         for miss in sorted(missed, key=lambda one: (one.sought, one.side, one.key, one.id)):
             if miss.sought is Sought.VALUE:
@@ -214,6 +240,12 @@ class Carrying:
         for side, named in keys.items():
             twins = twin_keys(self._profile, side, named)
             facts.keys.update({(side, key): twins.get(key) for key in named})
+        for side, wanted in files.items():
+            there = pair_files.files(side, wanted) if pair_files else dict.fromkeys(wanted, _NONE)
+            facts.files.update({(side, one): there.get(one) for one in wanted})
+        for side, wanted in gone.items():
+            lost = pair_files.gone(side, wanted) if pair_files else frozenset()
+            facts.gone.update({(side, one): one in lost for one in wanted})
 
 
 def _noted(plan: Plan, carrier: Carrier) -> Plan:

@@ -221,7 +221,7 @@ def _refusal(
         return LeftAlone(key, Reason.BLOCKED, target.blocked[key])
     if isinstance(carried, Refused):
         stops = None if carried.stops is None else (to, carried.stops)
-        return LeftAlone(key, Reason.NO_TWIN, carried.sentence, stops)
+        return LeftAlone(key, Reason.NO_TWIN, carried.sentence, stops, carried.waits)
     return None
 
 

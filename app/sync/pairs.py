@@ -23,6 +23,7 @@ from app.sync.planning_rules import changed_at, decide
 from app.sync.put_back import look, look_after_a_death
 from app.sync.reasons import Cause
 from app.sync.store_links import Link
+from app.sync.text_files import TextFiles, text_files
 from app.sync.turn import Pair, Turn, Visit
 from app.sync.words import details_of, outcome_of, raw, refused_fields
 
@@ -68,9 +69,11 @@ def plan_linked(turn: Turn, pair: Pair) -> Planned | Visit | None:
     if link.planned:
         link = replace(link, base=look_after_a_death(turn, link, snapshots))
     link = resume(turn, link, snapshots)
-    plan = _plan(turn, link, snapshots)
+    read = {Side.LEFT: left, Side.RIGHT: right}
+    items = plan_items(turn, pair, link, read)
+    files = text_files(turn.profile.profile, turn.sites, read, items)
+    plan = _plan(turn, link, snapshots, files)
     kept = parked.keep_aside(together(turn.set_aside(pair, link), plan), plan, link.base)
-    items = plan_items(turn, pair, link, {Side.LEFT: left, Side.RIGHT: right})
     return Planned(pair, link, kept.plan, snapshots, kept, items)
 
 
@@ -137,7 +140,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         written=done.written,
         conflicts=len(told.conflicts) + done.lost,
         details=(*details_of(told, news), *done.details),
-        dirty=done.dirty or bool(done.reopened),
+        dirty=done.dirty or bool(done.reopened) or any(one.waits for one in plan.left_alone),
         parked=causes,
         questions=questions + planned.kept.conflicts,
         amended=tuple(done.amended),
@@ -192,7 +195,9 @@ def _write_side(turn: Turn, planned: Planned, side: Side, done: _Done) -> None:
     done.link = link.with_seen(side, None if moved else after.returned.updated)
 
 
-def _plan(turn: Turn, link: Link, snapshots: Mapping[Side, Snapshot]) -> Plan:
+def _plan(
+    turn: Turn, link: Link, snapshots: Mapping[Side, Snapshot], files: TextFiles | None
+) -> Plan:
     """The merge; with the times of the fields in conflict, where these decide."""
 
     def times(side: Side) -> Mapping[str, datetime]:
@@ -207,6 +212,7 @@ def _plan(turn: Turn, link: Link, snapshots: Mapping[Side, Snapshot]) -> Plan:
         snapshots,
         carrying=turn.carrying,
         ids={side: link.issue_id(side) or 0 for side in Side},
+        files=files,
         decisions=lambda: inbox.decisions(turn, link),
         times=times,
     )

@@ -86,10 +86,11 @@ class Stop(StrEnum):
 @dataclass(frozen=True)
 class Refused:
     """Instead of a carried value: it has no counterpart on the other side, and why. `stops`: the
-    field is set aside for that until somebody acts."""
+    field is set aside for that until somebody acts. `waits`: it is carried after this visit."""
 
     sentence: str
     stops: Stop | None = None
+    waits: bool = False
 
 
 # Turns a value of the other side into what it is on the side given. Value tables, users and
@@ -156,11 +157,12 @@ class LeftAlone:
     reason: Reason
     sentence: str
     stops: tuple[Side, Stop] | None = None
+    waits: bool = False
 
     @property
     def is_told_at_create(self) -> bool:
         """Whether it says something of a twin that is being made."""
-        return self.reason is Reason.NO_TWIN
+        return self.reason is Reason.NO_TWIN and not self.waits
 
 
 @dataclass(frozen=True)

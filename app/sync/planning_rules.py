@@ -10,7 +10,7 @@ from app.jira.site import FieldChanges, Issue
 from app.mapping.profile import Profile, Side
 from app.mapping.profiles import StoredProfile
 from app.sync.fingerprint import Fingerprinter
-from app.sync.lookups import Carrying
+from app.sync.lookups import Carrying, Files
 from app.sync.merge import merge
 from app.sync.plan import Base, Carry, Decision, Plan, Snapshot
 
@@ -23,6 +23,7 @@ def decide(
     *,
     carrying: Carrying,
     ids: Mapping[Side, int],
+    files: Files | None = None,
     decisions: Callable[[], Mapping[str, Decision]],
     times: Callable[[Side], Mapping[str, datetime]] | None,
 ) -> Plan:
@@ -38,20 +39,20 @@ def decide(
     def merged(carry: Carry) -> Plan:
         return merge(left, right, base, profile, marks, carry=carry, decisions=chosen)
 
-    plan = carrying.settle(merged, snapshots)
+    plan = carrying.settle(merged, snapshots, files)
     chosen = decisions() if any(not one.winner for one in plan.conflicts) else {}
     if chosen:
-        plan = carrying.settle(merged, snapshots)
+        plan = carrying.settle(merged, snapshots, files)
     if plan.needs_times and times is not None:
         left, right = (replace(snapshots[side], changed_at=times(side)) for side in Side)
-        plan = carrying.settle(merged, snapshots)
+        plan = carrying.settle(merged, snapshots, files)
     off = {side: carrying.off_screen(side, plan.writes(side), ids[side]) for side in Side}
     if any(off.values()):
         left, right = (
             replace(shot, off_screen=off[side])
             for side, shot in ((Side.LEFT, left), (Side.RIGHT, right))
         )
-        plan = carrying.settle(merged, snapshots)
+        plan = carrying.settle(merged, snapshots, files)
     return plan
 
 

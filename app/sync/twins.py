@@ -19,6 +19,7 @@ from app.sync.pairs import reconcile_linked
 from app.sync.plan import Base, Carry, Plan, Snapshot
 from app.sync.planning_rules import in_scope, source_of_twin
 from app.sync.store_links import Link
+from app.sync.text_files import NoFiles, carries_files
 from app.sync.turn import Pair, Turn, Visit
 from app.sync.words import raw, refused_fields
 
@@ -134,9 +135,10 @@ def _plan_create(turn: Turn, source: Snapshot, to: Side) -> Plan:
     def planned(carry: Carry) -> Plan:
         return for_create(source, to, profile, marks, off_screen=off, carry=carry)
 
-    plan = turn.carrying.settle(planned, {to.other: source})
+    files = NoFiles(waits=carries_files(profile, to))
+    plan = turn.carrying.settle(planned, {to.other: source}, files)
     off = turn.carrying.off_screen(to, plan.writes(to), None)
-    return turn.carrying.settle(planned, {to.other: source}) if off else plan
+    return turn.carrying.settle(planned, {to.other: source}, files) if off else plan
 
 
 def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> None:
@@ -197,7 +199,7 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
         Outcome.CREATED,
         written=1,
         details=tuple(told),
-        dirty=bool(dirty),
+        dirty=bool(dirty) or any(one.waits for one in plan.left_alone),
         parked=(
             *parked.field_causes(to, plan.writes(to), refused, plan.base),
             *parked.unpaired(profile, plan),

@@ -47,7 +47,8 @@ def outcome_of(
         return Outcome.CONFLICT
     if written:
         return Outcome.UPDATED
-    return Outcome.LEFT_ALONE if plan.left_alone else None
+    told = any(not one.waits for one in plan.left_alone)
+    return Outcome.LEFT_ALONE if told else None
 
 
 def details_of(plan: Plan, refused: dict[str, str]) -> list[Detail]:
@@ -71,7 +72,8 @@ def details_of(plan: Plan, refused: dict[str, str]) -> list[Detail]:
             details += [Detail(one, field=write.field, side=side.value) for one in write.notes]
     kinds = {w.key: w.kind for side in Side for w in plan.writes(side)}
     details += [_lost(c, kinds[c.key]) for c in plan.conflicts if c.winner]
-    details += [Detail(one.sentence, field=one.key) for one in plan.left_alone]
+    left = [one for one in plan.left_alone if not one.waits]
+    details += [Detail(one.sentence, field=one.key) for one in left]
     return details
 
 

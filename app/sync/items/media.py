@@ -68,6 +68,18 @@ class Media:
         gone = dropped - self._there(dropped) if isinstance(raws, list) else set()
         return keeping_media(now, to_write, gone) or to_write
 
+    def shown(self, files: Collection[str], wanted: Collection[str]) -> set[str]:
+        """Those of these media of the source that are these files of its issue. Raises
+        SiteError."""
+        known = (_media(self.source, one) for one in files)
+        return {one for one in known if one is not None and one in wanted}
+
+    def gone(self, wanted: Collection[str]) -> frozenset[str]:
+        """Those of these media of the target that are no files of its issue any more. Raises
+        SiteError."""
+        shown = isinstance(self.on.fields.get(FIELD), list)
+        return frozenset(wanted) - self._there(wanted) if shown else frozenset()
+
     def _there(self, wanted: Collection[str]) -> set[str]:
         """Those of these media of the target that are files of its issue still."""
         ids = [raw["id"] for raw in self.on.fields.get(FIELD) or ()]
