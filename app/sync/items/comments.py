@@ -14,7 +14,7 @@ from app.jira.site import Issue, JiraSite, SiteError
 from app.jira.times import parse_time
 from app.mapping.kinds.rich_text import nodes
 from app.mapping.profile import ItemKind, ItemMapping, Kind, MarkerMode
-from app.mapping.rich import Context, carry_document
+from app.mapping.rich import Context, carry_document, told
 from app.mapping.values import UnreadableValueError, handler
 from app.sync.items.kinds import KindOfItem, Listing, Refusal, Target
 from app.sync.items.model import Held, Item, Mark, read_mark
@@ -40,6 +40,7 @@ class CommentKind(KindOfItem):
 
     kind = ItemKind.COMMENTS
     field = "comment"
+    marks_last = True
 
     def read(self, issue: Issue, other: Issue, mapping: ItemMapping) -> Listing | None:
         """See KindOfItem."""
@@ -103,6 +104,8 @@ def carry_body(document: str, to: Target) -> str:
         carried = carry_document(document, context)
     if carried.refused is not None or carried.document is None:
         raise Refusal(carried.refused or "Nothing of the comment's text can be carried.")
+    for sentence in told(carried.degraded):
+        to.tell(sentence)
     return carried.document
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
@@ -96,7 +97,11 @@ class Hand:
     def delete(self) -> None:
         """Delete what must not stay."""
         for one in self._surely_gone():
-            self.kind.delete(self._target(one.to), one.twin)
+            try:
+                self.kind.delete(self._target(one.to), one.twin)
+            except SiteError as error:
+                self._refused(one, error)
+                continue
             self._count(one.to, "deleted")
             if one.held is not None:
                 self._tell(one.to, f"{one.held.sentence} Its twin was deleted.")
@@ -169,7 +174,8 @@ class Hand:
         sites = self.turn.sites
         url = sites[to.other].base_url
         issue, mapping = self.work.issues[to], self.plan.mapping
-        return Target(sites[to], issue, mapping, url, sites[to.other], self._media(to), first)
+        media, tell = self._media(to), partial(self._tell, to)
+        return Target(sites[to], issue, mapping, url, sites[to.other], media, first, tell)
 
     def _media(self, to: Side) -> Media:
         """The files of the pair, with those that crossed in this visit."""
@@ -195,15 +201,17 @@ class Hand:
         with self.turn.transaction() as session:
             store.save(session, self.turn.profile, self.work.link, [row])
 
-    def _refused(self, one: Create | Update, error: SiteError) -> None:
-        """Set one item aside with the site's words. Raises the error where it is no refusal."""
+    def _refused(self, one: Create | Update | Delete, error: SiteError) -> None:
+        """Set one item aside with the site's words. Raises SiteError where it is no refusal."""
         if not _is_refusal(error):
             raise error
+        if error.site_status == 403:
+            self.turn.sites[one.to].ask()  # raises where the site lets us do nothing at all
         if isinstance(one, Update) and error.site_status == 404:
             self.did.again = True  # it is gone: the next visit sees so
             return
-        key = key_of(one.row.kind, one.source.id)
-        mark = one.row.source_mark if isinstance(one, Create) else self._mark_of(one)
+        key = key_of(one.row.kind, one.row.item(one.to.other) or "")
+        mark = self._mark_of(one) if isinstance(one, Update) else one.row.source_mark
         code = field_code(error.detail)
         cause = Cause(one.to, code, self.kind.field, key, mark, said=error.detail)
         self.did.causes.append(cause)

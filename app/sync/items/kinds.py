@@ -27,7 +27,8 @@ class Target:
     """Where a twin is written: its site and issue; the source's site, with its address; and the
     files that texts show.
 
-    Not `first`: the source is a twin itself, which says already whose the item is.
+    Not `first`: the source is a twin itself, which says already whose the item is. `tell`: takes a
+    sentence for the activity.
     """
 
     site: JiraSite
@@ -37,13 +38,14 @@ class Target:
     source: JiraSite
     media: Media
     first: bool = True
+    tell: Callable[[str], None] = lambda sentence: None
 
 
 @dataclass(frozen=True)
 class Meeting:
     """Both sides of a pair before the merge: their sites, their items, and the rows as stored.
 
-    `wake`: has another pair visited for the issue that it has on a side.
+    `wake`: has another pair visited, once, for an item of the issue that it has on a side.
     """
 
     sites: Mapping[Side, JiraSite]
@@ -51,7 +53,7 @@ class Meeting:
     items: Mapping[Side, Sequence[Item]]
     rows: Sequence[ItemLink]
     mapping: ItemMapping
-    wake: Callable[[Neighbour, Side], None]
+    wake: Callable[[Neighbour, Side, str], None]
 
 
 class Refusal(SiteError):
@@ -68,6 +70,8 @@ class KindOfItem(ABC):
     kind: ClassVar[ItemKind]
     field: ClassVar[str]
     """The field of an issue that brings the items along; what is refused is told under it."""
+    marks_last: ClassVar[bool] = False
+    """Whether an item has its mark from its making on, so that one look at it is enough."""
 
     @abstractmethod
     def read(self, issue: Issue, other: Issue, mapping: ItemMapping) -> Listing | None:

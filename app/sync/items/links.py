@@ -55,7 +55,8 @@ class LinkKind(KindOfItem):
         if not isinstance(raws, list):
             return None
         marks = link_notes.marks_of(issue.more.get(LINKS))
-        return Listing(tuple(item_of(raw, marks) for raw in raws))
+        whole = (raw for raw in raws if "outwardIssue" in raw or "inwardIssue" in raw)
+        return Listing(tuple(item_of(raw, marks) for raw in whole))
 
     def read_all(
         self, site: JiraSite, issue: Issue, other: Issue, mapping: ItemMapping
@@ -262,4 +263,4 @@ class _Acquaintance:
             known = neighbours.known(session, ItemKind.LINKS.value, links, items)
         for one, side, item in asked:
             if (one.link_id, item.id) not in known:
-                self.meeting.wake(one, side)
+                self.meeting.wake(one, side, item.id)

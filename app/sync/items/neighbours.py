@@ -14,9 +14,13 @@ from app.database import TenantId
 from app.errors import NotFound
 from app.mapping import profiles
 from app.mapping.profile import ItemKind, Side
+from app.sync.items import store
+from app.sync.items.model import ItemLink, Place, root_of
 from app.sync.marks import Mark, mark
 
 if TYPE_CHECKING:
+    from app.mapping.profiles import StoredProfile
+    from app.sync.store_links import Link
     from app.sync.turn import Turn
 
 _FIND = text(
@@ -83,21 +87,43 @@ def known(
     return {(row.link_id, item) for row in rows for item in (row.left_item, row.right_item) if item}
 
 
-def wake(turn: Turn, kind: ItemKind, pair: Neighbour, side: Side) -> None:
-    """Have a pair visited whose issue on `side` has an item of this kind that it has not heard of,
-    where its profile carries that kind."""
-    if pair.profile_id == turn.profile.id:
-        profile = turn.profile
-    else:
+@dataclass(frozen=True)
+class Waker:
+    """Wakes other pairs for one pair, by what that sees of items of one kind."""
+
+    turn: Turn
+    link: Link
+    kind: ItemKind
+
+    def __call__(self, pair: Neighbour, side: Side, item: str) -> None:
+        """Have a pair visited whose issue on `side` has an item that it has not heard of, where its
+        profile carries that kind. It is noted, so that it is told once."""
+        turn, profile = self.turn, self._profile_of(pair)
+        if profile is None:
+            return
+        left, right = profile.left_tenant, profile.right_tenant
+        own = side.other if pair.turned else side
+        due = Mark(profile.id, own, int(pair.ids[side]), left, right, pair.lane, None)
+        carries = any(one.kind is self.kind for one in profile.profile.items)
+        with turn.transaction() as session:
+            store.save(session, turn.profile, self.link, [self._row(side, item)])
+            if carries:
+                mark(session, [due])
+        if carries:
+            turn.ring(profile.id, pair.lane)
+
+    def _row(self, side: Side, item: str) -> ItemLink:
+        """A row of nobody's: the item is known, and nothing is made of it here."""
+        issues = {side: str(self.link.issue_id(side)) for side in Side}
+        place, kind = Place(str(self.turn.profile.id), self.turn.tenants, issues), self.kind.value
+        row_id = place.row_id(kind, None, f"{side}:{item}")
+        root = root_of(self.turn.tenants[side], kind, item)
+        return ItemLink(row_id, kind, None, None, None, root).with_item(side, item)
+
+    def _profile_of(self, pair: Neighbour) -> StoredProfile | None:
+        if pair.profile_id == self.turn.profile.id:
+            return self.turn.profile
         try:
-            profile = profiles.load(turn.vault, pair.profile_id)
+            return profiles.load(self.turn.vault, pair.profile_id)
         except NotFound:
-            return  # deleted meanwhile
-    if all(one.kind is not kind for one in profile.profile.items):
-        return
-    own = side.other if pair.turned else side
-    left, right = profile.left_tenant, profile.right_tenant
-    due = Mark(profile.id, own, int(pair.ids[side]), left, right, pair.lane, None)
-    with turn.transaction() as session:
-        mark(session, [due])
-    turn.ring(profile.id, pair.lane)
+            return None  # deleted meanwhile

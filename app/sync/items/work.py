@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 
 from sqlalchemy.orm import Session
 
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
-from app.sync.items import neighbours, remote_link, store
+from app.sync.items import looked, remote_link, store
 from app.sync.items.attachments import AttachmentKind
 from app.sync.items.comments import CommentKind
 from app.sync.items.hand import Did, Hand, Planned, Work
@@ -22,6 +21,7 @@ from app.sync.items.merge import merge_items
 from app.sync.items.model import (
     Item,
 )
+from app.sync.items.neighbours import Waker
 from app.sync.items.worklogs import WorklogKind
 from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn, Visit
@@ -75,7 +75,12 @@ def _plan(
     own = [row for row in work.rows if row.kind == mapping.kind.value]
     items, waits = kind.meet(
         Meeting(
-            turn.sites, place, items, own, mapping, partial(neighbours.wake, turn, mapping.kind)
+            turn.sites,
+            place,
+            items,
+            own,
+            mapping,
+            Waker(turn, work.link, mapping.kind),
         )
     )
     while True:
@@ -84,7 +89,7 @@ def _plan(
             plan = replace(plan, waits=plan.waits or waits)
             return Planned(kind, plan, frozenset(paged), rows=tuple(own))
         for side, ids in plan.looks.items():
-            marks = kind.marks(turn.sites[side], ids)
+            marks = looked.marks(kind, turn, side, ids)
             items[side] = tuple(
                 one.marked(marks.get(one.id)) if one.id in ids else one for one in items[side]
             )
