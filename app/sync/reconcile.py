@@ -19,7 +19,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import budget, budget_answers, filters, pacing, parked, store_dirty, store_links
 from app.sync.flight import Flight
-from app.sync.items.work import fields_of
+from app.sync.items.work import fields_of, read_rows
 from app.sync.lookups import Lookups
 from app.sync.move_known import Workflows
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
@@ -180,6 +180,7 @@ def _keep_in_step(turn: Turn, pairs: Sequence[Pair], flight: Flight) -> None:
     """Plan all, note all plans in one commit, write a few at a time, finish all in one commit."""
     visits: list[Visit] = []
     plans: list[Planned] = []
+    read_rows(turn, [pair.link for pair in pairs if pair.link is not None])
     for pair in pairs:
         found = flight.run(pair, partial(plan_linked, turn, pair))
         if isinstance(found, Planned):

@@ -114,6 +114,8 @@ class Turn:
         self.workflows = workflows or Workflows()
         self.unwritten: dict[uuid.UUID, set[tuple[Side, str]]] = {}
         """What was noted as about to be written, and was not answered as done: by link."""
+        self.item_rows: dict[uuid.UUID, list[ItemLink]] = {}
+        """The rows of the items of pairs that are about to be planned: by link."""
         self.remote_links: bool | None = None
         """Whether Tandem linked any of the profile's issues to their twins, once it was asked."""
 

@@ -3,7 +3,7 @@ writes, what it writes, and what is told of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -37,6 +37,13 @@ def fields_of(profile: Profile) -> list[str]:
     return [kind.field for kind in kinds if kind is not None]
 
 
+def read_rows(turn: Turn, links: Sequence[Link]) -> None:
+    """Read the rows of these pairs in one statement, where the profile carries items."""
+    if turn.profile.profile.items or remote_link.left_over(turn):
+        with turn.transaction() as session:
+            turn.item_rows |= store.rows_of(session, links)
+
+
 def plan_items(turn: Turn, pair: Pair, link: Link, issues: Mapping[Side, Issue]) -> Work:
     """What is to be done for the items of a pair whose issues were read. Raises SiteError."""
     work = Work(link, issues)
@@ -45,8 +52,9 @@ def plan_items(turn: Turn, pair: Pair, link: Link, issues: Mapping[Side, Issue])
     found = turn.set_aside(pair, link)
     work.before = tuple(one.cause for one in found)
     work.refused = {(k.cause.side, k.cause.key): k.cause.mark for k in found if not k.ask}
-    with turn.transaction() as session:
-        work.rows = store.rows_of(session, [link])[link.id]
+    if link.id not in turn.item_rows:
+        read_rows(turn, [link])
+    work.rows = turn.item_rows.pop(link.id)
     for mapping in turn.profile.profile.items:
         planned = _plan(turn, work, mapping) if mapping.kind.value in KINDS else None
         if planned is not None:
