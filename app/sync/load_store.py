@@ -150,7 +150,8 @@ def pending(session: Session, run_id: uuid.UUID) -> int:
     return session.execute(query).scalar_one()
 
 
-# Each half names its own column of the link, so that the unique index finds it.
+# Each half names its own column of the link, so that the unique index finds it. An issue whose pair
+# was ended gets no twin, and none is missing.
 _RESULT = text(
     """
     WITH asked AS (
@@ -165,7 +166,9 @@ _RESULT = text(
         WHERE i.run_id = :run AND i.side = 'right' AND i.outcome = 'create'
     )
     SELECT count(*) FILTER (WHERE a.twin IS NOT NULL) AS created,
-           count(*) FILTER (WHERE a.twin IS NULL AND c.parked IS NOT TRUE) AS unsettled
+           count(*) FILTER (WHERE a.twin IS NULL AND c.parked IS NOT TRUE AND NOT EXISTS (
+               SELECT FROM unlinked u WHERE u.profile_id = :profile AND u.side = a.side
+               AND u.issue_id = a.issue_id)) AS unsettled
     FROM asked a LEFT JOIN change c
         ON c.profile_id = :profile AND c.side = a.side AND c.issue_id = a.issue_id
     """
