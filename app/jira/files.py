@@ -32,6 +32,7 @@ HEADROOM = 1024 * 1024  # bytes of answers beside the file
 SILENCE_SECONDS = 30.0
 HOPS = 3
 LIMIT_KEPT_SECONDS = 300.0
+REFUSAL_KEPT_SECONDS = 5.0
 MEDIA = re.compile(r"/file/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:/|\Z)")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -128,10 +129,12 @@ class CloudFiles:
         self._wire.call("DELETE", f"rest/api/3/attachment/{int(file_id)}")
 
     @understood
-    def limit(self) -> int | None:
-        """See Files.limit. What was told is believed for some minutes."""
+    def limit(self, size: int) -> int | None:
+        """See Files.limit. What was told is believed for some minutes, if the file may go."""
         known = _limits.get(self._wire.base_url)
-        if known is None or time.monotonic() - known[0] > LIMIT_KEPT_SECONDS:
+        refuses = known is not None and (known[1] is None or known[1] < size)
+        kept = REFUSAL_KEPT_SECONDS if refuses else LIMIT_KEPT_SECONDS
+        if known is None or time.monotonic() - known[0] > kept:
             told = self._wire.call("GET", "rest/api/3/attachment/meta")
             limit = int(told["uploadLimit"]) if told.get("enabled") else None
             known = _limits[self._wire.base_url] = (time.monotonic(), limit)

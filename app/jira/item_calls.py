@@ -57,8 +57,9 @@ class Files(Protocol):
     def delete(self, file_id: str) -> None:
         """Delete a file."""
 
-    def limit(self) -> int | None:
-        """How many bytes a file may have; None where the site takes no files."""
+    def limit(self, size: int) -> int | None:
+        """How many bytes a file may have; None where the site takes no files. Asked for a file of
+        this size, which is not refused for what was true minutes ago."""
 
     def media_id(self, file_id: str) -> str | None:
         """What rich text calls a file; None where the site does not tell."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ import pytest
 
 from demo.stack import Stack, wait_until
 from demo.walk import create_issue
-from tests.processes import children, grandchildren
+from tests.processes import children
 from tests.real.attachments_scene import (
     LEFT,
     LONG,
@@ -30,7 +31,6 @@ from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
-MOST_MEMORY = 64_000_000
 DELETE = "DELETE /rest/api/3/attachment/{id}"
 
 
@@ -48,18 +48,6 @@ def sides(carried: tuple[Stack, str], request: pytest.FixtureRequest) -> Iterato
     yield found
     for site in carried[0].sandbox.sites:
         site.faults()
-        site.file_rules(uploadLimit=1 << 30, blockedTypes=[], enabled=True)
-
-
-def parked(stack: Stack, profile: str) -> str:
-    """What the operator is told of what is parked."""
-    return tandem(stack.environment, "parked", "list", profile, "--json").stdout
-
-
-def retry(stack: Stack, profile: str) -> None:
-    """Let all that is parked be tried again."""
-    done = tandem(stack.environment, "parked", "retry", profile)
-    assert done.returncode == 0 and "again now" in done.stdout, (done.stdout, done.stderr)
 
 
 def test_files_cross_both_ways_and_the_same_names_are_kept_apart(sides: Sides) -> None:
@@ -214,119 +202,6 @@ def test_a_file_that_people_attached_on_both_sides_is_not_doubled(
     assert sides.names("right") == ["other.txt", "other.txt", "same.txt"]
 
 
-def test_what_a_site_does_not_take_is_parked_by_itself_and_the_rest_crosses(
-    carried: tuple[Stack, str], sides: Sides
-) -> None:
-    stack, profile = carried
-    globex = stack.sandbox.globex
-    globex.file_rules(blockedTypes=["exe"])
-    stack.sandbox.acme.file_rules(emptyFiles=True)
-    sides.attach("left", "virus.exe", b"x")
-    sides.attach("left", "empty.txt", b"")
-    sides.attach("left", "fine.txt", b"fine")
-    sides.touch("left", "The text crosses too")
-    sides.have("right", "fine.txt")
-    stack.settle()
-    told = parked(stack, profile)
-    assert told.count("attachment") >= 2, told
-    globex.file_rules(blockedTypes=[], emptyFiles=True)
-    retry(stack, profile)
-    sides.have("right", "empty.txt", "fine.txt", "virus.exe")
-
-
-def test_a_file_that_always_breaks_off_is_parked_and_the_rest_crosses(
-    carried: tuple[Stack, str], sides: Sides
-) -> None:
-    stack, profile = carried
-    acme = stack.sandbox.acme
-    acme.webhooks(hold=True)
-    sides.attach("left", "broken.bin", b"x" * 200_000)
-    sides.attach("left", "fine.txt", b"fine")
-    acme.faults({"kind": "half-answer", "path": "/file/", "times": 3})
-    acme.webhooks(hold=False)
-    acme.release()
-    sides.have("right", "fine.txt")
-    stack.settle()
-    assert sides.names("right") == ["fine.txt"]
-    retry(stack, profile)
-    sides.have("right", "broken.bin", "fine.txt")
-    assert sides.digests("left") == sides.digests("right")
-
-
-def test_a_file_over_the_profiles_limit_stays_where_it_is(
-    carried: tuple[Stack, str], sides: Sides
-) -> None:
-    stack, profile = carried
-    carry(stack, profile, "--limit-mb", "1")
-    sides.attach("left", "large.bin", b"x" * 1_000_001)
-    sides.attach("left", "small.bin", b"x" * 1_000_000)
-    sides.have("right", "small.bin")
-    stack.settle()
-    assert sides.names("right") == ["small.bin"]
-    carry(stack, profile, "--limit-mb", "0")
-    sides.touch("left", "No limit")
-    sides.have("right", "large.bin", "small.bin")
-
-
-def peak(stack: Stack) -> int:
-    """The most memory that a worker ever had, in bytes."""
-    workers = children(stack, "worker")
-    found = []
-    for pid in [*workers, *(below for one in workers for below in grandchildren(one))]:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        line = next(line for line in lines if line.startswith("VmHWM"))
-        found.append(int(line.split()[1]) * 1024)
-    return max(found)
-
-
-def crosses(sides: Sides, size: int) -> int:
-    """Let a file of so many bytes cross; by how much the memory of the workers grew."""
-    sides.attach("left", "small.bin", b"x" * 1_000_000)
-    sides.have("right", "small.bin")
-    sides.stack.settle()
-    before = peak(sides.stack)
-    attach_zeros(sides, size)
-    wait_until("it crossed", lambda: len(sides.files("right")) == 2, 600)
-    sides.stack.settle()
-    assert max(one["size"] for one in sides.files("right")) == size
-    return peak(sides.stack) - before
-
-
-def attach_zeros(sides: Sides, size: int) -> None:
-    """A person attaches a file that this process need not hold either."""
-    bound = "----bound"
-    head = (
-        f'--{bound}\r\nContent-Disposition: form-data; name="file"; filename="big.bin"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    ).encode()
-
-    def body() -> Iterator[bytes]:
-        yield head
-        for _ in range(size // 1_000_000):
-            yield bytes(1_000_000)
-        yield f"\r\n--{bound}--\r\n".encode()
-
-    answer = sides.site("left").call(
-        "POST",
-        f"issue/{sides.left}/attachments",
-        data=body(),
-        headers={
-            "X-Atlassian-Token": "no-check",
-            "Content-Type": f"multipart/form-data; boundary={bound}",
-        },
-    )
-    assert answer.status_code == 200, answer.text
-
-
-def test_a_hundred_megabytes_take_the_worker_little_memory(sides: Sides) -> None:
-    assert crosses(sides, 100_000_000) < MOST_MEMORY
-
-
-@pytest.mark.nightly
-def test_a_gigabyte_takes_the_worker_little_memory(sides: Sides) -> None:
-    assert crosses(sides, 1_000_000_000) < MOST_MEMORY
-
-
 def shown(sides: Sides, side: str, *files: str, text: str = "See") -> dict[str, Any]:
     """A text that shows these files."""
     site = sides.site(side)
@@ -388,3 +263,20 @@ def test_a_comment_shows_the_carried_file_and_no_file_goes_when_it_is_written_an
     stack.settle()
     assert sides.names("right") == sides.names("left") == ["a.png", "theirs.png"]
     assert len(media_of(comments(sides, "right")[0])) == 2
+
+
+@pytest.mark.crash
+def test_a_worker_that_is_killed_before_it_hears_of_its_upload_doubles_nothing(
+    carried: tuple[Stack, str], sides: Sides
+) -> None:
+    stack, _ = carried
+    globex = stack.sandbox.globex
+    globex.faults({"kind": "hold-answer", "path": "/attachments$", "times": 1, "seconds": 300})
+    sides.attach("left", "a.txt", b"a file")
+    wait_until("the upload waits for its answer", lambda: globex.held() == 1, LONG)
+    for worker in children(stack, "worker"):
+        os.kill(worker, signal.SIGKILL)
+    globex.let_go()
+    wait_until("it is noted", lambda: len(sides.notes("right")) == 1, LONG)
+    stack.settle()
+    assert sides.names("left") == sides.names("right") == ["a.txt"]

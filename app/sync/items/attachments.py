@@ -59,7 +59,7 @@ class AttachmentKind(KindOfItem):
     def make(self, to: Target, source: Item, mark: Mark) -> Item:
         """See KindOfItem: as one stream."""
         file = _file(source.raw)
-        limit = to.site.files.limit()
+        limit = to.site.files.limit(file.size)
         if limit is None:
             raise Refusal("The site takes no attachments.")
         if file.size > limit:
