@@ -24,6 +24,7 @@ class WorklogKind(KindOfItem):
 
     kind = ItemKind.WORKLOGS
     field = "worklog"
+    marks_last = True
 
     def read(self, issue: Issue, other: Issue, mapping: ItemMapping) -> Listing | None:
         """See KindOfItem. The first twenty come with an issue."""
