@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
-from app.mapping.values import handler
-from app.sync import provenance, store_links, written
+from app.mapping.values import Value, handler
+from app.sync import moves, provenance, store_links, written
 from app.sync.bases import changed_fields, confirm, landed
 from app.sync.marks import Mark, mark
 from app.sync.plan import Base, PlannedMark, Reason, Write
@@ -63,6 +63,7 @@ class _Visit:
     base: Base
     written: tuple[Write, ...] = ()
     refused: dict[str, str] = field(default_factory=dict)
+    own: dict[str, Value] = field(default_factory=dict)
     dirty: bool = False
     sent: bool = False
     answered: bool = False
@@ -186,17 +187,13 @@ class Work:
             Write(one.spot.key, one.field, one.kind, one.back, one.now, Reason.CHANGED)
             for one in visit.restores
         ]
-        site = self.turn.sites[side]
         visit.sent = True
-        try:
-            returned = site.update(visit.issue.id, raw(writes))
-        except SiteError as error:
-            if error.passing or error.locked_out:
-                raise
-            visit.refused = refused_fields(error, writes) or {w.key: error.detail for w in writes}
-            writes = [write for write in writes if write.key not in visit.refused]
-            returned = site.update(visit.issue.id, raw(writes)) if writes else None
-        after = look(self.turn, side, writes=writes, read=visit.issue, returned=returned)
+        read = self.turn.snapshot(visit.issue, side)
+        came = moves.write(self.turn, side, visit.link, read=read, writes=writes, put=_put)
+        visit.refused, visit.own = came.refused, came.own
+        writes = [w for w in writes if w.key not in came.refused.keys() | came.again]
+        after = look(self.turn, side, writes=writes, read=visit.issue, returned=came.returned)
+        after = replace(after, reopened=after.reopened | came.again)
         visit.answered, visit.after = True, after
         visit.written = tuple(w for w in writes if w.key not in after.reopened)
         if after.returned is not None:
@@ -231,6 +228,9 @@ class Work:
             elif not visit.answered:
                 continue
             base = _without(visit.base, visit.link.base, side, void)
+            own = {key: turn.fingerprints.of(key, side, held) for key, held in visit.own.items()}
+            both = {side: {**base.of(side), **own}, side.other: base.of(side.other)}
+            base = Base(both[Side.LEFT], both[Side.RIGHT])
             links.append(replace(visit.link, base=base))
             amended += written.amended(visit.link, side, base, visit.written, turn.fingerprints)
             amended += [written.Amended(visit.link.id, side, key, None) for key in void]
@@ -271,6 +271,21 @@ class Work:
 def put_back(work: Work, side: Side, restores: Sequence[Restore]) -> None:
     """See Work.put_back."""
     work.put_back(side, restores)
+
+
+def _put(
+    turn: Turn, side: Side, link: Link, writes: Sequence[Write]
+) -> tuple[Issue | None, dict[str, str]]:
+    """Write fields; those that the site refuses are left out. Raises SiteError where it fails."""
+    site, issue_id = turn.sites[side], link.issue_id(side) or 0
+    try:
+        return site.update(issue_id, raw(writes)), {}
+    except SiteError as error:
+        if error.passing or error.locked_out:
+            raise
+        refused = refused_fields(error, writes) or {w.key: error.detail for w in writes}
+    rest = [write for write in writes if write.key not in refused]
+    return site.update(issue_id, raw(rest)) if rest else None, refused
 
 
 def _details(side: Side, visit: _Visit) -> list[Detail]:

@@ -6,6 +6,7 @@ import html
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -444,3 +445,32 @@ def test_who_moves_the_issue_while_tandem_is_about_to_is_asked_for_by_the_policy
     scene.stack.settle()
     assert pair.of("right") == ("In Review", None)
     assert all(not ours for _, _, ours in pair.moves("right"))
+
+
+def test_an_undo_takes_a_status_back_by_the_workflow_and_it_stays_there(scene: Scene) -> None:
+    scene.known()
+    back, never = scene.pair("Undone"), scene.pair("Not undone")
+    for pair in (back, never):
+        walk(scene.left, pair.left, "In Review")
+        pair.becomes("right", "In Review")
+    scene.stack.settle()
+    since = datetime.now(UTC).isoformat()
+    walk(scene.left, back.left, "In Progress")
+    walk(scene.left, never.left, "Done", resolution={"name": "Duplicate"})
+    back.becomes("right", "In Progress")
+    never.becomes("right", "Done", "Duplicate")
+    scene.stack.settle()
+    # What led from Done to In Review and beyond is gone: To Do is where it ends.
+    scene.row(*ROW[:3], step(51, "Open again", "Done", "To Do", validator="Not any more."))
+    words = ("undo", "--profile", scene.profile, "--since", since, "--yes", "--json")
+    said = tandem(scene.stack.environment, *words)
+    told = json.loads(said.stdout)["done"]
+    assert (said.returncode, told["restored"]) == (1, 1), said
+    assert {(one["issue"], one["field"], one["why"]) for one in told["left"]} == {
+        (never.right, "status", "refused"), (never.right, "resolution", "refused"),
+    }  # fmt: skip
+    assert back.of("right") == ("In Review", None)
+    assert never.of("right") == ("Done", "Duplicate")
+    scene.stack.settle()
+    assert back.of("left") == ("In Progress", None)
+    assert back.of("right") == ("In Review", None)
