@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from demo.stack import Stack, wait_until
+from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import create_issue
 from sandbox.process import SiteHandle
 from tests.real.comments_scene import LONG, calls, rows
@@ -18,6 +18,7 @@ from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 pytestmark = pytest.mark.real
 
 STORY_LEFT, STORY_RIGHT = ("WEB", "Story"), ("PLAT", "Story")
+READ = "POST /rest/api/3/issue/bulkfetch"
 BLOCKS, RELATES, DUPLICATE = "Blocks", "Relates", "Duplicate"
 
 
@@ -254,6 +255,22 @@ def test_a_link_that_people_made_anew_takes_the_place_of_the_one_that_went(ends:
     ends.has("right")
 
 
+def test_a_link_that_somebody_made_at_the_same_moment_is_his(ends: Ends) -> None:
+    globex = ends.stack.sandbox.globex
+    globex.faults({"method": "POST", "path": "/issueLink$", "app": APP_KEY, "kind": "hold"})
+    mine = ends.link("left")
+    wait_until("Tandem's call is held", lambda: globex.held() == 1, LONG)
+    theirs = ends.link("right")
+    globex.faults()
+    globex.let_go()
+    ends.stack.settle()
+    assert [one["id"] for one in ends.links("right")] == [theirs]
+    forget(ends.stack)
+    ends.drop("left", mine)
+    ends.stack.settle()
+    assert [one["id"] for one in ends.links("right")] == [theirs]
+
+
 def test_a_type_is_carried_as_the_table_says_and_one_that_is_missing_is_parked_alone(
     carried: Stack,
 ) -> None:
@@ -270,21 +287,27 @@ def test_a_type_is_carried_as_the_table_says_and_one_that_is_missing_is_parked_a
     assert done.returncode == 0, done.stderr
     ends.link("left")
     ends.has("right", "duplicates")
-    broken = f"{types['left'][RELATES]}=99999"
-    options = ("--type", table, "--type", broken)
+    broken = (f"{types['left'][kind]}=99999" for kind in (RELATES, DUPLICATE))
+    options = ("--type", table, *(word for row in broken for word in ("--type", row)))
     done = tandem(carried.environment, "profile", "carry", "Tasks", "links", *options)
     assert done.returncode == 0, done.stderr
-    refused = ends.link("left", RELATES)
+    refused = {ends.link("left", RELATES), ends.link("left", DUPLICATE, back=True)}
     ends.link("left", "Cloners")
     ends.has("right", "clones", "duplicates")
     query = "SELECT field, field_key FROM parked_cause"
-    wait_until("it is parked", lambda: rows(carried, query), LONG)
-    assert rows(carried, query) == [("issuelinks", f"links.{refused}")]
+    wait_until("both are parked", lambda: len(rows(carried, query)) == 2, LONG)
+    assert set(rows(carried, query)) == {("issuelinks", f"links.{one}") for one in refused}
+    carried.settle()
+    before = calls(carried)
+    ends.link("left", "Blocks", back=True)
+    ends.has("right", "clones", "duplicates", "is duplicated by")
+    carried.settle()  # the two pairs do not wake each other for what is refused
+    assert calls(carried)[READ] <= before[READ] + 8
     done = tandem(carried.environment, "profile", "carry", "Tasks", "links", "--type", "")
     assert done.returncode == 0, done.stderr
     done = tandem(carried.environment, "parked", "retry", "Tasks")
     assert done.returncode == 0, done.stderr
-    ends.has("right", "clones", "duplicates", "relates to")
+    ends.has("right", "clones", "duplicates", "is duplicated by", "relates to")
     wait_until("nothing is parked", lambda: not rows(carried, query), LONG)
     assert "duplicates" in ends.says("right")
 
