@@ -134,6 +134,16 @@ def _sprint(site: Site, field: FieldDef, value: Any) -> Sides:
     return ", ".join(str(one) for one in value), ", ".join(names)
 
 
+def _request(site: Site, field: FieldDef, value: Any) -> Sides:
+    found = site.request_types.get(value)
+    return None, found.key if found else None
+
+
+def _organizations(site: Site, field: FieldDef, value: Any) -> Sides:
+    names = [_name(site.organizations, one) or one for one in value]
+    return ", ".join(value), ", ".join(names)
+
+
 def _parent(site: Site, field: FieldDef, value: Any) -> Sides:
     found = site.issues.get(value)
     return value, found.key if found else None
@@ -162,4 +172,6 @@ SIDES = {
     "versions": _versions,
     "sprint": _sprint,
     "parent": _parent,
+    "requesttype": _request,
+    "organizations": _organizations,
 }

@@ -28,6 +28,7 @@ STATES = ("future", "active", "closed")
 def add_fields(blue: Blueprint, site: Site, body: Body) -> None:
     """Add the calls to a site's control API; `body` reads the request's JSON."""
     _options(blue, site, body)
+    add_desks(blue, site, body)
 
     @blue.get("/people")
     def people() -> Response:
@@ -63,6 +64,30 @@ def add_fields(blue: Blueprint, site: Site, body: Body) -> None:
             for key, values in asked.items():
                 change_values(site, key, values)
         return jsonify([])
+
+
+def add_desks(blue: Blueprint, site: Site, body: Body) -> None:
+    """Add the calls over what service projects keep."""
+
+    @blue.put("/slas")
+    def put_slas() -> Response:
+        asked = body()
+        good = isinstance(asked, dict) and all(type(ms) is int for ms in asked.values())
+        if not good or not asked.keys() <= site.sla_goals.keys():
+            raise JiraError(400, f"must give milliseconds to some of {sorted(site.sla_goals)}")
+        with site.lock:
+            site.sla_goals.update(asked)
+        return jsonify(site.sla_goals)
+
+    @blue.put("/organizations")
+    def put_organizations() -> Response:
+        asked = body()
+        with site.lock:
+            for number, name in asked.items():
+                if number not in site.organizations:
+                    raise JiraError(400, f"{number}: no organization of this site")
+                site.organizations[number] = replace(site.organizations[number], name=str(name))
+        return jsonify([vars(one) for one in site.organizations.values()])
 
 
 def _options(blue: Blueprint, site: Site, body: Body) -> None:

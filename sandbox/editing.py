@@ -108,6 +108,7 @@ def _changed(
         "components": intake.site.components,
         "versions": intake.site.versions,
         "groups": intake.site.groups,
+        "organizations": intake.site.organizations,
     }
     if field.kind in order:
         have = [v for v in order[field.kind] if v in have]

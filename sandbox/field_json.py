@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sandbox import desks
 from sandbox.model import Component, FieldDef, Issue, JsonDict, Option, Project, Version
 from sandbox.spans import span_text
 
@@ -23,6 +24,10 @@ def shown(view: View, issue: Issue, field: FieldDef, stored: Any) -> Any:
     """The value of one field of an issue; what has no form of its own is as stored."""
     if field.kind == "timetracking":
         return _tracking(issue)
+    if field.kind == "sla":
+        return desks.sla(view, issue, field)
+    if field.kind == "requesttype":
+        return desks.request(view, issue, stored)
     if field.kind in ("components", "versions") and not field.custom:
         stored = stored or []
     writer = WRITERS.get(field.kind)
@@ -143,6 +148,11 @@ def _security(view: View, field: FieldDef, stored: Any) -> JsonDict | None:
     return {"self": url, "id": level.id, "description": level.description, "name": level.name}
 
 
+def _organizations(view: View, field: FieldDef, stored: Any) -> list[JsonDict]:
+    known = view.site.organizations
+    return [desks.organization(view, known[one]) for one in stored if one in known]
+
+
 def _opaque(view: View, field: FieldDef, stored: Any) -> Any:
     return json.loads(stored)
 
@@ -157,6 +167,7 @@ WRITERS: dict[str, Callable[[View, FieldDef, Any], Any]] = {
     "groups": _groups,
     "sprint": _sprints,
     "security": _security,
+    "organizations": _organizations,
     "opaque": _opaque,
 }
 

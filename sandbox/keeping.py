@@ -22,6 +22,7 @@ OF_PROJECTS = {
     "version": "versions",
     "versions": "versions",
     "security": "security_levels",
+    "requesttype": "request_types",
 }
 
 

@@ -155,6 +155,28 @@ class Sprint:
 
 
 @dataclass(frozen=True)
+class RequestType:
+    """What customers may ask of a service project; each is of one issue type.
+
+    `key`: that of its portal and form, as in "sup/it-help".
+    """
+
+    id: str
+    project_id: str
+    type_id: str
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Organization:
+    """An organization of customers."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
 class SecurityLevel:
     """A level of a project's security scheme. It hides nothing here."""
 
@@ -180,8 +202,8 @@ class FieldDef:
 
     `kind` is one of: string, url, richtext, number, date, datetime, option, options, cascade,
     user, users, group, groups, labels, version, versions, components, sprint, timetracking,
-    seconds, security, priority, status, issuetype, project, resolution, parent, readonly, or
-    opaque for a third party's own.
+    seconds, security, priority, status, issuetype, project, resolution, parent, readonly,
+    requesttype, organizations, sla, or opaque for a third party's own.
 
     As stored: an id or a list of ids; a cascading value is a pair of ids (the child's may be ""),
     a datetime epoch milliseconds, a span of time seconds, an opaque value JSON as text.

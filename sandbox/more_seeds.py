@@ -45,6 +45,9 @@ def _alike(
         ),
         sprints=tuple((number + shift, *rest) for number, *rest in GLOBEX.sprints),
         levels=tuple((moved(i), label) for i, label in GLOBEX.levels),
+        service=tuple((number + shift, *rest) for number, *rest in GLOBEX.service),
+        request_types=tuple((moved(i), keys[key], *rest) for i, key, *rest in GLOBEX.request_types),
+        organizations=tuple((moved(i), label) for i, label in GLOBEX.organizations),
         groups=tuple(label.replace(GLOBEX.name, name) for label in GLOBEX.groups),
     )
 

@@ -202,7 +202,7 @@ class View:
     def value(self, issue: Issue, field: FieldDef) -> Any:  # noqa: PLR0911, PLR0912 (one case a kind)
         """The value of one field of an issue."""
         stored: Any = issue.fields.get(field.id)
-        if stored is None and field.custom:
+        if stored is None and field.custom and field.kind != "sla":
             return None  # most are empty, and webhooks carry them all
         site = self.site
         match field.kind:

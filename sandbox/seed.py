@@ -7,14 +7,17 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
+from sandbox.desks import GOALS
 from sandbox.model import (
     Component,
     Group,
     Issue,
     IssueType,
     JsonDict,
+    Organization,
     Priority,
     Project,
+    RequestType,
     Resolution,
     SecurityLevel,
     Sprint,
@@ -95,6 +98,13 @@ def restore(site: Site) -> None:
     site.security_levels = {i: SecurityLevel(i, first.id, name) for i, name in seed.levels}
     groups = [Group(stable_uuid(site.name, "group", name), name) for name in seed.groups]
     site.groups = {one.id: one for one in groups}
+    kinds = {label: i for i, label in seed.types}
+    site.request_types = {
+        i: RequestType(i, projects[key], kinds[kind], name, f"{key.lower()}/{form}")
+        for i, key, kind, name, form in seed.request_types
+    }
+    site.organizations = {i: Organization(i, name) for i, name in seed.organizations}
+    site.sla_goals = dict(GOALS)
     for definition in custom_fields(seed):
         site.fields[definition.id] = definition
     for project in list(site.projects.values()):

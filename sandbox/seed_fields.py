@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 from sandbox.model import FieldDef, JsonDict, Option, Project
-from sandbox.seeds import SPRINT, THING, SiteSeed
+from sandbox.seeds import ORGANIZATIONS, REQUEST_TYPE, SLA, SPRINT, THING, SiteSeed
+from sandbox.service import project_type
 from sandbox.site import Site
 
 CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes:"
@@ -78,6 +79,9 @@ CUSTOM_KINDS = {
     "multiversion": ("versions", "array", "version"),
     SPRINT: ("sprint", "array", "json"),
     THING: ("opaque", "any", ""),
+    REQUEST_TYPE: ("requesttype", "sd-customerrequesttype", ""),
+    ORGANIZATIONS: ("organizations", "array", "sd-customerorganization"),
+    SLA: ("sla", "sd-servicelevelagreement", ""),
 }
 # System fields that only the types show that show the rarer custom fields.
 RARER = frozenset({"components", "fixVersions", "versions", "security", "timetracking"})
@@ -100,7 +104,8 @@ def put_fields(site: Site, seed: SiteSeed) -> None:
 def custom_fields(seed: SiteSeed) -> list[FieldDef]:
     """The custom fields of a site, as they are at the start."""
     found = []
-    for number, label, custom, values in (*seed.custom, *seed.rarer):
+    service = ((*one, ()) for one in seed.service)
+    for number, label, custom, values in (*seed.custom, *seed.rarer, *service):
         kind, schema_type, items = CUSTOM_KINDS[custom]
         full = custom if ":" in custom else CUSTOM + custom
         schema: JsonDict = {"type": schema_type, "custom": full, "customId": number}
@@ -111,7 +116,7 @@ def custom_fields(seed: SiteSeed) -> list[FieldDef]:
         field_id = f"customfield_{number}"
         found.append(FieldDef(
             field_id, label, kind, schema, clause_names=(f"cf[{number}]", label),
-            options=_options(first, values),
+            options=_options(first, values), settable=kind != "sla",
         ))  # fmt: skip
     return found
 
@@ -132,6 +137,7 @@ def screens_of(site: Site, seed: SiteSeed, project: Project) -> dict[str, tuple[
     by_name = {f.name: f.id for f in site.fields.values()}
     first = project.key == seed.projects[0][1]
     rarer = RARER | {f"customfield_{number}" for number, *_ in seed.rarer}
+    of_desks = {f"customfield_{number}" for number, *_ in seed.service}
     screens = {}
     for type_id in project.issue_types:
         type_name = dict(seed.types)[type_id]
@@ -140,6 +146,8 @@ def screens_of(site: Site, seed: SiteSeed, project: Project) -> dict[str, tuple[
             off |= rarer
         if not first:
             off.add("security")  # the project has no security scheme
+        if project_type(project) != "service_desk" or type_name == "Sub-task":
+            off |= of_desks
         ids = [f.id for f in site.fields.values() if f.settable and f.id not in off]
         screens[type_id] = tuple(ids)
     return screens

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"
+REQUEST_TYPE = "com.atlassian.servicedesk:vp-origin"
+ORGANIZATIONS = "com.atlassian.servicedesk:sd-customer-organizations"
+SLA = "com.atlassian.servicedesk:sd-sla-field"
 # A field of some app that the sandbox knows nothing of but how its values read.
 THING = "com.example.plugin:thing"
 
@@ -34,6 +37,11 @@ class SiteSeed:
     sprints: tuple[tuple[int, str, str], ...]
     levels: tuple[tuple[str, str], ...]
     groups: tuple[str, ...]
+    # Custom fields of service projects: number, name, type.
+    service: tuple[tuple[int, str, str], ...]
+    # Id, project's key, type, name, the form's key.
+    request_types: tuple[tuple[str, str, str, str, str], ...]
+    organizations: tuple[tuple[str, str], ...]
 
 
 # A priority's last column names the one project whose scheme has it; "" means all.
@@ -118,6 +126,15 @@ ACME = SiteSeed(
     sprints=((1, "Sprint 1", "closed"), (2, "Sprint 2", "active"), (3, "Sprint 3", "future")),
     levels=(("10060", "Staff only"), ("10061", "Leads only")),
     groups=("acme-users", "web-team", "support-team"),
+    service=(
+        (10061, "Request Type", REQUEST_TYPE), (10062, "Organizations", ORGANIZATIONS),
+        (10063, "Time to first response", SLA), (10064, "Time to resolution", SLA),
+    ),
+    request_types=(
+        ("25", "SUP", "Task", "Get help", "help"), ("26", "SUP", "Task", "Ask for a refund", "pay"),
+        ("27", "SUP", "Bug", "Report a fault", "fault"),
+    ),
+    organizations=(("2", "Harbour Works"), ("3", "Hill Farm"), ("4", "Lakeside Clinic")),
 )  # fmt: skip
 
 GLOBEX = SiteSeed(
@@ -202,6 +219,15 @@ GLOBEX = SiteSeed(
     sprints=((41, "Board 41", "closed"), (42, "Board 42", "active"), (43, "Board 43", "future")),
     levels=(("10460", "Internal"), ("10461", "Security")),
     groups=("globex-users", "platform", "operations"),
+    service=(
+        (10161, "Request Type", REQUEST_TYPE), (10162, "Organizations", ORGANIZATIONS),
+        (10163, "Time to first response", SLA), (10164, "Time to resolution", SLA),
+    ),
+    request_types=(
+        ("41", "OPS", "Task", "Get help", "help"), ("42", "OPS", "Task", "Order a machine", "new"),
+        ("43", "OPS", "Bug", "Report an outage", "down"),
+    ),
+    organizations=(("12", "Harbour Works"), ("13", "Lakeside Clinic"), ("14", "Old Mill")),
 )  # fmt: skip
 
 SEEDS = {"acme": ACME, "globex": GLOBEX}

@@ -21,8 +21,10 @@ from sandbox.model import (
     JsonDict,
     LinkType,
     Option,
+    Organization,
     Priority,
     Project,
+    RequestType,
     Resolution,
     SecurityLevel,
     Sprint,
@@ -58,6 +60,10 @@ class Site:
         self.sprints: dict[int, Sprint] = {}
         self.security_levels: dict[str, SecurityLevel] = {}
         self.groups: dict[str, Group] = {}
+        self.request_types: dict[str, RequestType] = {}
+        self.organizations: dict[str, Organization] = {}
+        # How long issues of service projects may take, by the name of the SLA, in milliseconds.
+        self.sla_goals: dict[str, int] = {}
         self.issues: dict[str, Issue] = {}
         self.keys: dict[str, str] = {}
         self.comment_issue: dict[str, str] = {}

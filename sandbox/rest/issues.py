@@ -45,7 +45,7 @@ def _create_one(ctx: Ctx, asked: JsonDict, *, secondary: bool = False) -> JsonDi
         raise JiraError(400, "You do not have permission to create issues in this project.")
     type_id = _type_id(ctx, project.issue_types, fields.pop("issuetype", None) or {})
     ctx.world.refusals[ctx.site.name].check(ctx, "create", project.key, None, fields)
-    intake = Intake(ctx.site, ctx.version, project)
+    intake = Intake(ctx.site, ctx.version, project, type_id=type_id)
     stored = editing.read_fields(intake, type_id, fields)
     stored.update(editing.fold_updates(intake, type_id, stored, asked.get("update") or {}))
     faults = {}
@@ -141,7 +141,7 @@ def edit_issue(ctx: Ctx, issueIdOrKey: str) -> Any:
     project = ctx.site.projects[issue.project_id]
     _allow_same_identity(issue, fields)
     ctx.world.refusals[ctx.site.name].check(ctx, "edit", project.key, issue.key, fields)
-    intake = Intake(ctx.site, ctx.version, project, issue.fields)
+    intake = Intake(ctx.site, ctx.version, project, issue.fields, issue.type_id)
     stored = editing.read_fields(intake, issue.type_id, fields)
     stored.update(editing.fold_updates(intake, issue.type_id, issue.fields, update))
     _keep_required(ctx, issue, stored)

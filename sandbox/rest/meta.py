@@ -181,14 +181,14 @@ def field_meta(ctx: Ctx, project: Project, type_id: str, field: FieldDef) -> Jso
         default = ctx.site.priorities[ctx.site.default_priority]
         meta["defaultValue"] = look.priority(default)
     if field.kind in SUGGESTED:
-        meta["autoCompleteUrl"] = _suggestions(ctx, field)
+        meta["autoCompleteUrl"] = _suggestions(ctx, field, project)
     return meta
 
 
-SUGGESTED = frozenset({"labels", "user", "users", "group", "groups"})
+SUGGESTED = frozenset({"labels", "user", "users", "group", "groups", "organizations"})
 
 
-def _suggestions(ctx: Ctx, field: FieldDef) -> str:
+def _suggestions(ctx: Ctx, field: FieldDef, project: Project) -> str:
     """Where a form asks for what people, groups or labels begin with some letters."""
     older = f"{ctx.site.base_url}/rest/api/1.0"
     if field.kind == "labels":
@@ -196,6 +196,9 @@ def _suggestions(ctx: Ctx, field: FieldDef) -> str:
         return f"{older}/labels/suggest?{own}query="
     if field.kind in ("group", "groups"):
         return ctx.url("groups/picker?query=")
+    if field.kind == "organizations":
+        desk = f"{ctx.site.base_url}/rest/servicedesk/1"
+        return f"{desk}/organisations/project/{project.id}/search?query="
     if field.kind == "user":
         return ctx.url("user/assignable/search?query=")
     return f"{older}/users/picker?fieldName={field.id}&showAvatar=true&query="

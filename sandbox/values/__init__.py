@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.model import FieldDef, Project
 from sandbox.site import Site
-from sandbox.values import choices, moments, people, texts
+from sandbox.values import choices, moments, people, service, texts
 from sandbox.values.faults import FieldFault
 from sandbox.values.texts import rich_in
 
@@ -23,12 +23,14 @@ class Intake:
     """Reads values for one project, in the representation of an API version.
 
     `current` is what the issue holds, as stored; nothing for one that is yet to be made.
+    `type_id`: its issue type, where that matters.
     """
 
     site: Site
     version: int
     project: Project
     current: dict[str, Any] = dataclasses.field(default_factory=dict)
+    type_id: str = ""
 
     def read(self, field: FieldDef, value: Any) -> Any:
         """The value as stored. Raises FieldFault."""
@@ -66,10 +68,14 @@ READERS: dict[str, Callable[[Intake, FieldDef, Any], Any]] = {
     "users": people.users,
     "group": people.group,
     "groups": people.groups,
+    "requesttype": service.request,
+    "organizations": service.organizations,
 }
 # Kinds in which null is more than "nothing".
 READ_NULL = frozenset({"timetracking", "sprint"})
 # Fields that are an empty list, not null, when they hold nothing.
 EMPTY_LISTS = frozenset({"labels", "components", "versions", "fixVersions"})
 # Kinds that hold several values: `add` and `remove` work.
-SEVERAL = frozenset({"labels", "options", "components", "versions", "users", "groups"})
+SEVERAL = frozenset(
+    {"labels", "options", "components", "versions", "users", "groups", "organizations"}
+)
