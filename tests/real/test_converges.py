@@ -10,6 +10,7 @@ import signal
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +79,7 @@ class World:
     created: list[tuple[str, int, str]] = field(default_factory=list)
     figures: Counter[str] = field(default_factory=Counter)
     killed: bool = False
+    paths: str = "/rest/api/3/(issue|search)"  # what faults befall
 
     def site(self, side: str) -> SiteHandle:
         """The site of a side."""
@@ -183,6 +185,11 @@ class World:
         calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in self.stack.sandbox.sites]
         return sum(int(one.get("writes", 0)) for one in calls)
 
+    def agree(self, number: int, left: str, right: str) -> None:
+        """Both issues of a pair hold the same."""
+        here, there = mapped(self.site("left"), left), mapped(self.site("right"), right)
+        assert here == there, f"{left} and {right} differ"
+
     def check(self) -> None:
         """Both sides agree, nothing is doubled, and a second look writes nothing."""
         self.calm()
@@ -193,8 +200,7 @@ class World:
         for number in range(len(self.created)):
             left, right = self.key_on("left", number), self.key_on("right", number)
             assert left and right, f"issue {number} has no twin"
-            here, there = mapped(self.site("left"), left), mapped(self.site("right"), right)
-            assert here == there, f"{left} and {right} differ"
+            self.agree(number, left, right)
         time.sleep(INDEX_SECONDS)
         for side in SIDES:
             found = Counter(
@@ -252,9 +258,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(side=st.sampled_from(SIDES), fault=st.sampled_from(FAULTS))
     def fault(self, side: str, fault: dict[str, Any]) -> None:
-        self.world.site(side).faults(
-            {**fault, "app": APP_KEY, "path": "/rest/api/3/(issue|search)"}
-        )
+        self.world.site(side).faults({**fault, "app": APP_KEY, "path": self.world.paths})
         self.world.figures["steps"] += 1
         self.world.figures["faults"] += 1
 
@@ -288,38 +292,51 @@ class Machine(RuleBasedStateMachine):
 
 def run(whole: Stack, *, examples: int, steps: int, number: int | None = None) -> Counter[str]:
     """Run the machine; gives its figures. The same steps each time for the same number."""
-    if number is not None:
-        print(f"converges: the steps of seed {number}", flush=True)
-        seed(number)(Machine)
     profile = whole.create_profile(whole.connect(), left=LEFT, right=RIGHT, name="Converges")
     whole.sandbox.acme.limits(issueWrites={"on": False}, burst={"on": False})
+    with owned(whole) as owner:
+        Machine.world = World(whole, profile, owner, ring)
+        return play(Machine, examples=examples, steps=steps, number=number)
+
+
+@contextlib.contextmanager
+def owned(whole: Stack) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the owner of the tables, in whose app's context bells can be rung."""
     url = whole.database
     owner_app = create_owner_app(load_settings(whole.environment | {"DATABASE_URL": url}))
     with psycopg.connect(url, autocommit=True) as owner, owner_app.app_context():
-        Machine.world = World(whole, profile, owner, ring)
-        for side in SIDES * 3:
-            Machine.world.create(side)
-        Machine.world.check()
-        began = time.monotonic()
-        run_state_machine_as_test(
-            Machine,
-            settings=settings(
-                max_examples=examples,
-                stateful_step_count=steps,
-                derandomize=number is None,
-                database=None,
-                deadline=None,
-                phases=[Phase.generate],
-                report_multiple_bugs=False,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-        figures = Machine.world.figures
-        figures["issues"] = len(Machine.world.created)
-        figures["writes"] = Machine.world.writes()
-        figures["seconds"] = round(time.monotonic() - began)
+        yield owner
+
+
+def play(machine: type[Machine], *, examples: int, steps: int, number: int | None) -> Counter[str]:
+    """Take the steps of a machine whose world is there; gives its figures."""
+    if number is not None:
+        print(f"converges: the steps of seed {number}", flush=True)
+        seed(number)(machine)
+    world = machine.world
+    for side in SIDES * 3:
+        world.create(side)
+    world.check()
+    began = time.monotonic()
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            derandomize=number is None,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    figures = world.figures
+    figures["issues"] = len(world.created)
+    figures["writes"] = world.writes()
+    figures["seconds"] = round(time.monotonic() - began)
     print(f"converges: {dict(figures)}")
-    assert whole.sandbox.broken_answers() == []
+    assert world.stack.sandbox.broken_answers() == []
     return figures
 
 
