@@ -18,11 +18,16 @@ def refused(
 ) -> dict[str, Note]:
     """Why some of these would be refused, by mapping key. Without rules nothing is said.
 
-    Only a create is held to the screen: the one for edits may have other fields.
+    Only a create is held to the screen: the one for edits may have other fields. What transitions
+    set afterwards needs no place on it.
     """
     found: dict[str, Note] = {}
+    later = {w.key for w in writes if handler(w.kind).by_transition}
+    later |= {w.key for w in writes if later and w.kind is Kind.RESOLUTION}
     for write in writes if rules else ():
         rule, key = rules.get(write.field), write.key
+        if key in later:
+            continue
         if rule is None and creates:
             sentence = f"{write.field} is not on the create screen of the {to.value} side"
             found[key] = Note(Cause.BLOCKED, sentence, key)

@@ -18,6 +18,7 @@ from app.sync.move_known import KEPT_SECONDS, Workflows
 from app.sync.move_marks import as_one, born, later, settled
 from app.sync.move_screen import Screens, constants
 from app.sync.plan import Base, Reason, Snapshot, Write
+from app.sync.planning_obstacles import refused
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 STATUS, RESOLUTION = "status=status", "resolution=resolution"
@@ -101,6 +102,14 @@ def test_a_create_without_a_status_is_left_as_it_is() -> None:
     profile = Profile(PROFILE.left, PROFILE.right, PROFILE.fields[:1])
     plan = for_create(snapshot(DONE), Side.RIGHT, profile, MARKS)
     assert later(plan, Side.RIGHT, MARKS.of) == (plan, ())
+
+
+def test_a_plan_does_not_look_for_what_transitions_set_on_the_create_screen() -> None:
+    plan = for_create(snapshot(DONE, ("7", "Fixed")), Side.RIGHT, PROFILE, MARKS)
+    rules = {"other": FieldRule("Other")}
+    assert set(refused(rules, Side.RIGHT, plan.right, creates=True)) == {"summary=summary"}
+    alone = [one for one in plan.right if one.key == RESOLUTION]
+    assert set(refused(rules, Side.RIGHT, alone, creates=True)) == {RESOLUTION}
 
 
 # --- the changelog ------------------------------------------------------------------------------
@@ -268,7 +277,7 @@ def test_constants_for_transitions_are_kept_by_side_in_the_document() -> None:
     ],
 )
 def test_a_wrong_constant_is_refused_with_its_place(moves: Any, where: str) -> None:
-    with pytest.raises(DocumentError) as refused:
+    with pytest.raises(DocumentError) as said:
         load_profile(document(moves))
     assert [one.where.removesuffix(".key").removesuffix(".value")
-            for one in refused.value.problems] == [where]  # fmt: skip
+            for one in said.value.problems] == [where]  # fmt: skip
