@@ -14,6 +14,7 @@ from bench.attachments import attachments
 from bench.boundary import the_boundary
 from bench.calls import the_calls
 from bench.changes import changes_a_second
+from bench.content import the_content
 from bench.idle import idle_tenants, memory
 from bench.load import first_load
 from bench.result import Result
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "boundary": the_boundary,
     "calls": the_calls,
     "changes": changes_a_second,
+    "content": the_content,
     "load": first_load,
     "idle": idle_tenants,
     "memory": memory,
