@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from demo.stack import Stack, wait_until
-from tests.real.comments_scene import LONG, calls, rows
+from tests.real.comments_scene import LONG, calls, pair, rows
 from tests.real.work_scene import LEFT, RIGHT, Work, carry, forget, made
 from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
@@ -120,6 +120,31 @@ def test_a_refused_one_is_parked_alone_and_put_once_it_is_mended(carried: Stack)
     wait_until("nothing is parked", lambda: not rows(carried, query), LONG)
 
 
+def test_it_goes_on_both_sides_with_the_end_of_the_pair(carried: Stack) -> None:
+    [(connection,)] = rows(carried, "SELECT id FROM connection")
+    carried.create_profile(
+        str(connection),
+        left=("WEB", "Bug"),
+        right=("PLAT", "Bug"),
+        name="Bugs",
+        items=[{"kind": "remote_link"}],
+        lifecycle={"deleted": "unlink", "moved": "unlink"},
+    )
+    moved, deleted = (
+        Work(carried, found.left, found.right)
+        for found in (pair(carried, s, ("WEB", "Bug"), ("PLAT", "Bug")) for s in ("Gone", "Off"))
+    )
+    for work in (moved, deleted):
+        wait_until("both link", lambda work=work: linked(work), LONG)  # type: ignore[misc]
+    carried.settle()
+    moved.left = moved.site("left").move(moved.left, "SUP", "Task")
+    assert deleted.site("left").call("DELETE", f"issue/{deleted.left}").status_code == 204
+    wait_until("the moved ones link no more", lambda: not titles(moved, "right"), LONG)
+    wait_until("nor does the one that is left", lambda: not titles(deleted, "right"), LONG)
+    carried.settle()
+    assert titles(moved, "left") == []
+
+
 def test_when_the_profile_says_so_no_more_ours_alone_is_taken_away(
     carried: Stack, profile: str
 ) -> None:
@@ -137,7 +162,8 @@ def test_when_the_profile_says_so_no_more_ours_alone_is_taken_away(
     wait_until("the other went too", lambda: titles(work, "left") == [], LONG)
     carried.settle()
     assert titles(work, "right") == ["Theirs"]
-    assert rows(carried, "SELECT count(*) FROM item_link") == [(0,)]
+    query = "SELECT count(*) FROM item_link WHERE profile_id = %s"
+    assert rows(carried, query, profile) == [(0,)]
     carry(carried, profile, "remote_link")
     wait_until("they are back", lambda: titles(work, "left") == [title(work, "right")], LONG)
     carried.settle()
