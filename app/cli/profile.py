@@ -14,6 +14,7 @@ from app.cli.common import settings_or_end
 from app.cli.fill import fill
 from app.cli.found import all_profiles, opened_profile
 from app.cli.items import carry, items
+from app.cli.lifecycle import lifecycle
 from app.cli.load import load
 from app.cli.rules import rules, set_rules
 
@@ -116,3 +117,4 @@ profile.add_command(set_rules)
 profile.add_command(items)
 profile.add_command(carry)
 profile.add_command(fill)
+profile.add_command(lifecycle)

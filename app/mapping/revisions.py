@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sqlalchemy import func, select, text
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
 from app.mapping.document import DocumentError, dump_profile, load_profile
+from app.mapping.lifecycle import Lifecycle
 from app.mapping.models import ProfileRecord, ProfileRevision
 from app.mapping.profile import (
     Constant,
@@ -184,6 +185,32 @@ def set_constant(
         told = {"side": side.value, "field": field, "filled": value is not None}
         deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
         record_for_both(record, session, *sites, deed)
+
+
+def set_lifecycle(
+    vault: Vault, record: Recorder, profile: StoredProfile, wanted: Mapping[str, str | None]
+) -> Lifecycle:
+    """Say otherwise what becomes of the twins of issues that go away: a new revision, for an
+    operator. `wanted`: what changes of the mapping document's key. Raises Problem, NotFound."""
+    sites = profile.left_tenant, profile.right_tenant
+    with tenant_transaction(profile.left_tenant) as session:
+        found, _ = owned(session, profile.left_tenant, profile.id, lambda project: True)
+        old = _opened(vault, session, found)
+        document = dump_profile(old)
+        had = document.get("lifecycle", {})
+        document["lifecycle"] = {**(had if isinstance(had, dict) else {}), **wanted}
+        try:
+            new = load_profile(document)
+        except DocumentError as error:
+            sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
+            raise Problem(sentences, code="invalid-field", field="lifecycle") from None
+        if new != old:
+            _add(vault, session, found, new, actor=OPERATOR)
+            deeds = ("deleted", "moved", "archived")
+            told = {name: getattr(new.lifecycle, name).value for name in deeds}
+            deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
+            record_for_both(record, session, *sites, deed)
+    return new.lifecycle
 
 
 def _without(profile: Profile, kind: ItemKind) -> tuple[ItemMapping, ...]:

@@ -46,7 +46,21 @@ def happened(turn: Turn, link: Link) -> Happened | None:
         deed = None if why is None else choices.deed(why)
         if why is not None and deed is not None:
             return Happened(why, side, deed)
+    if link.synced_at is None:
+        _is_paired(turn, link)
     return None
+
+
+def _is_paired(turn: Turn, link: Link) -> None:
+    """What was said of these two when an earlier pair of theirs ended holds no longer."""
+    with turn.transaction() as session:
+        unlinked.forget(session, link)
+    for side in Side:
+        issue = turn.read[side].get(link.issue_id(side) or 0)
+        mark = issue.property or {} if issue is not None else {}
+        if issue is not None and "unlinked" in mark and _is_ours(turn, link, side, issue):
+            kept = {name: value for name, value in mark.items() if name != "unlinked"}
+            turn.sites[side].remark(issue.id, kept)
 
 
 def _why(turn: Turn, link: Link, side: Side) -> Why | None:

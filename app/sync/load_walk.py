@@ -174,8 +174,10 @@ class Reader:
 
     def _read(self, issue: Issue, walk: Walk) -> Read:
         mark = None
-        # One that we made is the twin of the issue that its mark names, and of no other.
-        ours = str((issue.property or {}).get("profile")) == str(self._profile.id)
+        # One that we made is the twin of the issue that its mark names, and of no other, unless
+        # that pair has ended.
+        mine = issue.property or {}
+        ours = str(mine.get("profile")) == str(self._profile.id) and not mine.get("unlinked")
         if self._match is not None and not ours:
             raw = issue.fields.get(self._match.field(walk.side))
             value = value_of(self._profile.profile, self._match, walk.side, raw)

@@ -50,6 +50,13 @@ _END = text(
     """
 )
 _DROP = text("DELETE FROM issue_link WHERE id = :link")
+_FORGET = text(
+    """
+    DELETE FROM unlinked u USING issue_link k
+    WHERE k.id = :link AND u.profile_id = k.profile_id
+      AND (u.side = 'left' AND u.issue_id = :left OR u.side = 'right' AND u.issue_id = :right)
+    """
+)
 _ALONE = text(
     "SELECT issue_id FROM unlinked"
     " WHERE profile_id = :profile AND side = :side AND issue_id = ANY(:issues)"
@@ -76,6 +83,12 @@ def end(session: Session, link: Link, why: Why) -> None:
     """End a pair: the link goes, and its issues stay without one."""
     session.execute(_END, {"link": link.id, "why": why.value})
     session.execute(_DROP, {"link": link.id})
+
+
+def forget(session: Session, link: Link) -> None:
+    """These two are a pair again."""
+    values = {"link": link.id, "left": link.left_id, "right": link.right_id}
+    session.execute(_FORGET, values)
 
 
 def alone(

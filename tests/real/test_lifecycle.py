@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -301,3 +302,37 @@ def test_a_load_that_matches_pairs_again_what_was_unlinked(scene: Scene) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     assert scene.linked(pair.left) == [(pair.left, other)]
     Pair(scene, pair.left, other).crosses("Together")
+
+
+def test_a_twin_that_comes_back_is_paired_again_by_a_load_and_its_mark_says_so(
+    scene: Scene,
+) -> None:
+    pair = scene.pair("Task", "Goes and comes back")
+    scene.left.move(pair.left, "WEB", "Bug")
+    wait_until("it has ended", lambda: not scene.linked(pair.right), LONG)
+    assert mark_of(scene.right, pair.right)["unlinked"] is True
+    scene.left.move(pair.left, "WEB", "Task")
+    scene.stack.settle()
+    edit_issue(scene.left, pair.left, duedate="2027-01-01")
+    scene.stack.settle()
+    assert (pair.left, pair.right) not in scene.linked(pair.left)
+    words = ("profile", "load", "Tasks", "--from", "left", "--match", "summary")
+    done = tandem(scene.stack.environment, *words, seconds=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    scene.stack.settle()
+    assert (pair.left, pair.right) in scene.linked(pair.left), done.stdout
+    assert "unlinked" not in mark_of(scene.right, pair.right)
+    pair.crosses("Came back")
+
+
+def test_the_choices_are_shown_and_made_by_a_command(scene: Scene) -> None:
+    shown = tandem(scene.stack.environment, "profile", "lifecycle", "Usual", "--json")
+    assert json.loads(shown.stdout)["deleted"] == "leave"
+    words = ("profile", "lifecycle", "Usual", "--deleted", "close")
+    refused = tandem(scene.stack.environment, *words)
+    assert refused.returncode != 0
+    assert "left_closed" in refused.stdout + refused.stderr
+    closed = ("--left-closed", LEFT_DONE, "--right-closed", RIGHT_DONE)
+    made = tandem(scene.stack.environment, *words, *closed)
+    assert made.returncode == 0, made.stderr
+    assert "deleted: close" in made.stdout
