@@ -166,7 +166,9 @@ def test_a_refused_worklog_is_parked_alone_and_crosses_once_it_is_mended(work: W
 def test_a_profile_may_keep_twins_whose_source_went_and_carry_one_way_alone(work: Work) -> None:
     stack = work.stack
     carry(stack, "Tasks", "worklogs", "--no-deletions", "--flow", "to_right", "--prefix", "")
-    kept = work.log("left", 5)
+    kept = work.log("left", 5, "Said")
+    work.has("right", (5, "Said"))
+    work.edit("left", kept, comment={"type": "doc", "version": 1, "content": []})
     work.has("right", (5, ""))
     work.drop("left", kept)
     work.log("right", 6)

@@ -17,6 +17,7 @@ from app.sync.items.model import Held, Item, Mark, read_mark
 
 RESTRICTED = Held("The worklog is for a role or a group alone.", retract=True)
 UNREADABLE = Held("The worklog's text cannot be read.", retract=False)
+EMPTY = '{"content":[],"type":"doc","version":1}'
 
 
 class WorklogKind(KindOfItem):
@@ -51,8 +52,12 @@ class WorklogKind(KindOfItem):
         return _item(to.site.worklogs.add(to.issue.id, _said(to, source), properties))
 
     def write(self, to: Target, twin: Item, source: Item) -> Item:
-        """See KindOfItem."""
-        return _item(to.site.worklogs.edit(to.issue.id, twin.id, _said(to, source)))
+        """See KindOfItem. What is not sent would stay; and no file of the issue goes by it."""
+        said = _said(to, source)
+        body, now = RICH.read(said.get("comment")) or EMPTY, _parts(twin)[0]
+        if now is not None and isinstance(body, str):
+            said["comment"] = RICH.write(to.media.keeping(now, body))
+        return _item(to.site.worklogs.edit(to.issue.id, twin.id, said))
 
     def delete(self, to: Target, twin: Item) -> None:
         """See KindOfItem."""
