@@ -23,15 +23,20 @@ if TYPE_CHECKING:
     from app.sync.store_links import Link
     from app.sync.turn import Turn
 
+# Each half names its own column of the link, so that the unique index finds it.
 _FIND = text(
     """
-    SELECT k.id, k.profile_id, k.lane, k.left_issue_id, k.right_issue_id
-    FROM profile p
-    JOIN issue_link k ON k.profile_id = p.id
-        AND (k.left_issue_id = ANY(:lefts) OR k.right_issue_id = ANY(:rights))
-        AND k.left_issue_id IS NOT NULL AND k.right_issue_id IS NOT NULL
-    WHERE p.left_tenant_id = :left AND p.right_tenant_id = :right
-    ORDER BY p.id = :profile DESC, k.created_at, k.id
+    SELECT f.id, f.profile_id, f.lane, f.left_issue_id, f.right_issue_id FROM (
+        SELECT k.id, k.profile_id, k.lane, k.left_issue_id, k.right_issue_id, k.created_at
+        FROM profile p JOIN issue_link k ON k.profile_id = p.id
+            AND k.left_issue_id = ANY(:lefts) AND k.right_issue_id IS NOT NULL
+        WHERE p.left_tenant_id = :left AND p.right_tenant_id = :right
+        UNION
+        SELECT k.id, k.profile_id, k.lane, k.left_issue_id, k.right_issue_id, k.created_at
+        FROM profile p JOIN issue_link k ON k.profile_id = p.id
+            AND k.right_issue_id = ANY(:rights) AND k.left_issue_id IS NOT NULL
+        WHERE p.left_tenant_id = :left AND p.right_tenant_id = :right) AS f
+    ORDER BY f.profile_id = :profile DESC, f.created_at, f.id
     """
 )
 _KNOWN = text(
