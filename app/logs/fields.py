@@ -62,7 +62,10 @@ PROBLEM_FIELDS = frozenset(
         "issue.fields.project.id",
         "issue.fields.updated",
         "issue.id",
+        "issueLink",
+        "issueLink.id",
         "issuetype",
+        "items",
         "jql",
         "key",
         "left",
@@ -70,7 +73,9 @@ PROBLEM_FIELDS = frozenset(
         "left_filter",
         "left_project",
         "left_type",
+        "lifecycle",
         "match",
+        "moves",
         "name",
         "plan",
         "productType",
@@ -86,7 +91,10 @@ PROBLEM_FIELDS = frozenset(
         "sharedSecret",
         "side",
         "url",
+        "users",
         "webhookEvent",
+        "worklog",
+        "worklog.issueId",
     }
 )
 """The inputs that a problem may name; a name that a caller made up is none of them."""
