@@ -111,6 +111,7 @@ def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
         right=("PLAT", "Task"),
         name="Texts",
         sites=(acme, globex),
+        items=[{"kind": "comments"}],
     )
     yield Scene(running, profile)
     assert running.sandbox.broken_answers() == []
@@ -192,3 +193,22 @@ def test_a_file_that_only_the_twin_shows_is_not_deleted_by_an_edit_of_the_source
     wait_until("it crossed", lambda: "Second." not in words(scene.right, right), LONG)
     scene.stack.settle()
     assert media in words(scene.right, right)
+
+
+def test_people_and_issues_that_a_comment_names_are_those_of_the_other_site(scene: Scene) -> None:
+    first = scene.pair("Named in a comment")
+    left, right = scene.pair("With a comment")
+    known = scene.left.users[1]
+    text = doc(paragraph("Ask ", mention(known["accountId"], "Acme Developer"), f" of {first[0]}."))
+    made = scene.left.call("POST", f"issue/{left}/comment", json={"body": text})
+    assert made.status_code == 201, made.text
+
+    def there() -> str:
+        found = scene.right.call("GET", f"issue/{right}/comment").json()["comments"]
+        return json.dumps([one["body"] for one in found])
+
+    wait_until("it crossed", lambda: first[1] in there(), LONG)
+    scene.stack.settle()
+    assert scene.right.users[1]["accountId"] in there()
+    assert known["accountId"] not in there()
+    assert first[0] not in there()

@@ -12,6 +12,7 @@ import pytest
 from app.jira.site import Issue
 from app.mapping.kinds.rich_text import nodes
 from app.mapping.profile import ItemKind, ItemMapping, MarkerMode
+from app.mapping.rich import Context, carry_document
 from app.sync.items.comments import CUT, LONGEST, CommentKind, twin_text
 from app.sync.items.kinds import Listing, Target
 
@@ -67,6 +68,7 @@ class Told:
         media = cast(Any, SimpleNamespace(files=lambda ids: {}))
         to = Target(
             sites[1], issue(), self.mapping, "https://a.example", sites[0], media,
+            lambda text: carry_document(text, Context("https://a.example", "https://b.example")),
             self.first, self.sentences.append,
         )  # fmt: skip
         value = source.value

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -14,7 +13,7 @@ from app.jira.site import Issue, JiraSite, SiteError
 from app.jira.times import parse_time
 from app.mapping.kinds.rich_text import nodes
 from app.mapping.profile import ItemKind, ItemMapping, Kind, MarkerMode
-from app.mapping.rich import Context, carry_document, told
+from app.mapping.rich import told
 from app.mapping.values import UnreadableValueError, handler
 from app.sync.items.kinds import KindOfItem, Listing, Refusal, Target
 from app.sync.items.model import Held, Item, Mark, read_mark
@@ -97,11 +96,7 @@ class CommentKind(KindOfItem):
 def carry_body(document: str, to: Target) -> str:
     """A comment's text as the other site is to have it. Raises Refusal where it must not be
     written."""
-    context = Context(to.source_url, to.site.base_url)
-    carried = carry_document(document, context)
-    if carried.needs.files:
-        context = replace(context, files=to.media.files(carried.needs.files))
-        carried = carry_document(document, context)
+    carried = to.carried(document)
     if carried.refused is not None or carried.document is None:
         raise Refusal(carried.refused or "Nothing of the comment's text can be carried.")
     for sentence in told(carried.degraded):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
+from app.mapping.rich import Carried, File
 from app.mapping.values import whole
 from app.sync.items import store
 from app.sync.items.found import settled
@@ -43,6 +44,21 @@ class Planned:
     paged: frozenset[Side] = frozenset()
     waits: bool = False
     rows: tuple[ItemLink, ...] = ()
+
+
+@dataclass(frozen=True)
+class _FilesOf:
+    """The files of a pair for one direction: those that crossed are there, others are not."""
+
+    media: Media
+
+    def files(self, to: Side, wanted: Collection[str]) -> dict[str, File]:
+        """See lookups.Files."""
+        return self.media.files(wanted)
+
+    def gone(self, side: Side, wanted: Collection[str]) -> frozenset[str]:
+        """See lookups.Files."""
+        return self.media.gone(wanted)
 
 
 @dataclass
@@ -175,7 +191,12 @@ class Hand:
         url = sites[to.other].base_url
         issue, mapping = self.work.issues[to], self.plan.mapping
         media, tell = self._media(to), partial(self._tell, to)
-        return Target(sites[to], issue, mapping, url, sites[to.other], media, first, tell)
+        carried = partial(self._carried, to, media)
+        return Target(sites[to], issue, mapping, url, sites[to.other], media, carried, first, tell)
+
+    def _carried(self, to: Side, media: Media, document: str) -> Carried:
+        """A text with what it names on the side that it goes to. Raises SiteError."""
+        return self.turn.carrying.text(to, document, None, _FilesOf(media))[1]
 
     def _media(self, to: Side) -> Media:
         """The files of the pair, with those that crossed in this visit."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from app.jira.site import Issue, JiraSite, SiteError
 from app.mapping.profile import ItemKind, ItemMapping, Side
+from app.mapping.rich import Carried
 from app.sync.items.media import Media
 from app.sync.items.model import Item, ItemLink, Mark, Place
 from app.sync.items.neighbours import Neighbour
@@ -28,7 +29,7 @@ class Target:
     files that texts show.
 
     Not `first`: the source is a twin itself, which says already whose the item is. `tell`: takes a
-    sentence for the activity.
+    sentence for the activity. `carried`: a text as this side is to have it.
     """
 
     site: JiraSite
@@ -37,6 +38,7 @@ class Target:
     source_url: str
     source: JiraSite
     media: Media
+    carried: Callable[[str], Carried]
     first: bool = True
     tell: Callable[[str], None] = lambda sentence: None
 
