@@ -79,6 +79,15 @@ def add_desks(blue: Blueprint, site: Site, body: Body) -> None:
             site.sla_goals.update(asked)
         return jsonify(site.sla_goals)
 
+    @blue.put("/metadata")
+    def put_metadata() -> Response:
+        asked = body()
+        if asked.keys() != {"requestTypes"} or not isinstance(asked["requestTypes"], bool):
+            raise JiraError(400, "requestTypes: must be true or false")
+        with site.lock:
+            site.lists_request_types = asked["requestTypes"]
+        return jsonify(asked)
+
     @blue.put("/organizations")
     def put_organizations() -> Response:
         asked = body()

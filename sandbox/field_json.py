@@ -191,4 +191,7 @@ def allowed(view: View, field: FieldDef, project: Project) -> list[JsonDict] | N
             own_levels = [x for x in site.security_levels.values() if x.project_id == project.id]
             found = [_security(view, field, level.id) for level in own_levels]
             return [level for level in found if level]
+        case "requesttype" if site.lists_request_types:
+            kinds = [one for one in site.request_types.values() if one.project_id == project.id]
+            return [{"id": one.id, "name": one.name} for one in kinds]
     return None

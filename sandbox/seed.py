@@ -104,7 +104,7 @@ def restore(site: Site) -> None:
         for i, key, kind, name, form in seed.request_types
     }
     site.organizations = {i: Organization(i, name) for i, name in seed.organizations}
-    site.sla_goals = dict(GOALS)
+    site.sla_goals, site.lists_request_types = dict(GOALS), False
     for definition in custom_fields(seed):
         site.fields[definition.id] = definition
     for project in list(site.projects.values()):

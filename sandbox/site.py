@@ -64,6 +64,8 @@ class Site:
         self.organizations: dict[str, Organization] = {}
         # How long issues of service projects may take, by the name of the SLA, in milliseconds.
         self.sla_goals: dict[str, int] = {}
+        # Whether metadata list the request types that may be chosen.
+        self.lists_request_types = False
         self.issues: dict[str, Issue] = {}
         self.keys: dict[str, str] = {}
         self.comment_issue: dict[str, str] = {}

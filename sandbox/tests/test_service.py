@@ -112,6 +112,9 @@ def test_service_projects_alone_have_the_fields_and_no_list_of_their_values(
     assert edit[REQUEST]["operations"] == ["set"]
     assert edit[FIRMS]["operations"] == ["add", "set", "remove"]
     assert "/organisations/project/10001/search" in edit[FIRMS]["autoCompleteUrl"]
+    acme.control("PUT", "metadata", {"requestTypes": True})
+    edit = acme.call("GET", "issue/SUP-2/editmeta").json()["fields"]
+    assert {"id": "25", "name": "Get help"} in edit[REQUEST]["allowedValues"]
     schemas = {one["id"]: one["schema"] for one in sandbox.globex.call("GET", "field").json()}
     assert schemas["customfield_10161"]["custom"] == "com.atlassian.servicedesk:vp-origin"
     assert schemas["customfield_10162"]["items"] == "sd-customerorganization"

@@ -465,7 +465,7 @@ def test_a_webhook_tells_nothing_of_a_field_of_an_unknown_type_but_that_it_is_em
         ({"progress": 1, "total": 2}, "progress: 1, total: 2"),
         (USER, f"[~accountid:{ID}]"),
         (REQUEST, "Get help"),
-        (SLA, "Time to resolution: running"),
+        (SLA, "Time to resolution: running (goal 4h)"),
         ({**SLA, "ongoingCycle": {"breached": True}}, "Time to resolution: breached"),
         ({**SLA, "ongoingCycle": {"paused": True}}, "Time to resolution: paused"),
         (
@@ -473,6 +473,10 @@ def test_a_webhook_tells_nothing_of_a_field_of_an_unknown_type_but_that_it_is_em
             "First response: met",
         ),
         ({"name": "Reply", "completedCycles": [{"breached": True}]}, "Reply: missed"),
+        (
+            {"name": "Reply", "completedCycles": [{}, {"goalDuration": {"friendly": "1h"}}]},
+            "Reply: met (goal 1h)",
+        ),
         ({"name": "Reply", "completedCycles": []}, "Reply: not started"),
         (
             {
@@ -493,7 +497,8 @@ def test_whatever_a_field_holds_has_a_readable_text(raw: object, text: str | Non
 
 
 def test_the_text_of_an_sla_does_not_change_while_its_clock_runs() -> None:
-    later = {**SLA, "ongoingCycle": {**SLA["ongoingCycle"], "remainingTime": {"millis": 1}}}  # type: ignore[dict-item]
+    night = {"remainingTime": {"millis": 1}, "withinCalendarHours": False}
+    later = {**SLA, "ongoingCycle": {**SLA["ongoingCycle"], **night}}  # type: ignore[dict-item]
     read = handler(Kind.READ_ONLY_TEXT).read
     assert read(SLA) == read(later)
 

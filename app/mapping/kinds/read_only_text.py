@@ -90,17 +90,22 @@ def _of_object(raw: Mapping[str, object], levels: int) -> str:
 
 
 def _sla(raw: Mapping[str, object]) -> str:
-    """The name, and how its newest cycle stands. The time left is not told, as it runs."""
+    """The name, how its newest cycle stands, and its goal. The time left is not told, as it runs;
+    nor whether the clock stands still for the night, as that is no matter of the issue."""
     name, cycle = raw.get("name"), raw.get("ongoingCycle")
     done = raw.get("completedCycles")
     if isinstance(cycle, Mapping):
         state = "breached" if cycle.get("breached") is True else "running"
         state = "paused" if state == "running" and cycle.get("paused") is True else state
     elif isinstance(done, list) and done and isinstance(done[-1], Mapping):
-        state = "missed" if done[-1].get("breached") is True else "met"
+        cycle = done[-1]
+        state = "missed" if cycle.get("breached") is True else "met"
     else:
-        state = "not started"
-    return f"{name}: {state}" if isinstance(name, str) else state
+        cycle, state = {}, "not started"
+    goal = cycle.get("goalDuration")
+    length = goal.get("friendly") if isinstance(goal, Mapping) else None
+    told = f"{state} (goal {length})" if isinstance(length, str) and length else state
+    return f"{name}: {told}" if isinstance(name, str) else told
 
 
 def _words(document: object) -> str:

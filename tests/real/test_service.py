@@ -1,0 +1,263 @@
+"""Service projects over both sites: request types, organizations, SLAs as text, comments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from demo.stack import APP_KEY, Stack, wait_until
+from demo.walk import paragraph
+from sandbox.process import SiteHandle
+from tests.real.comments_scene import INTERNAL, LONG, Sides, carry, pair
+from tests.real.comments_scene import rows as database
+from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.real
+
+LEFT, RIGHT = ("SUP", "Task"), ("OPS", "Task")
+# Request type, organizations and both SLAs of Acme, and what they are mapped to at Globex.
+REQUEST, FIRMS, ANSWER, TEXT = "request", "firms", "answer", "text"
+IDS = {
+    REQUEST: {"left": "customfield_10061", "right": "customfield_10161"},
+    FIRMS: {"left": "customfield_10062", "right": "customfield_10162"},
+    ANSWER: {"left": "customfield_10063", "right": "customfield_10163"},
+    TEXT: {"left": "customfield_10031", "right": "customfield_10121"},
+}
+
+
+def rows(*pairs: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"left": left, "right": right} for left, right in pairs]
+
+
+FIELDS: list[dict[str, Any]] = [
+    {"left": "summary", "right": "summary", "kind": "text"},
+    {
+        **IDS[REQUEST],
+        "kind": "request_type",
+        "values": {"rows": rows(("26", "42")), "missing": "fail"},
+    },
+    {
+        **IDS[FIRMS],
+        "kind": "organizations",
+        "values": {"rows": rows(("2", "12"), ("4", "13")), "by_name": False},
+    },
+    {
+        "left": IDS[ANSWER]["left"],
+        "right": IDS[TEXT]["right"],
+        "kind": "read_only_text",
+        "right_kind": "text",
+        "flow": "to_right",
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def desks(running: Stack) -> Iterator[Stack]:  # noqa: F811
+    """The tasks of two service projects in step, with their comments."""
+    profile = running.create_profile(
+        running.connect(), left=LEFT, right=RIGHT, name="Desks", fields=FIELDS
+    )
+    carry(running, profile, "--prefix", "")
+    yield running
+
+
+@pytest.fixture
+def sides(desks: Stack, request: pytest.FixtureRequest) -> Sides:
+    return pair(desks, request.node.name[:200], LEFT, RIGHT)
+
+
+def edit(sides: Sides, side: str, **fields: Any) -> None:
+    """A person edits one side."""
+    named = {IDS[name][side] if name in IDS else name: one for name, one in fields.items()}
+    answer = sides.site(side).call("PUT", f"issue/{sides.key(side)}", json={"fields": named})
+    assert answer.status_code == 204, answer.text
+
+
+def at(sides: Sides, side: str, field: str) -> Any:
+    """What a side holds: the id of its request type, the ids of its organizations, its text."""
+    name = IDS[field][side] if field in IDS else field
+    path = f"issue/{sides.key(side)}?fields={name}"
+    found = sides.site(side).call("GET", path).json()["fields"][name]
+    if isinstance(found, list):
+        return [one["id"] for one in found]
+    return found["requestType"]["id"] if isinstance(found, dict) else found
+
+
+def comes(sides: Sides, side: str, field: str, wanted: Any) -> None:
+    wait_until(f"{field} is {wanted}", lambda: at(sides, side, field) == wanted, LONG)
+
+
+def written(site: SiteHandle) -> int:
+    """How often Tandem wrote to a site."""
+    return int(site.calls()["byApp"].get(APP_KEY, {}).get("writes", 0))
+
+
+def parked(stack: Stack) -> str:
+    return tandem(stack.environment, "parked", "list", "Desks", "--json").stdout
+
+
+def test_request_types_and_organizations_cross_both_ways_by_rows_of_ids_and_rest(
+    sides: Sides,
+) -> None:
+    stack = sides.stack
+    edit(sides, "left", request="26", firms=[2, 4])
+    comes(sides, "right", REQUEST, "42")
+    comes(sides, "right", FIRMS, ["12", "13"])
+    stack.settle()
+    edit(sides, "right", request=None, firms=[13])
+    comes(sides, "left", REQUEST, None)
+    comes(sides, "left", FIRMS, ["4"])
+    stack.settle()
+    edit(sides, "right", request="42", firms=[])
+    comes(sides, "left", REQUEST, "26")
+    comes(sides, "left", FIRMS, None)
+    stack.settle()
+    before = [written(site) for site in stack.sandbox.sites]
+    stack.sandbox.globex.control("PUT", "organizations", {"12": "Harbour & Sons"})
+    edit(sides, "left", summary="Only this")
+    comes(sides, "right", "summary", "Only this")
+    stack.settle()
+    after = [written(site) for site in stack.sandbox.sites]
+    assert (after[0] - before[0], after[1] - before[1]) == (0, 1)
+    assert at(sides, "right", REQUEST) == "42"
+
+
+def test_a_twin_is_made_with_its_request_type_and_organizations(desks: Stack) -> None:
+    acme, globex = desks.sandbox.acme, desks.sandbox.globex
+    body = {
+        "project": {"key": "SUP"},
+        "issuetype": {"name": "Task"},
+        "summary": "All at once",
+        IDS[REQUEST]["left"]: "26",
+        IDS[FIRMS]["left"]: [2],
+    }
+    made = acme.call("POST", "issue", json={"fields": body})
+    assert made.status_code == 201, made.text
+    jql = 'project = OPS AND summary ~ "All at once"'
+    path = f"search/jql?jql={jql}&fields=*all"
+
+    def twins() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = globex.call("GET", path).json()["issues"]
+        return found
+
+    wait_until("it has a twin", lambda: len(twins()) == 1, LONG)
+    [twin] = twins()
+    assert twin["fields"][IDS[REQUEST]["right"]]["requestType"]["name"] == "Order a machine"
+    assert [one["id"] for one in twin["fields"][IDS[FIRMS]["right"]]] == ["12"]
+    assert twin["fields"][IDS[TEXT]["right"]] == "Time to first response: running (goal 4h)"
+
+
+def test_an_organization_without_a_row_keeps_the_field_as_it_is_and_the_rest_crosses(
+    sides: Sides,
+) -> None:
+    edit(sides, "left", firms=[2])
+    comes(sides, "right", FIRMS, ["12"])
+    edit(sides, "left", firms=[2, 3], summary="The rest")
+    comes(sides, "right", "summary", "The rest")
+    sides.stack.settle()
+    assert at(sides, "right", FIRMS) == ["12"]
+    assert at(sides, "left", FIRMS) == ["2", "3"]
+
+
+def test_a_request_type_without_a_row_is_set_aside_and_pairs_by_name_where_the_site_lists_them(
+    sides: Sides,
+) -> None:
+    edit(sides, "left", request="25", summary="Named alike")
+    comes(sides, "right", "summary", "Named alike")
+    wait_until("it is set aside", lambda: "value-unpaired" in parked(sides.stack), LONG)
+    assert at(sides, "right", REQUEST) is None
+    sides.stack.sandbox.globex.control("PUT", "metadata", {"requestTypes": True})
+    done = tandem(sides.stack.environment, "parked", "retry", "Desks")
+    assert done.returncode == 0, done.stderr
+    comes(sides, "right", REQUEST, "41")
+    sides.stack.sandbox.globex.control("PUT", "metadata", {"requestTypes": False})
+    wait_until("nothing is set aside", lambda: "value-unpaired" not in parked(sides.stack), LONG)
+
+
+def test_a_request_type_that_the_other_side_refuses_is_set_aside_alone(sides: Sides) -> None:
+    globex = sides.stack.sandbox.globex
+    globex.refusals({"field": IDS[REQUEST]["right"], "message": "Not for this portal."})
+    edit(sides, "left", request="26", firms=[4])
+    comes(sides, "right", FIRMS, ["13"])
+    wait_until("it is set aside", lambda: "field-refused" in parked(sides.stack), LONG)
+    assert at(sides, "right", REQUEST) is None
+    globex.refusals()
+    assert tandem(sides.stack.environment, "parked", "retry", "Desks").returncode == 0
+    comes(sides, "right", REQUEST, "42")
+
+
+def test_an_sla_crosses_as_text_that_changes_with_its_state_and_not_with_its_clock(
+    sides: Sides,
+) -> None:
+    stack = sides.stack
+    acme, globex = stack.sandbox.acme, stack.sandbox.globex
+    comes(sides, "right", TEXT, "Time to first response: running (goal 4h)")
+    stack.settle()
+    clock = f"issue/{sides.left}?fields={IDS[ANSWER]['left']}"
+    earlier = acme.call("GET", clock).json()["fields"]
+    before = written(globex)
+    edit(sides, "left", summary="Looked at again")
+    comes(sides, "right", "summary", "Looked at again")
+    stack.settle()
+    assert acme.call("GET", clock).json()["fields"] != earlier, "its clock runs"
+    assert written(globex) == before + 1, "more than the summary was written"
+    acme.control("PUT", "slas", {"Time to first response": 1})
+    edit(sides, "left", labels=["unmapped"])  # no webhook tells of an SLA: the search finds it
+    stack.settle()
+    database(stack, "UPDATE search_look SET due_at = now()")
+    comes(sides, "right", TEXT, "Time to first response: breached (goal 0m)")
+    acme.control("PUT", "slas", {"Time to first response": 4 * 3_600_000})
+    answer = acme.call(
+        "POST",
+        f"issue/{sides.left}/comment",
+        json={"body": paragraph("We are at it")},
+        auth=agent(acme),
+    )
+    assert answer.status_code == 201, answer.text
+    comes(sides, "right", TEXT, "Time to first response: met (goal 4h)")
+    stack.settle()
+    edit(sides, "right", text="By hand")
+    stack.settle()
+    assert "ongoingCycle" not in acme.call("GET", clock).json()["fields"][IDS[ANSWER]["left"]]
+    assert at(sides, "right", TEXT) == "By hand"  # it is carried one way
+
+
+def test_what_customers_see_they_see_on_the_other_side_and_nothing_else(sides: Sides) -> None:
+    sides.say("left", "Internal", properties=[INTERNAL])
+    sides.say("left", "To the customer")
+    sides.has("right", "To the customer")
+    sides.say("right", "Internal too", properties=[INTERNAL])
+    sides.say("right", "Back to the customer")
+    sides.has("left", "Internal", "To the customer", "Back to the customer")
+    sides.stack.settle()
+    assert shown(sides, "left") == [False, True, True]
+    assert shown(sides, "right") == [True, False, True]
+
+
+def test_internal_comments_never_reach_a_project_without_customers_whatever_the_profile_allows(
+    desks: Stack,
+) -> None:
+    left, right = ("SUP", "Bug"), ("PLAT", "Bug")
+    profile = desks.create_profile(desks.connect(), left=left, right=right, name="Desk and team")
+    carry(desks, profile, "--prefix", "", "--internal")
+    sides = pair(desks, "Of a desk and a team", left, right)
+    sides.say("left", "Internal", properties=[INTERNAL])
+    seen = sides.say("left", "For all")
+    sides.has("right", "For all")
+    sides.edit("left", seen, "For all", properties=[INTERNAL])
+    sides.has("right")
+    sides.say("right", "Of the team")
+    sides.has("left", "Internal", "For all", "Of the team")
+    assert shown(sides, "left") == [False, False, True]
+
+
+def shown(sides: Sides, side: str) -> list[bool]:
+    """Which comments the customers of a side see."""
+    return [one["jsdPublic"] for one in sides.comments(side)]
+
+
+def agent(site: SiteHandle) -> tuple[str, str]:
+    found = next(user for user in site.users if user["email"].startswith("agent"))
+    return found["email"], found["token"]
