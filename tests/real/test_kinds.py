@@ -144,6 +144,36 @@ def test_what_is_written_is_read_and_told_by_the_changelog_whatever_the_kind(
     }
 
 
+def test_what_only_service_projects_have_is_read_as_it_was_written(site: SiteHandle) -> None:
+    schemas = {one["name"]: one for one in site.call("GET", "field").json()}
+    values: dict[str, tuple[Kind, list[Value]]] = {
+        "Request Type": (Kind.REQUEST_TYPE, [("25", ""), ("26", ""), None]),
+        "Organizations": (Kind.ORGANIZATIONS, [(("2", ""), ("4", "")), (("3", ""),), ()]),
+        "Time to resolution": (Kind.READ_ONLY_TEXT, []),
+    }
+    body = {"project": {"key": "SUP"}, "issuetype": {"id": TYPE}, "summary": "Asked"}
+    issue = str(site.call("POST", "issue", json={"fields": body}).json()["key"])
+    for name, (kind, wanted) in values.items():
+        field, own = schemas[name]["id"], handler(kind)
+        assert kind_of(schemas[name]["schema"]) is kind
+        for value in wanted:
+            written = {"fields": {field: own.write(value)}}
+            answer = site.call("PUT", f"issue/{issue}", json=written)
+            assert answer.status_code == 204, (name, answer.text)
+            assert own.same(own.read(raw_of(site, issue, field, 3)), value), (name, value)
+            told = own.read_webhook(raw_of(site, issue, field, 2))
+            assert told is not NOT_COMPARABLE
+            assert own.same(told, value)
+            edit = newest_edit(site, issue, field)
+            assert edit is not None
+            known = own.of_changelog(edit["to"], edit["toString"])
+            assert all(own.same(one, value) for one in known), (name, known)
+    sla = handler(Kind.READ_ONLY_TEXT).read(
+        raw_of(site, issue, schemas["Time to resolution"]["id"], 3)
+    )
+    assert sla == "Time to resolution: running (goal 40h)"
+
+
 def told_rightly(kind: Kind, edit: dict[str, Any], before: Value, after: Value) -> bool:
     """Whether a changelog's item tells both values. What it tells must be right."""
     own = handler(kind)
