@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TypeAlias
 
-from app.jira.site import Changelog, Edit, Transition
+from app.jira.site import Changelog, Edit
 from app.mapping.profile import Kind, Side
 from app.mapping.values import Value, handler
 from app.sync.parked import without
@@ -14,6 +15,8 @@ from app.sync.plan import Base, Plan, Snapshot, Write
 
 Marks: TypeAlias = Callable[[str, Side, Value], str]
 """Makes a fingerprint."""
+Is: TypeAlias = Callable[[tuple[str, str]], bool]
+"""Whether a status, by id and name, is one of some."""
 
 
 def settled(base: Base, side: Side, held: Mapping[str, Value], marks: Marks) -> Base:
@@ -65,29 +68,32 @@ def born(
     return base, frozenset(rest)
 
 
-def as_one(log: Changelog, field: str, start: str, taken: Sequence[Transition]) -> Changelog:
+def as_one(log: Changelog, field: str, *, origin: Is, between: Is, target: Is) -> Changelog:
     """The changelog with the steps of a move as one edit, from what it replaced to its end.
 
-    Where somebody else moved the issue between two steps, that is what it replaced.
+    `origin`: the status as it was read; `between`: those on the way. Where somebody else moved the
+    issue between two steps, that is what the move replaced.
     """
-    ours = [number for number, edit in enumerate(log.edits) if edit.field == field]
-    while ours and log.edits[ours[0]].after[0] != taken[-1].to[0]:
-        ours.pop(0)
-    merged: list[int] = []
-    origins = [start, *(one.to[0] for one in taken[:-1])]
-    for number, move, origin in zip(ours, reversed(taken), reversed(origins), strict=False):
-        if log.edits[number].after[0] != move.to[0]:
+    numbers = [number for number, edit in enumerate(log.edits) if edit.field == field]
+    while numbers and not target(_status(log.edits[numbers[0]].after)):
+        numbers.pop(0)
+    steps = numbers[:1]
+    for number, older in pairwise(numbers):
+        before = _status(log.edits[number].before)
+        if origin(before) or not between(before) or log.edits[older].after[0] != before[0]:
             break
-        merged.append(number)
-        if log.edits[number].before[0] != origin:
-            break
-    if len(merged) < 2:
+        steps.append(older)
+    if len(steps) < 2:
         return log
-    last, first = log.edits[merged[0]], log.edits[merged[-1]]
+    last, first = log.edits[steps[0]], log.edits[steps[-1]]
     whole = Edit(field, last.at, first.before, last.after, last.author)
     edits = [
-        whole if number == merged[0] else edit
+        whole if number == steps[0] else edit
         for number, edit in enumerate(log.edits)
-        if number not in merged[1:]
+        if number not in steps[1:]
     ]
     return replace(log, edits=tuple(edits))
+
+
+def _status(told: tuple[str | None, str | None]) -> tuple[str, str]:
+    return told[0] or "", told[1] or ""

@@ -265,7 +265,14 @@ class _Move:
         self._tell()
         returned = self.moved.returned
         if returned is not None and returned.changelog is not None and self.taken:
-            log = as_one(returned.changelog, self.goal.field, self.start[0], self.taken)
+            between = {move.to[0] for move in self.taken[:-1]}
+            log = as_one(
+                returned.changelog,
+                self.goal.field,
+                origin=lambda status: status[0] == self.start[0],
+                between=lambda status: status[0] in between,
+                target=lambda status: status[0] == self.taken[-1].to[0],
+            )
             self.moved.returned = replace(returned, changelog=log)
 
     def _resolve(self, one: Write) -> None:

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from app.activity.log import Detail, Outcome
 from app.jira.site import Changelog, Edit, Issue, JiraSite, SiteError
 from app.mapping.profile import FieldMapping, Side
-from app.mapping.values import whole
+from app.mapping.values import handler, whole
 from app.sync import provenance
 from app.sync import written as notes
 from app.sync.bases import landed, unmoved
+from app.sync.move_back import move_back
+from app.sync.move_marks import as_one
 from app.sync.overwritten import Lost, Sent, all_replaced, source_wins
 from app.sync.plan import Base, Reason, Snapshot, Write
 from app.sync.store_links import Link
@@ -82,7 +85,7 @@ def look(
     now: the next visit finds the write, and looks again."""
     issue_id = link.issue_id(side) or 0
     found = replaced_by(turn, side, issue_id, writes, read_at=read.updated, returned=returned)
-    return _decide(turn, side, issue_id, found, returned) if found else After(returned)
+    return _decide(turn, side, link, found, returned) if found else After(returned)
 
 
 def look_after_a_death(turn: Turn, link: Link, snapshots: dict[Side, Snapshot]) -> Base:
@@ -101,10 +104,10 @@ def look_after_a_death(turn: Turn, link: Link, snapshots: dict[Side, Snapshot]) 
             if mark.to is side and key in values and of(key, side, values[key]) == mark.of(side)
         }
         sent = _noted(turn, link, side, marks) if marks else []
-        found = find(turn.sites[side], issue_id, sent, None)
+        found = find(turn.sites[side], issue_id, sent, None, partial(_steps, turn, link, side))
         if not found:
             continue
-        after = _decide(turn, side, issue_id, found, turn.read[side][issue_id])
+        after = _decide(turn, side, link, found, turn.read[side][issue_id])
         _tell(turn, link, side, after)
         base = unmoved(base, link.base, after.reopened)
         if after.puts and after.returned is not None:
@@ -167,12 +170,35 @@ def replaced_by(
     return find(turn.sites[side], issue_id, sent, returned)
 
 
-def find(site: JiraSite, issue_id: int, sent: Sequence[Sent], returned: Issue | None) -> list[Lost]:
-    """The edits that these writes replaced. The changelog came with the answer, or costs a call."""
+def find(
+    site: JiraSite,
+    issue_id: int,
+    sent: Sequence[Sent],
+    returned: Issue | None,
+    told: Callable[[Changelog, Sent], Changelog] = lambda log, one: log,
+) -> list[Lost]:
+    """The edits that these writes replaced. The changelog came with the answer, or costs a call.
+    `told`: what of it is told of a write."""
     log = returned.changelog if returned else None
     if log is None and sent:
         log = site.changelogs([issue_id]).get(issue_id)
+    for one in sent if log else ():
+        log = told(log or Changelog(), one)
     return all_replaced(sent, log or Changelog(), by_us(site))
+
+
+def _steps(turn: Turn, link: Link, side: Side, log: Changelog, sent: Sent) -> Changelog:
+    """The changelog with the steps of a move, as it was noted, as one edit."""
+    marks, of = link.moving.get((sent.key, side), frozenset()), turn.fingerprints.of
+    if not marks:
+        return log
+    return as_one(
+        log,
+        sent.field,
+        origin=sent.was,
+        between=lambda status: of(sent.key, side, status) in marks,
+        target=sent.ours,
+    )
 
 
 def by_us(site: JiraSite) -> Callable[[Edit], bool]:
@@ -190,10 +216,10 @@ def by_us(site: JiraSite) -> Callable[[Edit], bool]:
 
 
 def _decide(
-    turn: Turn, side: Side, issue_id: int, found: Sequence[Lost], returned: Issue | None
+    turn: Turn, side: Side, link: Link, found: Sequence[Lost], returned: Issue | None
 ) -> After:
     mappings = {m.key: m for m in turn.profile.profile.fields}
-    issue = returned or read_again(turn, side, issue_id)
+    issue = returned or read_again(turn, side, link.issue_id(side) or 0)
     stands = {one.key: "" for one in found if source_wins(mappings[one.key], side)}
     rest = [one for one in found if one.key not in stands]
     stands |= {
@@ -204,7 +230,7 @@ def _decide(
     back = [one for one in rest if one.held and one.exact]
     if issue is None:
         stands |= dict.fromkeys([one.key for one in back], "; the issue is gone")
-    put = put_back(turn, side, issue, back) if back and issue else None
+    put = put_back(turn, side, issue, back, link) if back and issue else None
     if put is not None:
         refused = "; the site refused to have it put back"
         stands |= dict.fromkeys(put.refused, refused)
@@ -230,10 +256,20 @@ def read_again(turn: Turn, side: Side, issue_id: int) -> Issue | None:
     return turn.sites[side].fetch([issue_id], names).get(issue_id)
 
 
-def put_back(turn: Turn, side: Side, issue: Issue, edits: Sequence[Lost]) -> Put:
+def put_back(
+    turn: Turn, side: Side, issue: Issue, edits: Sequence[Lost], link: Link | None = None
+) -> Put:
     """Write these edits back to their side, and look at each such write as at any. Raises
-    SiteError where the site fails or shuts us out; a refusal is in what it gives."""
+    SiteError where the site fails or shuts us out; a refusal is in what it gives.
+
+    With the `link` a status is put back too, by the workflow."""
     site, put, waiting = turn.sites[side], Put(issue), {one.key: one for one in edits}
+    for one in edits if link else ():
+        if link and handler(one.kind).by_transition:
+            moved = move_back(turn, side, link, put.returned, waiting.pop(one.key))
+            put.returned = moved or put.returned
+            put.count += moved is not None
+            (put.refused if moved is None else put.back)[one.key] = one
     for _ in range(TRIES):
         if not waiting:
             break

@@ -474,3 +474,22 @@ def test_an_undo_takes_a_status_back_by_the_workflow_and_it_stays_there(scene: S
     scene.stack.settle()
     assert back.of("left") == ("In Progress", None)
     assert back.of("right") == ("In Review", None)
+
+
+def test_a_status_that_a_move_from_anywhere_replaced_is_put_back_by_the_workflow(
+    scene: Scene,
+) -> None:
+    pair = scene.pair("Replaced")
+    read = {"method": "GET", "path": "/transitions$", "app": APP_KEY}
+    scene.left.faults({**read, "kind": "hold-answer", "times": 1})
+    walk(scene.right, pair.right, "In Progress")
+    wait_until("the moves were read", lambda: scene.left.held() == 1, LONG)
+    walk(scene.left, pair.left, "In Review")
+    scene.left.faults()
+    scene.left.let_go()
+    pair.becomes("right", "In Review")  # the newer one
+    scene.stack.settle()
+    assert pair.of("left") == ("In Review", None)
+    assert [(target, ours) for _, target, ours in pair.moves("left")] == [
+        ("In Review", False), ("In Progress", True), ("In Review", True),
+    ]  # fmt: skip

@@ -97,6 +97,8 @@ def test_whoever_dies_on_the_way_is_followed_by_one_who_goes_on(scene: Scene) ->
         assert [target for _, target, _ in pair.moves("right")] == STEPS
         assert not any(ours for _, _, ours in pair.moves("left"))
     scene.check_rest()
+    # The steps of a move are not taken for somebody's edits.
+    assert scene.owner.execute("SELECT sum(conflicts) FROM activity").fetchone() == (0,)
 
 
 def test_who_moves_an_issue_that_was_left_half_way_is_heard(scene: Scene) -> None:

@@ -129,34 +129,53 @@ def seen(found: Changelog) -> list[tuple[str | None, str | None]]:
     return [(one.before[0], one.after[0]) for one in reversed(found.edits)]
 
 
-WAY = [step("a", DOING), step("b", REVIEW), step("c", DONE)]
+def told(found: Changelog, origin: str = "1", between: str = "23", target: str = "4") -> Changelog:
+    """With the steps of a move from one status through others to the last as one."""
+    return as_one(
+        found,
+        "status",
+        origin=lambda status: status[0] == origin,
+        between=lambda status: status[0] in between,
+        target=lambda status: status[0] == target,
+    )
 
 
 def test_the_steps_of_a_move_count_as_one_edit() -> None:
-    found = as_one(log(("9", "1"), ("1", "2"), ("2", "3"), ("3", "4")), "status", "1", WAY)
+    found = told(log(("9", "1"), ("1", "2"), ("2", "3"), ("3", "4")))
     assert seen(found) == [("9", "1"), ("1", "4")]
     assert found.edits[0].at == NOW + timedelta(seconds=3)
 
 
+def test_a_move_that_went_on_from_half_way_begins_there() -> None:
+    found = told(log(("1", "2"), ("2", "3"), ("3", "4")), origin="2")
+    assert seen(found) == [("1", "2"), ("2", "4")]
+
+
 def test_what_somebody_did_before_the_first_step_is_what_the_move_replaced() -> None:
-    found = as_one(log(("1", "8"), ("8", "2"), ("2", "3"), ("3", "4")), "status", "1", WAY)
+    found = told(log(("1", "8"), ("8", "2"), ("2", "3"), ("3", "4")))
     assert seen(found) == [("1", "8"), ("8", "4")]
 
 
 def test_what_somebody_did_between_two_steps_is_what_the_move_replaced() -> None:
-    found = as_one(log(("1", "2"), ("2", "3"), ("3", "8"), ("8", "4")), "status", "1", WAY)
+    found = told(log(("1", "2"), ("2", "3"), ("3", "8"), ("8", "4")))
     assert seen(found)[-2:] == [("3", "8"), ("8", "4")]
-    found = as_one(
-        log(("1", "2"), ("2", "8"), ("8", "3"), ("3", "4")), "status", "1", WAY
-    )  # fmt: skip
+    found = told(log(("1", "2"), ("2", "8"), ("8", "3"), ("3", "4")))
     assert seen(found)[-2:] == [("2", "8"), ("8", "4")]
+
+
+def test_what_somebody_did_after_the_move_is_an_edit_of_its_own() -> None:
+    found = told(log(("1", "2"), ("2", "4"), ("4", "9")))
+    assert seen(found) == [("1", "4"), ("4", "9")]
 
 
 def test_a_move_of_one_step_and_other_fields_stay_as_they_are() -> None:
     single = log(("1", "4"))
-    assert as_one(single, "status", "1", [step("a", DONE)]) == single
+    assert told(single) == single
     other = log(("1", "2"), ("2", "3"), ("3", "4"), field="priority")
-    assert as_one(other, "status", "1", WAY) == other
+    assert told(other) == other
+
+
+WAY = [step("a", DOING), step("b", REVIEW), step("c", DONE)]
 
 
 # --- screens ------------------------------------------------------------------------------------
