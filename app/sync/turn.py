@@ -146,8 +146,8 @@ class Turn:
         self.wake(awaited for visit in visits for awaited in self._news(visit))
         if any(visit.dirty for visit in visits):
             lanes.add(self.lane)
-        if any(visit.waits for visit in visits):
-            self._ring_after(ITEM_DELAY)
+        for seconds in {_item_wait(visit) for visit in visits if visit.waits}:
+            self._ring_after(seconds)
         for lane in sorted(lanes):
             self.ring(self.profile.id, lane)
 
@@ -179,8 +179,8 @@ class Turn:
         )
         items.save(session, self.profile, visit.link, visit.items)
         if visit.waits:
-            changes = visit.pair.changes
-            store_dirty.postpone(session, self.profile, changes, ITEM_DELAY, "waiting-for-item")
+            changes, seconds = visit.pair.changes, _item_wait(visit)
+            store_dirty.postpone(session, self.profile, changes, seconds, "waiting-for-item")
         elif visit.dirty:
             store_dirty.again(session, self.profile, visit.pair.changes)
         elif visit.parked:
@@ -309,3 +309,9 @@ class Turn:
 
     def snapshot(self, issue: Issue, side: Side) -> Snapshot:
         return snapshot(self.profile.profile, issue, side)
+
+
+def _item_wait(visit: Visit) -> float:
+    """Seconds until a visit that waits for an item is made again: 3, 6, 12 …, at most 5 minutes."""
+    attempts = max(change.attempts for change in visit.pair.changes)
+    return float(min(LONGEST_DELAY, ITEM_DELAY * 2 ** min(attempts, 10)))
