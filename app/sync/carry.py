@@ -11,6 +11,9 @@ from types import MappingProxyType
 
 from app.mapping.profile import FieldMapping, Kind, Missing, Profile, Row, Side
 from app.mapping.rich import told
+from app.mapping.rich.attrs import clean
+from app.mapping.rich.known import SENTENCES
+from app.mapping.rich.known import Reason as Why
 from app.mapping.transforms import (
     Held,
     Inputs,
@@ -68,7 +71,17 @@ class Carrier:
         if source.has_issues and target.has_issues:
             return self._issues(mapping, to, value, source, target)
         as_text = source is not target and not target.has_table
-        return target.read(source.text(value)) if as_text else value
+        return self._plain(mapping, to, target.read(source.text(value)) if as_text else value)
+
+    def _plain(self, mapping: FieldMapping, to: Side, value: Value) -> Value:
+        """The value without characters that Jira refuses: they would hold up all that is written
+        along with it."""
+        plain = _cleaned(value)
+        if plain == value:
+            return value
+        self.notes[mapping.key, to] = (f"{mapping.field(to.other)}: {SENTENCES[Why.CHARACTERS]}",)
+        target = handler(mapping.kind_of(to))
+        return target.read(target.write(plain))
 
     def _text(self, mapping: FieldMapping, to: Side, value: Value) -> Value | Refused:
         snapshot = self._snapshots.get(to)
@@ -107,7 +120,7 @@ class Carrier:
         if target.has_users:
             return self._own_people(mapping, to, found, target)
         if not target.has_table:
-            return found
+            return self._plain(mapping, to, found)
         named: dict[str, Ref] = {}
         labelled = _labelled(found)
         for id_, name in target.parts(labelled):
@@ -253,6 +266,15 @@ class Carrier:
             self.missed.add(Miss(Sought.NAME, to.other, account))
         name = self.facts.names.get(place)
         return name or Refused(f"a person of the {to.other.value} side has no name to show")
+
+
+def _cleaned(value: Value) -> Value:
+    """The value with all of its texts clean; of several, those that nothing is left of go."""
+    if isinstance(value, str):
+        return clean(value)
+    if not isinstance(value, tuple):
+        return value
+    return tuple(one for part in value if (one := _cleaned(part)) != "" or part == "")
 
 
 def _labelled(value: Value) -> Value:

@@ -242,7 +242,7 @@ def _add(
 ) -> None:
     cause_id = uuid.uuid4()
     group = {"at_side": cause.side.value, "code": cause.code.value, "field": cause.field}
-    said = vault.seal(place(profile.left_tenant, cause_id), cause.said.encode())
+    said = vault.seal(place(profile.left_tenant, cause_id), cause.said.encode("utf-8", "replace"))
     session.execute(
         _ADD, {**at, **group, "id": cause_id, "key": cause.key, "mark": cause.mark, "said": said}
     )

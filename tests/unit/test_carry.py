@@ -223,3 +223,35 @@ def test_a_person_that_a_transform_hands_on_becomes_the_twin_of_that_person() ->
     assert at(one, RIGHT, "a") == "b"
     fixed = mapping(Kind.USER, flow=Flow.TO_RIGHT, transform='"of-their-own"')
     assert at(fixed, RIGHT, "a") == "of-their-own"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "clean"),
+    [
+        (Kind.TEXT, "a\x00b\ud800c\td", "ab�c\td"),
+        (Kind.TEXT, "\x00", None),
+        (Kind.LABELS, ("a\x07", "a\x08", "\x00", "b"), ("a", "b")),
+        (Kind.URL, "https://example.com/\x0b\udfff", "https://example.com/�"),
+    ],
+)
+def test_characters_that_jira_refuses_are_left_out_or_replaced_and_told(
+    kind: Kind, value: Value, clean: Value
+) -> None:
+    one = mapping(kind)
+    at = carrier(one)
+    assert at(one, RIGHT, value) == clean
+    [sentence] = at.notes[one.key, RIGHT]
+    assert "here" in sentence and "no such characters" in sentence
+    assert at(one, RIGHT, clean) == clean
+
+
+def test_what_a_transform_makes_has_no_control_characters_either() -> None:
+    made_of = mapping(Kind.TEXT, transform="value", flow=Flow.TO_RIGHT)
+    assert carried(made_of, RIGHT, "a\x00b") == "ab"
+
+
+def test_a_text_without_its_bad_characters_is_in_step_with_its_source() -> None:
+    one = mapping(Kind.TEXT)
+    there = "bad � text"
+    found = merged(one, {"summary": "bad \x00\ud800 text", "labels": ()}, there, Base())
+    assert found.is_empty
