@@ -16,6 +16,7 @@ from app.cli.found import all_profiles, opened_profile
 from app.cli.items import carry, items
 from app.cli.lifecycle import lifecycle
 from app.cli.load import load
+from app.cli.mapping import mapping
 from app.cli.rules import rules, set_rules
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ profile.add_command(load)
 profile.add_command(rules)
 profile.add_command(set_rules)
 profile.add_command(items)
+profile.add_command(mapping)
 profile.add_command(carry)
 profile.add_command(fill)
 profile.add_command(lifecycle)

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -31,6 +32,9 @@ from app.mapping.profiles import StoredProfile, opened, owned, place, require_re
 from app.tenants.caller import Caller
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
+
+Detail: TypeAlias = Mapping[str, str | int | bool | None]
+"""What the trail tells of a deed."""
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 60, 86_400  # seconds, as the database holds it
 
@@ -132,27 +136,19 @@ def set_items(
     """Say otherwise whether and how the items of a kind are carried: a new revision, for an
     operator. `wanted`: their entry of the mapping document, None for none. Raises Problem,
     NotFound."""
-    sites = profile.left_tenant, profile.right_tenant
-    with tenant_transaction(profile.left_tenant) as session:
-        found, _ = owned(session, profile.left_tenant, profile.id, lambda project: True)
-        old = _opened(vault, session, found)
+
+    def change(old: Profile) -> dict[str, object]:
         document = dump_profile(replace(old, items=_without(old, kind)))
         listed = document.get("items", [])
         if wanted is not None:
             document["items"] = [*(listed if isinstance(listed, list) else []), wanted]
-        try:
-            new = load_profile(document)
-        except DocumentError as error:
-            sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
-            raise Problem(sentences, code="invalid-field", field="items") from None
-        made = next((one for one in new.items if one.kind is kind), None)
-        if new == old:
-            return made
-        _add(vault, session, found, new, actor=OPERATOR)
-        told = {"items": kind.value, "flow": made.flow.value if made else "none"}
-        deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
-        record_for_both(record, session, *sites, deed)
-    return made
+        return document
+
+    def told(new: Profile) -> Detail:
+        made = _of_kind(new, kind)
+        return {"items": kind.value, "flow": made.flow.value if made else "none"}
+
+    return _of_kind(_revised(vault, record, profile, "items", change=change, told=told), kind)
 
 
 def set_constant(
@@ -167,24 +163,17 @@ def set_constant(
     """Say otherwise what transitions of a side are given for a field that nothing else feeds: a
     new revision, for an operator. `value`: as Jira's REST API takes it, None for none. Raises
     Problem, NotFound."""
-    sites = profile.left_tenant, profile.right_tenant
-    with tenant_transaction(profile.left_tenant) as session:
-        found, _ = owned(session, profile.left_tenant, profile.id, lambda project: True)
-        old = _opened(vault, session, found)
+
+    def change(old: Profile) -> dict[str, object]:
         kept = tuple(one for one in old.moves if (one.side, one.field) != (side, field))
         added = () if value is None else (Constant(side, field, json.dumps(value)),)
-        try:
-            new = load_profile(dump_profile(replace(old, moves=kept + added)))
-        except DocumentError as error:
-            sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
-            raise Problem(sentences, code="invalid-field", field="moves") from None
-        if new == old:
-            return
-        _add(vault, session, found, new, actor=OPERATOR)
+        return dump_profile(replace(old, moves=kept + added))
+
+    def told(new: Profile) -> Detail:
         # The value may be anybody's words: it is in the sealed document alone.
-        told = {"side": side.value, "field": field, "filled": value is not None}
-        deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
-        record_for_both(record, session, *sites, deed)
+        return {"side": side.value, "field": field, "filled": value is not None}
+
+    _revised(vault, record, profile, "moves", change=change, told=told)
 
 
 def set_lifecycle(
@@ -192,25 +181,74 @@ def set_lifecycle(
 ) -> Lifecycle:
     """Say otherwise what becomes of the twins of issues that go away: a new revision, for an
     operator. `wanted`: what changes of the mapping document's key. Raises Problem, NotFound."""
+
+    def change(old: Profile) -> dict[str, object]:
+        document = dump_profile(old)
+        had = document.get("lifecycle", {})
+        document["lifecycle"] = {**(had if isinstance(had, dict) else {}), **wanted}
+        return document
+
+    def told(new: Profile) -> Detail:
+        deeds = ("deleted", "moved", "archived")
+        return {name: getattr(new.lifecycle, name).value for name in deeds}
+
+    return _revised(vault, record, profile, "lifecycle", change=change, told=told).lifecycle
+
+
+def set_mapping(
+    vault: Vault, record: Recorder, profile: StoredProfile, document: dict[str, object]
+) -> Profile:
+    """Take another mapping document: a new revision, for an operator. Which issues are in stays as
+    it is. Raises Problem, NotFound."""
+
+    def change(old: Profile) -> dict[str, object]:
+        kept = dump_profile(old)
+        for side in Side:
+            if document.get(side.value, kept[side.value]) != kept[side.value]:
+                raise Problem(
+                    f"{side.value}: project, issue type and filter are not changed with the "
+                    "mapping. Leave them as they are; a filter is changed on the page.",
+                    code="invalid-field",
+                    field=side.value,
+                )
+        return {**document, **{side.value: kept[side.value] for side in Side}}
+
+    def told(new: Profile) -> Detail:
+        return {"fields": len(new.fields)}
+
+    return _revised(vault, record, profile, "fields", change=change, told=told)
+
+
+def _revised(
+    vault: Vault,
+    record: Recorder,
+    profile: StoredProfile,
+    part: str,
+    *,
+    change: Callable[[Profile], dict[str, object]],
+    told: Callable[[Profile], Detail],
+) -> Profile:
+    """The profile with what `change` makes of its document, stored and put on the trail where that
+    is another one. `part`: what a refusal names. Raises Problem, NotFound."""
     sites = profile.left_tenant, profile.right_tenant
     with tenant_transaction(profile.left_tenant) as session:
         found, _ = owned(session, profile.left_tenant, profile.id, lambda project: True)
         old = _opened(vault, session, found)
-        document = dump_profile(old)
-        had = document.get("lifecycle", {})
-        document["lifecycle"] = {**(had if isinstance(had, dict) else {}), **wanted}
         try:
-            new = load_profile(document)
+            new = load_profile(change(old))
         except DocumentError as error:
             sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
-            raise Problem(sentences, code="invalid-field", field="lifecycle") from None
+            raise Problem(sentences, code="invalid-field", field=part) from None
         if new != old:
+            require_rest(vault, session, sites, found.name, new, instead_of=profile.id)
             _add(vault, session, found, new, actor=OPERATOR)
-            deeds = ("deleted", "moved", "archived")
-            told = {name: getattr(new.lifecycle, name).value for name in deeds}
-            deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
+            deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told(new))
             record_for_both(record, session, *sites, deed)
-    return new.lifecycle
+    return new
+
+
+def _of_kind(profile: Profile, kind: ItemKind) -> ItemMapping | None:
+    return next((one for one in profile.items if one.kind is kind), None)
 
 
 def _without(profile: Profile, kind: ItemKind) -> tuple[ItemMapping, ...]:
