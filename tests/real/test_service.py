@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -147,6 +148,29 @@ def test_a_twin_is_made_with_its_request_type_and_organizations(desks: Stack) ->
     assert twin["fields"][IDS[REQUEST]["right"]]["requestType"]["name"] == "Order a machine"
     assert [one["id"] for one in twin["fields"][IDS[FIRMS]["right"]]] == ["12"]
     assert twin["fields"][IDS[TEXT]["right"]] == "Time to first response: running (goal 4h)"
+
+
+def test_edits_on_both_sides_at_once_come_to_one_value(sides: Sides) -> None:
+    chance = random.Random(11)
+    kinds = {"left": ("26", [2, 4]), "right": ("42", [12, 13])}
+    for _ in range(12):
+        side = chance.choice(("left", "right"))
+        kind, firms = kinds[side]
+        some = chance.sample(firms, chance.randint(0, 2))
+        edit(sides, side, request=chance.choice((kind, None)), firms=some)
+    sides.stack.settle()
+    pairs = {"26": "42", "2": "12", "4": "13", None: None}
+
+    def agree() -> bool:
+        left, right = (
+            (at(sides, side, REQUEST), at(sides, side, FIRMS) or []) for side in ("left", "right")
+        )
+        return (pairs[left[0]], [pairs[one] for one in left[1]]) == right
+
+    wait_until("both sides agree", agree, LONG)
+    before = [written(site) for site in sides.stack.sandbox.sites]
+    sides.stack.settle()
+    assert [written(site) for site in sides.stack.sandbox.sites] == before
 
 
 def test_an_organization_without_a_row_keeps_the_field_as_it_is_and_the_rest_crosses(
