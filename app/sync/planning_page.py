@@ -15,7 +15,7 @@ from app.jira.site import FieldChanges, FieldRule, Issue
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import completeness_store as rows
-from app.sync import store_links
+from app.sync import store_links, unlinked
 from app.sync.bases import landed
 from app.sync.fingerprint import Fingerprinter
 from app.sync.inbox import decisions_of
@@ -24,6 +24,7 @@ from app.sync.lookups import Carrying
 from app.sync.merge import for_create
 from app.sync.plan import Base, Decision, Plan
 from app.sync.planning_draft import SECOND, Draft, gone, loose
+from app.sync.planning_ends import ENDED, ends, is_ended
 from app.sync.planning_read import Reader
 from app.sync.planning_rings import candidates
 from app.sync.planning_rules import changed_at, decide, in_scope, source_of_twin
@@ -58,7 +59,8 @@ class Survey:
         links = self._links(side, wanted)
         drafts = [Draft(side, one, links.get(one)) for one in wanted]
         self._fetch(side, wanted)
-        self._adopt_sources([one for one in drafts if one.link is None])
+        self._leave_ended([one for one in drafts if one.link is None])
+        self._adopt_sources([one for one in drafts if one.link is None and not one.notes])
         self._find_twins([one for one in drafts if one.link and one.link.create_sent_at])
         self._find_rings([one for one in drafts if one.step is Step.NOTHING and not one.notes])
         for other in Side:
@@ -86,6 +88,18 @@ class Survey:
         if missing:
             fields = [m.field(side) for m in self._profile.profile.fields]
             self._read[side] |= self._reader.fetch(side, missing, [*fields, "created"])
+
+    def _leave_ended(self, drafts: Sequence[Draft]) -> None:
+        """Issues whose pair was ended stay alone."""
+        if not drafts:
+            return
+        side, ids = drafts[0].side, [one.issue_id for one in drafts]
+        with self._transaction() as session:
+            alone = unlinked.alone(session, self._profile, side, ids)
+        for draft in drafts:
+            issue = self._read[side].get(draft.issue_id)
+            if draft.issue_id in alone or (issue and is_ended(self._profile, issue)):
+                draft.notes.append(ENDED)
 
     def _adopt_sources(self, drafts: Sequence[Draft]) -> None:
         """Twins of ours that have no link: the engine links them to the source that they name."""
@@ -162,6 +176,11 @@ class Survey:
             if found is not None:
                 draft.issues[one] = found
         if link is not None and link.left_id is not None and link.right_id is not None:
+            ending = ends(self._profile, link, draft.issues)
+            if ending is not None:
+                draft.step = Step.NOTHING
+                draft.notes.append(ending)
+                return
             if len(draft.issues) == 2:
                 draft.step = Step.LINK if draft.step is Step.LINK else Step.UPDATE
                 return

@@ -33,6 +33,7 @@ class Cause(StrEnum):
     FILTERED = "filtered"  # outside the filter of its side
     OUTSIDE = "outside"  # not of the profile's project and type
     SECOND_TWIN = "second_twin"  # its source has another twin already
+    ENDS = "ends"  # its pair ends, or has ended
 
 
 STANDS_IN_THE_WAY = frozenset({Cause.ABSENT, Cause.BLOCKED, Cause.NO_TWIN})

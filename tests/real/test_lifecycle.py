@@ -166,6 +166,9 @@ def test_an_unlinked_twin_gets_no_new_one_and_says_so_in_its_mark(scene: Scene) 
     edit_issue(scene.right, pair.right, summary="Lives on alone")
     scene.stack.settle()
     assert "Lives on alone" not in keys_by_summary(scene.left, "WEB")
+    words = ("plan", "Tasks", "--issue", pair.right, "--side", "right")
+    planned = tandem(scene.stack.environment, *words)
+    assert "Its pair has ended" in planned.stdout, planned.stdout + planned.stderr
 
 
 def test_a_source_whose_twin_was_deleted_stays_alone_and_is_never_deleted(scene: Scene) -> None:
