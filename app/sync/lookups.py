@@ -157,6 +157,12 @@ class Carrying:
             found = run()
         return found
 
+    def look_anew(self) -> None:
+        """Look once more for the people who were not found: somebody wants it tried again."""
+        people = self._known.facts.people
+        for place in [place for place, twin in list(people.items()) if twin is None]:
+            people.pop(place, None)
+
     def refused(self, side: Side, writes: Iterable[Write]) -> None:
         """A side refused these: what their values were paired with is to be found anew."""
         for write in writes:

@@ -76,6 +76,8 @@ class Reconciler:
             workflows=self._workflows,
         )
         turn.aside = found.aside
+        if any(one.ask for known in found.aside.values() for one in known):
+            turn.carrying.look_anew()
         _run(turn, self._pairs(taken, links), found.standing)
         return len(taken) < len(dirty) or len(dirty) == BATCH
 
