@@ -18,7 +18,7 @@ from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 pytestmark = pytest.mark.real
 
 LEFT, RIGHT = ("SUP", "Task"), ("OPS", "Task")
-# Request type, organizations and both SLAs of Acme, and what they are mapped to at Globex.
+# The fields of both sites that are mapped, or looked at.
 REQUEST, FIRMS, ANSWER, TEXT = "request", "firms", "answer", "text"
 IDS = {
     REQUEST: {"left": "customfield_10061", "right": "customfield_10161"},
@@ -95,8 +95,9 @@ def written(site: SiteHandle) -> int:
     return int(site.calls()["byApp"].get(APP_KEY, {}).get("writes", 0))
 
 
-def parked(stack: Stack) -> str:
-    return tandem(stack.environment, "parked", "list", "Desks", "--json").stdout
+def parked(stack: Stack) -> list[str]:
+    """Why something is set aside."""
+    return [code for (code,) in database(stack, "SELECT code FROM parked_cause")]
 
 
 def test_request_types_and_organizations_cross_both_ways_by_rows_of_ids_and_rest(
