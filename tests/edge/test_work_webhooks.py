@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from app import Tandem
+from app.connect import events
 from app.mapping import profiles, revisions
 from app.mapping.profile import ItemKind
 from tests.edge.jira import Jira
@@ -66,6 +67,11 @@ def marked(installed: Jira, database_url: str, delivery: dict[str, Any]) -> bool
     assert all(updated is None for _, _, _, updated in found)
     assert len(found) <= 1
     return bool(found)
+
+
+def test_the_descriptor_subscribes_to_them(app: Flask) -> None:
+    told = app.test_client().get("/atlassian-connect.json").get_json()["modules"]["webhooks"]
+    assert events.WORKLOGS | events.LINKS | events.ITEMS.keys() <= {one["event"] for one in told}
 
 
 def test_they_matter_only_to_profiles_that_carry_them(
