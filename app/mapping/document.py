@@ -72,7 +72,7 @@ def dump_profile(profile: Profile) -> dict[str, object]:
             side.value: {
                 "project": profile.scope(side).project_id,
                 "issue_type": profile.scope(side).issue_type_id,
-                **_filter(profile.scope(side)),
+                **_more(profile.scope(side)),
             }
             for side in Side
         },
@@ -106,8 +106,9 @@ def filter_problem(jql: str) -> str | None:
     return None
 
 
-def _filter(scope: Scope) -> dict[str, str]:
-    return {} if scope.filter is None else {"filter": scope.filter}
+def _more(scope: Scope) -> dict[str, object]:
+    found: dict[str, object] = {} if scope.filter is None else {"filter": scope.filter}
+    return found | ({"subtask": True} if scope.subtask else {})
 
 
 class _Strict(Schema):
@@ -155,6 +156,12 @@ class _ScopeSchema(_Strict):
         load_default=None,
         error_messages={"invalid": "must be JQL, as text in quotes"},
     )
+    subtask = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        error_messages={"invalid": "must be true or false"},
+    )
 
     @validates("filter")
     def _check_filter(self, jql: str | None, **_: object) -> None:
@@ -164,7 +171,7 @@ class _ScopeSchema(_Strict):
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> Scope:
-        return Scope(data["project"], data["issue_type"], data["filter"])
+        return Scope(data["project"], data["issue_type"], data["filter"], data["subtask"])
 
 
 class _FieldSchema(_Strict):

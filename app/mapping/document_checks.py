@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.mapping.field_types import pairs_with
 from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Flow, Profile, Side
+from app.mapping.subtasks import problem as subtask_problem
 from app.mapping.transforms import TransformProblem, compile_expression, flow_problem
 
 
@@ -20,7 +21,9 @@ class DocumentProblem:
 
 def problems_of(profile: Profile) -> tuple[DocumentProblem, ...]:
     """All that is wrong with a document that is well formed."""
-    return (*_kind_problems(profile), *_target_problems(profile))
+    sub = subtask_problem(profile)
+    orphans = () if sub is None else (DocumentProblem("fields", sub),)
+    return (*_kind_problems(profile), *_target_problems(profile), *orphans)
 
 
 def _kind_problems(profile: Profile) -> list[DocumentProblem]:

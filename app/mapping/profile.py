@@ -232,11 +232,13 @@ class ItemMapping:
 @dataclass(frozen=True)
 class Scope:
     """The issues of one side: a project and an issue type, by id: a rename breaks nothing; and of
-    these, where there is a `filter`, what that JQL finds."""
+    these, where there is a `filter`, what that JQL finds. `subtask`: the type is one of
+    sub-tasks."""
 
     project_id: str
     issue_type_id: str
     filter: str | None = None
+    subtask: bool = False
 
     def jql(self) -> str:
         """What finds the issues of this scope, without an order."""

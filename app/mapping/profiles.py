@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,10 +17,9 @@ from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound, Problem
 from app.mapping import rest
 from app.mapping.document import DocumentError, dump_profile, load_profile
-from app.mapping.document_checks import DocumentProblem
 from app.mapping.models import ProfileRecord, ProfileRevision, ProfileState
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
-from app.mapping.subtasks import PARENT, problem
+from app.mapping.subtasks import PARENT
 from app.tenants.caller import Caller
 from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 from app.tenants.pairing import partner_of
@@ -73,12 +72,10 @@ def create(
     left: Scope,
     right: Scope,
     parts: Mapping[str, str] = MappingProxyType({}),
-    subtasks: Collection[Side] = (),
 ) -> uuid.UUID:
     """Store and switch on a profile whose left side is the caller's. Raises Problem, NotFound.
 
     `parts`: keys of the mapping document (PARTS) as JSON; without `fields` the usual ones.
-    `subtasks`: the sides whose type is one of sub-tasks.
     """
     tenant = caller.tenant
     name = " ".join(name.split())
@@ -90,7 +87,7 @@ def create(
         )
     partner = partner_of(tenant, connection_id)
     profile_id = uuid.uuid4()
-    profile = _profile(left, right, parts, subtasks)
+    profile = _profile(left, right, parts)
     document = json.dumps(dump_profile(profile)).encode()
     with tenant_transaction(tenant) as session:
         # Two clicks on "Switch on", or one by each admin, must not make two profiles that both
@@ -142,21 +139,15 @@ def create(
     return profile_id
 
 
-def _profile(
-    left: Scope, right: Scope, parts: Mapping[str, str], subtasks: Collection[Side]
-) -> Profile:
+def _profile(left: Scope, right: Scope, parts: Mapping[str, str]) -> Profile:
     """The profile with what the form says of it. Raises Problem."""
-    usual = (*DEFAULT_FIELDS, PARENT) if subtasks else DEFAULT_FIELDS
+    usual = (*DEFAULT_FIELDS, PARENT) if left.subtask or right.subtask else DEFAULT_FIELDS
     document = dump_profile(Profile(left, right, usual))
     part = "fields"
     try:
         for part in PARTS & parts.keys():
             document[part] = json.loads(parts[part])
-        profile = load_profile(document)
-        wrong = problem(profile, subtasks)
-        if wrong is not None:
-            raise DocumentError((DocumentProblem("fields", wrong),))
-        return profile
+        return load_profile(document)
     except DocumentError as error:
         sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
         where = error.problems[0].where

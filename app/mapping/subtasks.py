@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from app.mapping.profile import FieldMapping, Kind, Moment, Profile, Side
 
 PARENT = FieldMapping("parent", "parent", Kind.PARENT)
 
 
-def problem(profile: Profile, subtasks: Collection[Side]) -> str | None:
-    """What is wrong with a profile whose types of these sides are sub-tasks, with the cure; None:
-    nothing."""
-    wanting = [side for side in Side if side in subtasks and not _is_fed(profile.fields, side)]
+def problem(profile: Profile) -> str | None:
+    """What is wrong with a profile of sub-tasks, with the cure; None: nothing."""
+    subtasks = [side for side in Side if profile.scope(side).subtask]
+    wanting = [side for side in subtasks if not _is_fed(profile.fields, side)]
     if not wanting:
         return None
     sides = " and ".join(side.value for side in wanting)

@@ -123,8 +123,8 @@ class Desk:
         name = form_text("name")
         partner = self.partner_site(caller.tenant, connection)
         self.require_project(standing, form_number("left_project"))
-        left, left_is_sub = form_scope(self.own_site(caller.tenant), "left")
-        right, right_is_sub = form_scope(partner, "right")
+        left = form_scope(self.own_site(caller.tenant), "left")
+        right = form_scope(partner, "right")
         filters.check(self.own_site(caller.tenant), left, Side.LEFT, own=True)
         filters.check(partner, right, Side.RIGHT, own=False)
         return profiles.create(
@@ -136,11 +136,6 @@ class Desk:
             left=left,
             right=right,
             parts={name: request.form[name] for name in profiles.PARTS & request.form.keys()},
-            subtasks=[
-                side
-                for side, is_sub in zip(Side, (left_is_sub, right_is_sub), strict=True)
-                if is_sub
-            ],
         )
 
     def filter_of(

@@ -45,9 +45,8 @@ def argument_number(name: str) -> int:
     return _number(request.args.get(name, ""), name)
 
 
-def form_scope(site: JiraSite, side: str) -> tuple[Scope, bool]:
-    """The project and type of a side, once the site says that it has them; and whether the type is
-    one of sub-tasks. Raises Problem."""
+def form_scope(site: JiraSite, side: str) -> Scope:
+    """The project and type of a side, once the site says that it has them. Raises Problem."""
     project = form_number(f"{side}_project")
     kind = form_number(f"{side}_type")
     if project not in {one.id for one in site.projects()}:
@@ -61,7 +60,7 @@ def form_scope(site: JiraSite, side: str) -> tuple[Scope, bool]:
             f"{side}_type", "this project has no such issue type. Choose one from the list."
         )
     jql = written(request.form.get(f"{side}_filter", ""), Side(side))
-    return Scope(str(project), str(kind), jql), kinds[kind].subtask
+    return Scope(str(project), str(kind), jql, kinds[kind].subtask)
 
 
 def _uuid(text: str, name: str) -> uuid.UUID:

@@ -62,14 +62,28 @@ def test_moved_and_archived_issues_never_cost_an_issue() -> None:
     assert Lifecycle(deleted=Deleted.DELETE).deed(Why.MOVED) is None
 
 
+def of_sub_tasks(profile: Profile, *sides: Side) -> Profile:
+    """The profile with the types of these sides as sub-tasks."""
+    left = replace(profile.left, subtask=Side.LEFT in sides)
+    return replace(profile, left=left, right=replace(profile.right, subtask=Side.RIGHT in sides))
+
+
 def test_sub_tasks_want_their_parent_mapped_towards_them() -> None:
-    both = (Side.LEFT, Side.RIGHT)
     mapped = replace(PLAIN, fields=(*DEFAULT_FIELDS, PARENT))
-    assert problem(PLAIN, ()) is None
-    assert problem(mapped, both) is None
-    assert "left and right" in str(problem(PLAIN, both))
+    assert problem(PLAIN) is None
+    assert problem(of_sub_tasks(mapped, *Side)) is None
+    assert "left and right" in str(problem(of_sub_tasks(PLAIN, *Side)))
     one_way = replace(PLAIN, fields=(replace(PARENT, flow=Flow.TO_RIGHT),))
-    assert problem(one_way, [Side.RIGHT]) is None
-    assert "the left side's" in str(problem(one_way, both))
+    assert problem(of_sub_tasks(one_way, Side.RIGHT)) is None
+    assert "the left side's" in str(problem(of_sub_tasks(one_way, *Side)))
     late = replace(PLAIN, fields=(replace(PARENT, moment=Moment.UPDATE),))
-    assert problem(late, [Side.RIGHT]) is not None
+    assert problem(of_sub_tasks(late, Side.RIGHT)) is not None
+
+
+def test_a_document_of_sub_tasks_is_held_to_it_whoever_saves_it() -> None:
+    whole = of_sub_tasks(replace(PLAIN, fields=(*DEFAULT_FIELDS, PARENT)), *Side)
+    said = dump_profile(whole)
+    assert load_profile(said) == whole
+    assert isinstance(said["fields"], list)
+    with pytest.raises(DocumentError, match="Map parent to parent"):
+        load_profile({**said, "fields": said["fields"][:-1]})
