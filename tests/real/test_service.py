@@ -249,6 +249,19 @@ def test_an_sla_crosses_as_text_that_changes_with_its_state_and_not_with_its_clo
     assert at(sides, "right", TEXT) == "By hand"  # it is carried one way
 
 
+def test_a_goal_that_passes_while_nobody_touches_the_issue_is_found_by_the_check(
+    sides: Sides,
+) -> None:
+    acme = sides.stack.sandbox.acme
+    comes(sides, "right", TEXT, "Time to first response: running (goal 4h)")
+    sides.stack.settle()
+    acme.control("PUT", "slas", {"Time to first response": 1})
+    checked = tandem(sides.stack.environment, "profile", "check", "Desks", seconds=LONG)
+    assert checked.returncode == 1, checked.stdout + checked.stderr
+    comes(sides, "right", TEXT, "Time to first response: breached (goal 0m)")
+    acme.control("PUT", "slas", {"Time to first response": 4 * 3_600_000})
+
+
 def test_what_customers_see_they_see_on_the_other_side_and_nothing_else(sides: Sides) -> None:
     sides.say("left", "Internal", properties=[INTERNAL])
     sides.say("left", "To the customer")
