@@ -274,4 +274,6 @@ class Item:
     id: str
     says: str
     there: bool = True
+    spoiled: bool = False  # somebody took its twin away
+    scribbled: str = ""  # what somebody made of its twin since it was last edited
     other: int = -1  # the pair at a link's other end
