@@ -89,6 +89,7 @@ def the_content() -> list[Result]:
         first = _issue(one, workers, "The first")
         later = _issue(one, workers, "One of many")
         each = [site.calls()["byApp"][APP_KEY]["total"] for site in (one.acme, one.globex)]
+    once = {path: first.paths[path] - later.paths.get(path, 0) for path in first.paths}
     name = f"content: {len(FIELDS)} fields, {COMMENTS} comments, {FILES} files"
     return [
         Result(f"{name}, the first issue", first.calls, "calls", "lower"),
@@ -99,6 +100,13 @@ def the_content() -> list[Result]:
         *(
             Result(f"content:   {path.replace(PREFIX, '')}", number, "calls", "lower")
             for path, number in sorted(later.paths.items())
+        ),
+        *(
+            Result(
+                f"content:   the first alone, {path.replace(PREFIX, '')}", more, "calls", "lower"
+            )
+            for path, more in sorted(once.items())
+            if more
         ),
         *_kinds(),
         *_corpus(),
