@@ -55,7 +55,13 @@ def issue(raw: Mapping[str, Any]) -> Issue:
         property=held.get(PROPERTY),
         more={name: held[name] for name in MORE_PROPERTIES if name in held},
         changelog=changelog(raw["changelog"]) if raw.get("changelog") else None,
+        edit=edit_screen(raw["editmeta"]) if raw.get("editmeta") else None,
     )
+
+
+def edit_screen(raw: Mapping[str, Any]) -> dict[str, FieldRule]:
+    """The fields of an edit screen, by id."""
+    return {text(name): rule(one) for name, one in (raw.get("fields") or {}).items()}
 
 
 def parsed(raw: Mapping[str, Any]) -> ParsedJql:

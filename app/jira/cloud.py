@@ -62,10 +62,23 @@ class CloudSite(CloudTransitions, CloudValues):
     @understood
     def fetch(self, issue_ids: Sequence[int | str], fields: Sequence[str]) -> dict[int, Issue]:
         """See JiraSite.fetch."""
+        return self._fetch(issue_ids, fields)
+
+    @understood
+    def fetch_with_screens(
+        self, issue_ids: Sequence[int | str], fields: Sequence[str]
+    ) -> dict[int, Issue]:
+        """See JiraSite.fetch_with_screens."""
+        return self._fetch(issue_ids, fields, "editmeta")
+
+    def _fetch(
+        self, issue_ids: Sequence[int | str], fields: Sequence[str], *expand: str
+    ) -> dict[int, Issue]:
         # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
         if not issue_ids:
             return {}
-        body = {
+        body: dict[str, Any] = {
+            **({"expand": list(expand)} if expand else {}),
             "issueIdsOrKeys": [str(issue_id) for issue_id in issue_ids],
             "fields": [*fields, "updated", "project", "issuetype"],
             "properties": [PROPERTY, *MORE_PROPERTIES],
@@ -261,7 +274,7 @@ class CloudSite(CloudTransitions, CloudValues):
     def edit_fields(self, issue_id: int) -> dict[str, FieldRule]:
         """See JiraSite.edit_fields."""
         answer = self._call("GET", f"rest/api/3/issue/{int(issue_id)}/editmeta")
-        return {text(name): answers.rule(raw) for name, raw in answer.get("fields", {}).items()}
+        return answers.edit_screen(answer)
 
     @understood
     def is_admin(self, account_id: str) -> bool:

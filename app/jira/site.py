@@ -76,7 +76,8 @@ class Person:
 class Issue:
     """An issue as read: raw REST v3 fields, and our own entity property where it has one.
 
-    `changelog`: its newest changes, where the site told them with it.
+    `changelog`: its newest changes, where the site told them with it. `edit`: the fields of its
+    edit screen, where they were asked for.
     """
 
     id: int
@@ -85,6 +86,7 @@ class Issue:
     updated: datetime
     property: Mapping[str, Any] | None = None
     changelog: Changelog | None = None
+    edit: Mapping[str, FieldRule] | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
     """Our other entity properties, by name, where they were asked for."""
 
@@ -203,6 +205,11 @@ class JiraSite(Protocol):
     def fetch(self, issue_ids: Sequence[int | str], fields: Sequence[str]) -> dict[int, Issue]:
         """The issues of these ids or keys as they are now, by id (at most 100); one that is gone is
         left out."""
+
+    def fetch_with_screens(
+        self, issue_ids: Sequence[int | str], fields: Sequence[str]
+    ) -> dict[int, Issue]:
+        """The same, each with the fields of its edit screen: much to send for each issue."""
 
     def create(self, fields: Mapping[str, Any], properties: Mapping[str, Any]) -> Created:
         """Create an issue together with its entity properties, in one call."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
+from app.jira.site import Issue
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.rich import Carried, File
@@ -175,6 +176,16 @@ class Carrying:
         """Whether no issue is made on a side without this field. Raises SiteError."""
         rule = self._metadata.create(side, EVER).get(field_id)
         return rule is not None and rule.required
+
+    def lacks_screen(self, side: Side) -> bool:
+        """Whether the edit screen of a side is not known yet."""
+        return not self._metadata.knows_edit(side)
+
+    def note_screens(self, side: Side, issues: Iterable[Issue]) -> None:
+        """Keep the edit screen that came along with issues of the side's type."""
+        for issue in issues:
+            if issue.edit is not None:
+                self._metadata.note_edit(side, issue.edit)
 
     def off_screen(
         self, side: Side, writes: Sequence[Write], issue_id: int | None

@@ -52,6 +52,14 @@ class Metadata:
         """The same of the edit screen, as an issue of the side's type has it."""
         return self._fields(self._kept.edit, side, since, lambda site: site.edit_fields(issue_id))
 
+    def knows_edit(self, side: Side) -> bool:
+        """Whether the edit screen of a side was read."""
+        return side in self._kept.edit
+
+    def note_edit(self, side: Side, fields: Mapping[str, FieldRule]) -> None:
+        """The edit screen of a side came along with an issue."""
+        self._kept.edit[side] = _Read(self._clock(), fields)
+
     def forget(self, side: Side) -> None:
         """What is known of a side is out of date."""
         self._kept.create.pop(side, None)

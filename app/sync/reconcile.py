@@ -23,6 +23,7 @@ from app.sync.items.work import fields_of, read_rows
 from app.sync.lookups import Lookups
 from app.sync.move_known import Workflows
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
+from app.sync.planning_rules import in_scope
 from app.sync.store_dirty import BATCH, Dirty
 from app.sync.store_links import Link
 from app.sync.turn import LONGEST_BELL, Pair, Ring, Turn, Visit
@@ -32,6 +33,7 @@ from app.vault.vault import Vault
 log = structlog.get_logger(__name__)
 
 GATHER_SECONDS, GATHER_TIMES = 0.25, 3
+FEW = 3  # issues of one read that are asked for their screens
 
 
 class Reconciler:
@@ -239,7 +241,14 @@ def _fetch(turn: Turn, side: Side, pairs: Sequence[Pair]) -> dict[int, Issue]:
             wanted.add(linked)
     fields = [m.field(side) for m in turn.profile.profile.fields]
     fields += fields_of(turn.profile.profile)
-    return turn.sites[side].fetch(sorted(wanted), fields) if wanted else {}
+    site = turn.sites[side]
+    if 0 < len(wanted) <= FEW and turn.carrying.lacks_screen(side):
+        # With a few it costs no call of its own.
+        found = site.fetch_with_screens(sorted(wanted), fields)
+        inside = [issue for issue in found.values() if in_scope(turn.profile, issue, side)]
+        turn.carrying.note_screens(side, inside)
+        return found
+    return site.fetch(sorted(wanted), fields) if wanted else {}
 
 
 def _tells_nothing(turn: Turn, pair: Pair, link: Link) -> bool:

@@ -40,8 +40,3 @@ ALTER TABLE item_link ENABLE ROW LEVEL SECURITY;
 CREATE POLICY either_side ON item_link TO tandem_app
     USING (tandem_tenant() IN (left_tenant_id, right_tenant_id));
 GRANT SELECT, INSERT, UPDATE, DELETE ON item_link TO tandem_app;
-
--- The codes of causes are the product's list; here only their shape is held.
-ALTER TABLE parked_cause DROP CONSTRAINT IF EXISTS parked_cause_code_check;
-ALTER TABLE parked_cause ADD CONSTRAINT parked_cause_code_check
-    CHECK (code ~ '^[a-z]{1,20}(-[a-z]{1,20}){0,4}$');

@@ -11,7 +11,9 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-PARTS: tuple[str, ...] = ("values", "provenance", "items", "moves", "hierarchy", "lifecycle")
+PARTS: tuple[str, ...] = (
+    "values", "provenance", "items", "moves", "hierarchy", "lifecycle", "codes",
+)  # fmt: skip
 
 
 def upgrade() -> None:

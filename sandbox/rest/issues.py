@@ -226,7 +226,10 @@ def delete_issue(ctx: Ctx, issueIdOrKey: str) -> Any:
 @route("GET", "issue/{issueIdOrKey}/editmeta")
 def edit_meta(ctx: Ctx, issueIdOrKey: str) -> Any:
     """The fields the caller may edit now."""
-    issue = ctx.issue(issueIdOrKey)
+    return _edit_meta(ctx, ctx.issue(issueIdOrKey))
+
+
+def _edit_meta(ctx: Ctx, issue: Issue) -> JsonDict:
     project = ctx.site.projects[issue.project_id]
     if not ctx.caller.user.can_edit:
         return {"fields": {}}
@@ -276,4 +279,7 @@ def bulk_fetch(ctx: Ctx) -> Any:
         )
         for issue in sorted(found.values(), key=lambda i: int(i.id))
     ]
+    if "editmeta" in (asked.get("expand") or ()):
+        for one in shown:
+            one["editmeta"] = _edit_meta(ctx, found[one["id"]])
     return {"issues": shown, "issueErrors": errors}

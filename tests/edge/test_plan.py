@@ -75,6 +75,10 @@ class Played(Site):
         """See JiraSite.edit_fields. This one does not tell."""
         return {}
 
+    def fetch_with_screens(self, ids: Sequence[int | str], fields: Sequence[str]) -> Any:
+        """See JiraSite.fetch_with_screens. This one does not tell of screens."""
+        return self.fetch(ids, fields)
+
     def last_changes(self, issue_ids: Sequence[int]) -> dict[int, FieldChanges]:
         """See JiraSite.last_changes."""
         self._ask("last_changes")
