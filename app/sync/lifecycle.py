@@ -110,8 +110,8 @@ def hidden(pair: Pair, link: Link, side: Side) -> Visit:
     """An issue is not found, and nothing is done for that."""
     told = " (its site told that it was deleted)" if link.told(side) is Why.DELETED else ""
     sentence = (
-        f"The issue on the {side.value} side is gone or hidden from Tandem{told}; its twin was left "
-        "as it is."
+        f"The issue on the {side.value} side is gone or hidden from Tandem{told}; its twin was "
+        "left as it is."
     )
     return Visit(pair, link, Outcome.LEFT_ALONE, details=(Detail(sentence),))
 
