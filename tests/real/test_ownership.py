@@ -386,3 +386,32 @@ def test_nothing_of_people_is_edited_or_removed_and_no_twin_doubled_with_the_dat
     scene.theirs_are_untouched()
     assert issues(scene) == [2, 2]
     assert {side: scene.first[side].outside() for side in SIDES} == outside
+
+
+def test_a_mark_copied_to_a_comment_worklog_or_file_of_people_does_not_make_it_ours(
+    carried: Stack,
+) -> None:
+    scene = scene_of(carried, "Copied")
+    here = scene.first["right"]
+    for kind, path in (
+        ("comments", "/rest/api/3/comment"),
+        ("worklogs", f"issue/{here.key}/worklog"),
+    ):
+        [twin, mine] = scene.twin("right", kind, 0), scene.source("right", kind, 2)
+        mark = here.site.call("GET", f"{path}/{twin}/properties/tandem")
+        assert mark.status_code == 200, mark.text
+        put = here.site.call("PUT", f"{path}/{mine}/properties/tandem", json=mark.json()["value"])
+        assert put.ok, put.text
+        scene.theirs["right", kind][mine] = scene.things("right", kind)[mine][1]
+    [twin, mine] = scene.twin("right", "attachments", 0), scene.source("right", "attachments", 2)
+    notes = here.get("/properties/tandem-files")["value"]
+    [held] = notes["profiles"].values()
+    held["files"][mine] = held["files"][twin]
+    path = f"issue/{here.key}/properties/tandem-files"
+    assert here.site.call("PUT", path, json=notes).ok
+    lose_items(scene)
+    scene.theirs_are_untouched()
+    for kind in KINDS:
+        scene.drop_source("left", kind, 0)
+    scene.rests(5)
+    scene.theirs_are_untouched()
