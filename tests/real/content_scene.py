@@ -16,6 +16,7 @@ from sandbox.process import SiteHandle
 PEOPLE = (1, 2, 3)  # who is paired: they have one number on both sites
 SELECT = {"20070": "20250", "20071": "20251", "20072": "20251"}  # two to one
 SEVERAL = {"20073": "20253", "20074": "20253", "20075": "20254", "20072": "20252"}
+WAY = {"100420": "101420"}
 REGION = {"100440": "101440", "100443": "101443"}
 
 
@@ -123,6 +124,17 @@ def cascades(_sites: Sites, side: str) -> Sequence[Any]:
     return [None, {"id": first}, {"id": second, "child": {"id": below}}]
 
 
+def ways(_sites: Sites, side: str) -> Sequence[Any]:
+    """One of a row of the table, and one that both sites call the same."""
+    return [None, {"id": "100420" if side == "left" else "101420"}, {"value": "Portal"}]
+
+
+def way(_sites: Sites, side: str, raw: Any) -> Any:
+    if raw is None or raw["value"] == "Portal":
+        return raw and raw["value"]
+    return WAY[raw["id"]] if side == "left" else raw["id"]
+
+
 def people(sites: Sites, side: str) -> Sequence[Any]:
     return [None, *({"accountId": sites.of(side).users[n]["accountId"]} for n in PEOPLE)]
 
@@ -205,6 +217,7 @@ FIELDS = [
         moment,
     ),
     Carried(*custom(35), "option", by_ids(SELECT, False), by_table(SELECT), table(SELECT)),
+    Carried(*custom(42), "option", ways, way, {"values": {"rows": table(WAY)["values"]["rows"]}}),
     Carried(*custom(43), "options",
             either([], [{"value": "Tested"}], [{"value": "Tested"}, {"value": "Documented"}]),
             names),

@@ -402,7 +402,7 @@ def show_the_statuses(world: Content) -> None:
 def test_all_that_is_on_issues_agrees_in_the_end_and_then_nothing_is_written(
     running: Stack,  # noqa: F811
 ) -> None:
-    figures = run(running, examples=6, steps=60, number=3)
+    figures = run(running, examples=6, steps=50, number=28)
     assert figures["steps"] >= 200
     assert figures["faults"] > 0
     assert figures["writes"] > figures["issues"] + 50  # so that many edits and items crossed
