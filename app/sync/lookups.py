@@ -165,8 +165,10 @@ class Carrying:
             people.pop(place, None)
 
     def refused(self, side: Side, writes: Iterable[Write]) -> None:
-        """A side refused these: what their values were paired with is to be found anew."""
+        """A side refused these: what their values were paired with is to be found anew, and so is
+        what its screens have."""
         for write in writes:
+            self._metadata.forget(side)
             kind = handler(write.kind)
             ids = [id_ for id_, _ in kind.parts(write.value)]
             if ids and not kind.has_issues:

@@ -360,9 +360,11 @@ def test_what_the_screen_lacks_is_seen_before_the_write_and_crosses_once_it_is_t
     pair = scene.pair("Off screen")
     place = {"project": "PLAT", "issuetype": "Task", "field": "customfield_10124"}
     scene.right.control("PUT", "screens", [{**place, "on": False}])
+    pair.edit("left", customfield_10034="2027-05-05", summary="Off screen, the rest crosses")
+    pair.comes("right", "summary", "Off screen, the rest crosses")  # by now the screen is known
     scene.right.control("DELETE", "calls")
-    pair.edit("left", customfield_10034="2027-05-06", summary="Off screen, the rest crosses")
-    pair.comes("right", "summary", "Off screen, the rest crosses")
+    pair.edit("left", customfield_10034="2027-05-06", summary="Off screen, and once more")
+    pair.comes("right", "summary", "Off screen, and once more")
     assert pair.at("right", "customfield_10034") is None
     listed = tandem(scene.stack.environment, "parked", "list", "All kinds", "--json").stdout
     assert "field-not-on-screen" in listed
