@@ -56,7 +56,7 @@ class Link:
     def told(self, side: Side) -> Why | None:
         """What its site said of the issue on `side` as a whole."""
         said = self.left_told if side is Side.LEFT else self.right_told
-        return None if said is None else Why(said)
+        return Why(said) if said in set(Why) else None
 
     def with_issue(self, side: Side, issue_id: int, key: str) -> Link:
         """The link with the issue of `side` filled in."""

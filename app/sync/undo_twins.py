@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from app.activity.log import Detail
 from app.jira.site import SiteError
 from app.mapping.profile import Side
+from app.sync import unlinked
 from app.sync.models import IssueLink
 from app.sync.store_links import Link
 from app.sync.undo_look import tell
@@ -41,9 +42,14 @@ def _delete(work: Work, twin: Twin, link: Link, *, unlink: bool) -> bool:
     """Delete one. Gives whether the site may be asked for the next."""
     turn, hold, done = work.turn, work.hold, work.done
     hold.renew()
+    with turn.transaction() as session:
+        unlinked.is_undone(session, link, twin.spot.side)
     try:
         turn.sites[twin.spot.side].delete(twin.spot.issue_id)
     except SiteError as error:
+        if error.surely_refused:
+            with turn.transaction() as session:
+                unlinked.is_back(session, link, twin.spot.side)
         if error.passing or error.site_status == 401:
             done.trouble = error
             return False

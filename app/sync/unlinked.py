@@ -31,7 +31,12 @@ _TELL = {
     side: text(
         f"UPDATE issue_link SET {side.value}_told = :why"  # noqa: S608  "left" or "right"
         f" WHERE profile_id = :profile AND {side.value}_issue_id = :issue"
+        f" AND {side.value}_told IS DISTINCT FROM 'undone'"
     )
+    for side in Side
+}
+_UNDONE = {
+    side: text(f"UPDATE issue_link SET {side.value}_told = 'undone' WHERE id = :link")  # noqa: S608
     for side in Side
 }
 _BACK = {
@@ -77,6 +82,12 @@ def tell_through(pipe: Pipe, told: Iterable[Told]) -> None:
 def is_back(session: Session, link: Link, side: Side) -> None:
     """Forget what was said of an issue: it is there."""
     session.execute(_BACK[side], {"link": link.id})
+
+
+def is_undone(session: Session, link: Link, side: Side) -> None:
+    """Tandem is about to delete an issue to undo what had made it: the other one is a person's,
+    and nothing is done to it for that."""
+    session.execute(_UNDONE[side], {"link": link.id})
 
 
 def end(session: Session, link: Link, why: Why) -> None:

@@ -1,7 +1,9 @@
 -- What a webhook said of an issue as a whole. That it is not found any more tells nothing by itself:
--- it may be hidden.
-ALTER TABLE issue_link ADD COLUMN left_told text CHECK (left_told IN ('deleted', 'archived'));
-ALTER TABLE issue_link ADD COLUMN right_told text CHECK (right_told IN ('deleted', 'archived'));
+-- it may be hidden. Undone: Tandem deleted it to undo what had made it.
+ALTER TABLE issue_link ADD COLUMN left_told text
+    CHECK (left_told IN ('deleted', 'archived', 'undone'));
+ALTER TABLE issue_link ADD COLUMN right_told text
+    CHECK (right_told IN ('deleted', 'archived', 'undone'));
 
 -- Issues whose pair was ended: they get no twin by themselves, nor are they paired again.
 CREATE TABLE unlinked (

@@ -339,3 +339,22 @@ def test_the_choices_are_shown_and_made_by_a_command(scene: Scene) -> None:
     made = tandem(scene.stack.environment, *words, *closed)
     assert made.returncode == 0, made.stderr
     assert "deleted: close" in made.stdout
+
+
+def test_a_twin_that_an_undo_deletes_costs_its_source_nothing(scene: Scene) -> None:
+    env = scene.stack.environment
+    words = ("profile", "load", "Bugs", "--from", "left", "--no-match")
+    done = tandem(env, *words, seconds=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    scene.stack.settle()
+    with owner(scene.stack) as database:
+        [(run, left, right)] = database.execute(
+            "SELECT w.run_id, k.left_key, k.right_key FROM written w"
+            " JOIN issue_link k ON k.id = w.link_id JOIN profile p ON p.id = k.profile_id"
+            " WHERE p.name = 'Bugs' AND w.run_id IS NOT NULL LIMIT 1"
+        ).fetchall()
+    undone = tandem(env, "undo", str(run), "--delete-created", "--yes", seconds=240)
+    assert not is_there(scene.right, right), undone.stdout + undone.stderr
+    scene.stack.settle()
+    assert comments(scene.left, left) == []
+    assert scene.linked(left) == [(left, right)]
