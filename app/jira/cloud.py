@@ -125,6 +125,24 @@ class CloudSite(CloudTransitions, CloudValues):
         return None
 
     @understood
+    def find_twins(self, profile: str, source_ids: Sequence[int]) -> dict[int, Created]:
+        """See JiraSite.find_twins. The oldest counts: a clone bears the mark of its original."""
+        where, wanted = f"issue.property[{PROPERTY}]", {str(one) for one in source_ids}
+        listed = ", ".join(f'"{one}"' for one in sorted(wanted))
+        page = self.search(
+            f'{where}.profile = "{profile}" AND {where}.source IN ({listed})'
+            " ORDER BY created ASC, id ASC",
+            [],
+        )
+        found: dict[int, Created] = {}
+        for issue in page.issues:
+            mark = issue.property or {}
+            source = str(mark.get("source"))
+            if source in wanted and mark.get("unlinked") is not True:
+                found.setdefault(int(source), Created(issue.id, issue.key))
+        return found
+
+    @understood
     def search(
         self, jql: str, fields: Sequence[str], *, page: str | None = None, size: int = 100
     ) -> SearchPage:

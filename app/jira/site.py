@@ -221,6 +221,9 @@ class JiraSite(Protocol):
     def find_twin(self, profile: str, source_issue_id: int) -> Created | None:
         """The issue that our own property names as the twin of the source, if search knows it."""
 
+    def find_twins(self, profile: str, source_ids: Sequence[int]) -> dict[int, Created]:
+        """The same for up to 100 sources in one call, by the source's id."""
+
     def search(
         self, jql: str, fields: Sequence[str], *, page: str | None = None, size: int = 100
     ) -> SearchPage:

@@ -21,6 +21,7 @@ from app.sync import budget, budget_answers, filters, pacing, parked, store_dirt
 from app.sync.flight import Flight
 from app.sync.items.work import fields_of, read_rows
 from app.sync.lookups import Lookups
+from app.sync.lost_twins import find_lost_twins
 from app.sync.move_known import Workflows
 from app.sync.pairs import Planned, carry_out, note_plans, plan_linked
 from app.sync.planning_rules import in_scope
@@ -158,6 +159,11 @@ def _run(turn: Turn, pairs: Sequence[Pair], standing: budget.Standing) -> None:
         _site_failed(turn, pending, problem)
         return
     unlinked = [pair for pair in pending if not _is_linked(pair)]
+    try:
+        find_lost_twins(turn, unlinked)
+    except Problem as problem:
+        _site_failed(turn, pending, problem)
+        return
     linked = [pair for pair in pending if _is_linked(pair)]
     flight = Flight(turn)
     flight.run_side_by_side([(pair, partial(_make, turn, pair)) for pair in unlinked])
@@ -240,7 +246,7 @@ def _fetch(turn: Turn, side: Side, pairs: Sequence[Pair]) -> dict[int, Issue]:
         if linked is not None:
             wanted.add(linked)
     fields = [m.field(side) for m in turn.profile.profile.fields]
-    fields += fields_of(turn.profile.profile)
+    fields += ["created", *fields_of(turn.profile.profile)]
     site = turn.sites[side]
     if 0 < len(wanted) <= FEW and turn.carrying.lacks_screen(side):
         # With a few it costs no call of its own.

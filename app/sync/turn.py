@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.activity.log import Detail, Outcome, record
 from app.database import TenantId, tenant_transaction
-from app.jira.site import Issue, JiraSite, SiteError, SiteOpener
+from app.jira.site import Created, Issue, JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import (
@@ -107,6 +107,8 @@ class Turn:
         self.sites: dict[Side, JiraSite] = {}
         self.fingerprints = of_profile(vault, profile.left_tenant, profile.id, profile.profile)
         self.read: dict[Side, dict[int, Issue]] = {}
+        self.twins: dict[tuple[Side, int], Created] = {}
+        """By side and id of the source: twins that bear our mark, and that no link knows."""
         self.aside: dict[parked.Row, list[parked.Known]] = {}
         self.carrying = (lookups or Lookups()).carrying(
             profile, self._ask, lambda side: self.sites[side].base_url, creates=True

@@ -13,6 +13,7 @@ from app.mapping.profile import Side
 from app.sync import hierarchy, lifecycle, parked, rings, store_dirty, store_links
 from app.sync.bases import confirm, unmoved
 from app.sync.items.work import fields_of, of_a_new_twin
+from app.sync.lost_twins import adopt_twin
 from app.sync.merge import blank, for_create
 from app.sync.move_marks import born, later
 from app.sync.pairs import reconcile_linked
@@ -44,6 +45,10 @@ def reconcile_unlinked(turn: Turn, pair: Pair) -> None:
     source = source_of_twin(turn.profile, issue, change.side)
     if source is not None and not _is_a_clone(turn, issue, change.side, source):
         _adopt_source(turn, pair, issue, change.side, source)
+        return
+    twin = turn.twins.get((change.side, issue.id))
+    if twin is not None:
+        adopt_twin(turn, pair, issue, change.side, twin)
         return
     intent = rings.claim(turn, pair, change.side, issue)
     if intent is not None:
