@@ -353,3 +353,29 @@ def test_a_link_between_issues_of_two_profiles_is_carried_once(carried: Stack) -
 def labels(site: SiteHandle, key: str) -> list[str]:
     found: list[str] = site.call("GET", f"issue/{key}?fields=labels").json()["fields"]["labels"]
     return found
+
+
+def test_a_note_that_somebody_forged_takes_away_no_link_of_a_person(ends: Ends) -> None:
+    right = ends.site("right")
+    ours = ends.link("left")
+    ends.has("right", "blocks")
+    for site in ends.stack.sandbox.sites:
+        site.webhooks(hold=True)
+    mine, theirs = ends.link("left", RELATES), ends.link("right", RELATES)
+    path = f"issue/{ends.first['right']}/properties/tandem-links"
+    notes = right.call("GET", path).json()["value"]
+    [held] = [one for one in notes["profiles"].values() if one["links"]]
+    [(source, root)] = held["links"].values()
+    assert source == ours
+    held["links"][theirs] = [mine, root[::-1]]
+    assert right.call("PUT", path, json=notes).status_code in {200, 201}
+    rows(ends.stack, "DELETE FROM item_link RETURNING id")
+    for site in ends.stack.sandbox.sites:
+        site.webhooks(hold=False)
+        site.release()
+    ends.stack.settle()
+    ends.drop("left", mine)
+    ends.stack.settle()
+    assert theirs in [one["id"] for one in ends.links("right")]
+    ends.drop("left", ours)
+    wait_until("ours went", lambda: ends.says("right") == ["relates to"], LONG)

@@ -82,7 +82,12 @@ def is_even(item: Item) -> bool:
 
 
 def made_by(account: str, edits: Iterable[Edit], item: Item) -> bool:
-    """Whether this account made a link, by the newest change of its issue that tells of it.
+    """Whether this account made a link, as the changes of its issue tell."""
+    return maker(edits, item) == account
+
+
+def maker(edits: Iterable[Edit], item: Item) -> str | None:
+    """Who made a link, by the newest change of its issue that tells of it; None where none does.
 
     The words are asked for too: two issues may have links of several types.
     """
@@ -90,5 +95,5 @@ def made_by(account: str, edits: Iterable[Edit], item: Item) -> bool:
     for edit in edits:
         to, told = edit.after
         if edit.field in CHANGED and to == key and words in (told or ""):
-            return edit.author == account
-    return False
+            return edit.author
+    return None

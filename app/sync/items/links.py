@@ -25,6 +25,7 @@ from app.sync.items.link_ties import (
     item_of,
     key_of_end,
     made_by,
+    maker,
     say_the_same,
     type_on,
     words_of,
@@ -99,7 +100,13 @@ class LinkKind(KindOfItem):
         return twin
 
     def delete(self, to: Target, twin: Item) -> None:
-        """See KindOfItem."""
+        """See KindOfItem. The notes of what we made are the issue's, and anybody with the right to
+        edit it can write them: a link whose history names somebody else stays."""
+        stored = to.site.stored(to.issue.id, [self.field])
+        edits = stored.changelog.edits if stored is not None and stored.changelog else ()
+        if maker(edits, twin) not in {None, to.site.links.author()}:
+            to.tell(f"The link {self.text(twin)} was made by somebody else, so it stays.")
+            return
         try:
             to.site.links.delete(twin.id)
         except SiteError as error:
