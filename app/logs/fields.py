@@ -75,6 +75,7 @@ PROBLEM_FIELDS = frozenset(
         "left_type",
         "lifecycle",
         "match",
+        "mapping",
         "moves",
         "name",
         "plan",
