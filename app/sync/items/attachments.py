@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,11 +11,11 @@ from typing import Any
 
 from app.jira.answers import FILES, text
 from app.jira.item_calls import BrokenOff, File
-from app.jira.site import Issue, JiraSite, SiteError
+from app.jira.site import Issue, SiteError
 from app.jira.times import UNCHANGING, parse_time
 from app.mapping.profile import ItemKind, ItemMapping, Side
 from app.sync.items import file_notes
-from app.sync.items.kinds import KindOfItem, Listing, Meeting, Refusal, Target
+from app.sync.items.kinds import Listing, Meeting, NotedKind, Refusal, Target
 from app.sync.items.model import Held, Item, Mark
 
 MEGA = 1_000_000
@@ -26,7 +26,7 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 UNHEARD = Held("Tandem sent the file, and its source is not there any more.", retract=False)
 
 
-class AttachmentKind(KindOfItem):
+class AttachmentKind(NotedKind):
     """See KindOfItem. A file bears no mark: the property `tandem-files` of its issue notes it."""
 
     kind = ItemKind.ATTACHMENTS
@@ -39,17 +39,6 @@ class AttachmentKind(KindOfItem):
             return None
         marks = file_notes.marks_of(issue.more.get(FILES))
         return Listing(tuple(_item(raw, mapping, marks) for raw in raws))
-
-    def read_all(
-        self, site: JiraSite, issue: Issue, other: Issue, mapping: ItemMapping
-    ) -> tuple[Item, ...]:
-        """See KindOfItem. An issue always brings all of its files along."""
-        listing = self.read(issue, other, mapping)
-        return listing.items if listing else ()
-
-    def marks(self, site: JiraSite, ids: Sequence[str]) -> Mapping[str, Mark | None]:
-        """See KindOfItem. The marks come with the issue, so that nothing is ever looked up."""
-        return dict.fromkeys(ids)
 
     def meet(self, meeting: Meeting) -> tuple[dict[Side, tuple[Item, ...]], bool]:
         """See KindOfItem. What has no mark is known by its bytes: a file that we sent and did not
@@ -76,20 +65,12 @@ class AttachmentKind(KindOfItem):
             return _item(made, to.mapping, {})
         raise Refusal(f"The attachment broke off {TRIES} times while it was read.")
 
-    def write(self, to: Target, twin: Item, source: Item) -> Item:
-        """See KindOfItem: there is nothing to write anew."""
-        return twin
-
     def delete(self, to: Target, twin: Item) -> None:
         """See KindOfItem."""
-        try:
-            to.site.files.delete(twin.id)
-        except SiteError as error:
-            if error.site_status != 404:
-                raise
+        to.site.files.delete(twin.id)
 
     def note(self, to: Target, twins: Mapping[str, tuple[Mark, Item | None]]) -> None:
-        """See KindOfItem. Where a site does not take the notes, the rows know the twins."""
+        """See KindOfItem."""
         notes = to.issue.more.get(FILES)
         noted = file_notes.marks_of(notes)
         news = {
@@ -103,11 +84,7 @@ class AttachmentKind(KindOfItem):
         fresh = file_notes.with_twins(notes, news, there | twins.keys())
         if file_notes.length(fresh) > file_notes.LONGEST:
             return
-        try:
-            to.site.files.note(to.issue.id, fresh)
-        except SiteError as error:
-            if not error.surely_refused or error.site_status == 429:
-                raise
+        to.site.files.note(to.issue.id, fresh)
 
     def text(self, item: Item) -> str:
         """See KindOfItem."""

@@ -9,7 +9,7 @@ from datetime import UTC
 from typing import Any
 
 from app.jira.answers import PROPERTY, text
-from app.jira.site import Issue, JiraSite, SiteError
+from app.jira.site import Issue, JiraSite
 from app.jira.times import parse_time
 from app.mapping.kinds.rich_text import nodes
 from app.mapping.profile import ItemKind, ItemMapping, Kind, MarkerMode
@@ -81,11 +81,7 @@ class CommentKind(KindOfItem):
 
     def delete(self, to: Target, twin: Item) -> None:
         """See KindOfItem."""
-        try:
-            to.site.comments.delete(to.issue.id, twin.id)
-        except SiteError as error:
-            if error.site_status != 404:
-                raise
+        to.site.comments.delete(to.issue.id, twin.id)
 
     def text(self, item: Item) -> str:
         """See KindOfItem."""

@@ -116,8 +116,9 @@ class Hand:
             try:
                 self.kind.delete(self._target(one.to), one.twin)
             except SiteError as error:
-                self._refused(one, error)
-                continue
+                if error.site_status != 404:  # else it is gone, as it should be
+                    self._refused(one, error)
+                    continue
             self._count(one.to, "deleted")
             if one.held is not None:
                 self._tell(one.to, f"{one.held.sentence} Its twin was deleted.")
@@ -180,7 +181,11 @@ class Hand:
                 if (twin := row.item(side)) is not None
             }
             if twins:
-                self.kind.note(self._target(side), twins)
+                try:
+                    self.kind.note(self._target(side), twins)
+                except SiteError as error:
+                    if not error.surely_refused or error.site_status == 429:
+                        raise
 
     def _target(self, to: Side, one: Create | Update | None = None) -> Target:
         first = True

@@ -97,7 +97,8 @@ class KindOfItem(ABC):
 
     def note(self, to: Target, twins: Mapping[str, tuple[Mark, Item | None]]) -> None:
         """Note the marks of the twins on an issue, for kinds whose items bear none themselves. With
-        each twin that was just made comes its item."""
+        each twin that was just made comes its item. Where a site does not take the notes, the rows
+        know the twins."""
         return
 
     @abstractmethod
@@ -110,8 +111,28 @@ class KindOfItem(ABC):
 
     @abstractmethod
     def delete(self, to: Target, twin: Item) -> None:
-        """Delete a twin. One that is gone is no error."""
+        """Delete a twin. Where it is gone already, a SiteError of 404 says so."""
 
     @abstractmethod
     def text(self, item: Item) -> str:
         """The whole item for people."""
+
+
+class NotedKind(KindOfItem):
+    """Items that an issue always brings along whole, that are made once and never written anew, and
+    whose marks are notes of their issue."""
+
+    def read_all(
+        self, site: JiraSite, issue: Issue, other: Issue, mapping: ItemMapping
+    ) -> tuple[Item, ...]:
+        """See KindOfItem."""
+        listing = self.read(issue, other, mapping)
+        return listing.items if listing else ()
+
+    def marks(self, site: JiraSite, ids: Sequence[str]) -> Mapping[str, Mark | None]:
+        """See KindOfItem. The marks come with the issue, so that nothing is ever looked up."""
+        return dict.fromkeys(ids)
+
+    def write(self, to: Target, twin: Item, source: Item) -> Item:
+        """See KindOfItem: there is nothing to write anew."""
+        return twin

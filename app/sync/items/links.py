@@ -7,7 +7,7 @@ pair alone makes and unmakes its twin; the other pair only wakes that one where 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from app.database import TenantId, tenant_transaction
@@ -15,7 +15,7 @@ from app.jira.answers import LINKS
 from app.jira.site import Issue, JiraSite, SiteError
 from app.mapping.profile import ItemKind, ItemMapping, Side
 from app.sync.items import link_notes, neighbours
-from app.sync.items.kinds import KindOfItem, Listing, Meeting, Target
+from app.sync.items.kinds import Listing, Meeting, NotedKind, Target
 from app.sync.items.link_ties import (
     Twins,
     end_of,
@@ -44,7 +44,7 @@ TYPE = "tandemType"
 MADE_MEANWHILE = 409
 
 
-class LinkKind(KindOfItem):
+class LinkKind(NotedKind):
     """See KindOfItem. A link bears no mark: the property `tandem-links` of its issue notes it."""
 
     kind = ItemKind.LINKS
@@ -58,17 +58,6 @@ class LinkKind(KindOfItem):
         marks = link_notes.marks_of(issue.more.get(LINKS))
         whole = (raw for raw in raws if "outwardIssue" in raw or "inwardIssue" in raw)
         return Listing(tuple(item_of(raw, marks) for raw in whole))
-
-    def read_all(
-        self, site: JiraSite, issue: Issue, other: Issue, mapping: ItemMapping
-    ) -> tuple[Item, ...]:
-        """See KindOfItem. An issue always brings all of its links along."""
-        listing = self.read(issue, other, mapping)
-        return listing.items if listing else ()
-
-    def marks(self, site: JiraSite, ids: Sequence[str]) -> Mapping[str, Mark | None]:
-        """See KindOfItem. The marks come with the issue, so that nothing is ever looked up."""
-        return dict.fromkeys(ids)
 
     def meet(self, meeting: Meeting) -> tuple[dict[Side, tuple[Item, ...]], bool]:
         """See KindOfItem. What has the same type and the same ends says the same."""
@@ -95,10 +84,6 @@ class LinkKind(KindOfItem):
             )
         return same
 
-    def write(self, to: Target, twin: Item, source: Item) -> Item:
-        """See KindOfItem: there is nothing to write anew."""
-        return twin
-
     def delete(self, to: Target, twin: Item) -> None:
         """See KindOfItem. The notes of what we made are the issue's, and anybody with the right to
         edit it can write them: a link whose history names somebody else stays."""
@@ -107,25 +92,17 @@ class LinkKind(KindOfItem):
         if maker(edits, twin) not in {None, to.site.links.author()}:
             to.tell(f"The link {self.text(twin)} was made by somebody else, so it stays.")
             return
-        try:
-            to.site.links.delete(twin.id)
-        except SiteError as error:
-            if error.site_status != 404:
-                raise
+        to.site.links.delete(twin.id)
 
     def note(self, to: Target, twins: Mapping[str, tuple[Mark, Item | None]]) -> None:
-        """See KindOfItem. A site that does not take the notes has what it has: the rows know."""
+        """See KindOfItem."""
         raws = to.issue.fields.get(self.field) or ()
         there = {str(raw.get("id")) for raw in raws} | twins.keys()
         marks = {twin: mark for twin, (mark, _) in twins.items()}
         notes = link_notes.with_twins(to.issue.more.get(LINKS), marks, there)
         if notes is None:
             return
-        try:
-            to.site.links.note(to.issue.id, notes)
-        except SiteError as error:
-            if not error.surely_refused or error.site_status == 429:
-                raise
+        to.site.links.note(to.issue.id, notes)
 
     def text(self, item: Item) -> str:
         """See KindOfItem."""

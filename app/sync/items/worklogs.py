@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.jira.answers import PROPERTY, text
-from app.jira.site import Issue, JiraSite, SiteError
+from app.jira.site import Issue, JiraSite
 from app.jira.times import parse_time
 from app.mapping.profile import ItemKind, ItemMapping
 from app.mapping.values import UnreadableValueError
@@ -61,11 +61,7 @@ class WorklogKind(KindOfItem):
 
     def delete(self, to: Target, twin: Item) -> None:
         """See KindOfItem."""
-        try:
-            to.site.worklogs.delete(to.issue.id, twin.id)
-        except SiteError as error:
-            if error.site_status != 404:
-                raise
+        to.site.worklogs.delete(to.issue.id, twin.id)
 
     def text(self, item: Item) -> str:
         """See KindOfItem."""
