@@ -6,10 +6,10 @@ the facts (`app/sync/lookups.py`) and merges again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from app.mapping.profile import FieldMapping, Kind, Missing, Profile, Row, Side
+from app.mapping.profile import FieldMapping, Kind, Missing, Profile, Side
 from app.mapping.rich import told
 from app.mapping.rich.attrs import clean
 from app.mapping.rich.known import SENTENCES
@@ -23,6 +23,7 @@ from app.mapping.transforms import (
     compile_expression,
 )
 from app.mapping.values import Handler, Value, handler
+from app.sync.carry_people import People, listed
 from app.sync.carry_text import Texts
 from app.sync.facts import Facts, Miss, Ref, Sought, TwinIssue
 from app.sync.plan import Refused, Snapshot, Stop
@@ -43,13 +44,14 @@ class Carrier:
     ) -> None:
         """`snapshots`: both issues, or the one that is there yet, for transforms and texts.
         `addresses`: both sites' base URLs, for texts."""
-        self._profile, self._users = profile, profile.users
+        self._profile = profile
         self._snapshots = snapshots or {}
         self.facts = facts or Facts()
         self.missed: set[Miss] = set()
         self.notes: dict[tuple[str, Side], tuple[str, ...]] = {}
         """What of a text could not be carried as it is, by mapping key and the side carried to."""
-        self._texts = Texts(profile.users, self.facts, addresses, self.missed)
+        self._everybody = People(profile.users, self.facts, self.missed)
+        self._texts = Texts(self._everybody, addresses)
 
     def __call__(self, mapping: FieldMapping, to: Side, value: Value) -> Value | Refused:
         """The value as it is on `to`; Refused where it has no counterpart there, or while that is
@@ -174,9 +176,9 @@ class Carrier:
 
     def _twin(self, mapping: FieldMapping, to: Side, id_: str, name: str) -> Ref | Refused:
         table, place = mapping.values, (mapping.key, to, id_)
-        listed = _row(table.rows, to, id_)
-        if listed is not None:
-            return (listed, "")
+        paired = listed(table.rows, to, id_)
+        if paired is not None:
+            return (paired, "")
         if table.by_name or table.missing is Missing.CREATE:
             if place not in self.facts.values:
                 self.missed.add(Miss(Sought.VALUE, to, id_, mapping.key, name))
@@ -207,9 +209,9 @@ class Carrier:
         """The id of an issue's twin. One that is still to be made is waited for; of one that no
         profile carries the mapping says what becomes of the field."""
         table, place = mapping.values, (to, id_)
-        listed = _row(table.rows, to, id_)
-        if listed is not None:
-            return listed
+        paired = listed(table.rows, to, id_)
+        if paired is not None:
+            return paired
         if place not in self.facts.issues:
             self.missed.add(Miss(Sought.ISSUE, to, id_))
         twin = self.facts.issues.get(place, TwinIssue())
@@ -242,29 +244,14 @@ class Carrier:
         return target.read(", ".join(sorted(name for name, _ in found.values())))
 
     def _person(self, mapping: FieldMapping, to: Side, account: str) -> str | Refused:
-        listed = _row(self._users.rows, to, account)
-        if listed is not None:
-            return listed
-        if self._users.by_email:
-            if (to, account) not in self.facts.people:
-                self.missed.add(Miss(Sought.PERSON, to, account))
-            else:
-                found = self.facts.people[to, account]
-                if found is not None:
-                    return found
-        default = self._users.default(to)
-        if default is not None:
-            return default
-        return Refused(
+        found = self._everybody.twin(to, account) or self._profile.users.default(to)
+        return found or Refused(
             f"{mapping.field(to.other)} names a person who has no twin on the {to.value} side",
             stops=Stop.UNPAIRED if mapping.values.missing is Missing.FAIL else None,
         )
 
     def _name(self, to: Side, account: str) -> str | Refused:
-        place = (to.other, account)
-        if place not in self.facts.names:
-            self.missed.add(Miss(Sought.NAME, to.other, account))
-        name = self.facts.names.get(place)
+        name = self._everybody.name(to.other, account)
         return name or Refused(f"a person of the {to.other.value} side has no name to show")
 
 
@@ -284,8 +271,3 @@ def _labelled(value: Value) -> Value:
     if len(value) == 2 and value[0] == "" and isinstance(value[1], str):
         return (f"{BY_NAME}{value[1]}", value[1])
     return tuple(_labelled(part) for part in value)
-
-
-def _row(rows: Iterable[Row], to: Side, id_: str) -> str | None:
-    """The first row that has the id of the other side."""
-    return next((row.of(to) for row in rows if row.of(to.other) == id_), None)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from app.mapping.profile import Row, Side, UserTable
+from app.mapping.profile import Side
 from app.mapping.rich import (
     Carried,
     Context,
@@ -20,17 +20,16 @@ from app.mapping.rich import (
     mentions_in,
     would_drop_media,
 )
-from app.sync.facts import Facts, Miss, Sought
+from app.sync.carry_people import People
+from app.sync.facts import Miss, Sought
 
 
 @dataclass
 class Texts:
     """Carries the rich texts of one pair. `addresses`: both sites' base URLs."""
 
-    users: UserTable
-    facts: Facts
+    people: People
     addresses: Mapping[Side, str]
-    missed: set[Miss] = field(default_factory=set)
     waits: set[str] = field(default_factory=set)
     """The media ids of files that are still to come."""
 
@@ -60,9 +59,9 @@ class Texts:
         """The files that `mine` alone shows and that are there no more."""
         dropped = [one.id for one in would_drop_media(mine, document)]
         for one in dropped:
-            if (to, one) not in self.facts.gone:
-                self.missed.add(Miss(Sought.GONE, to, one))
-        return [one for one in dropped if self.facts.gone.get((to, one))]
+            if (to, one) not in self.people.facts.gone:
+                self.people.missed.add(Miss(Sought.GONE, to, one))
+        return [one for one in dropped if self.people.facts.gone.get((to, one))]
 
     def _empty(self, to: Side) -> Context:
         return Context(self._address(to.other), self._address(to))
@@ -79,10 +78,10 @@ class Texts:
 
     def _file(self, to: Side, media: str) -> File:
         place = (to, media)
-        if place not in self.facts.files:
-            self.missed.add(Miss(Sought.FILE, to, media))
-        found = self.facts.files.get(place)
-        if place in self.facts.files and found is None:
+        if place not in self.people.facts.files:
+            self.people.missed.add(Miss(Sought.FILE, to, media))
+        found = self.people.facts.files.get(place)
+        if place in self.people.facts.files and found is None:
             self.waits.add(media)
         return found or File(None)
 
@@ -92,33 +91,17 @@ class Texts:
     def _people(self, to: Side, accounts: Iterable[str]) -> dict[str, Person]:
         found: dict[str, Person] = {}
         for account in accounts:
-            twin = _row(self.users.rows, to, account) or self._known_person(to, account)
-            if twin:
-                found[account] = Person(twin, "")
-                continue
-            place = (to.other, account)
-            if place not in self.facts.names:
-                self.missed.add(Miss(Sought.NAME, to.other, account))
-            found[account] = Person(None, self.facts.names.get(place) or "")
+            twin = self.people.twin(to, account)
+            name = "" if twin else self.people.name(to.other, account)
+            found[account] = Person(twin, name)
         return found
-
-    def _known_person(self, to: Side, account: str) -> str | None:
-        if not self.users.by_email:
-            return None
-        if (to, account) not in self.facts.people:
-            self.missed.add(Miss(Sought.PERSON, to, account))
-        return self.facts.people.get((to, account))
 
     def _issues(self, to: Side, keys: Iterable[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         for key in keys:
-            if (to, key) not in self.facts.keys:
-                self.missed.add(Miss(Sought.KEY, to, key))
-            twin = self.facts.keys.get((to, key))
+            if (to, key) not in self.people.facts.keys:
+                self.people.missed.add(Miss(Sought.KEY, to, key))
+            twin = self.people.facts.keys.get((to, key))
             if twin is not None:
                 found[key] = twin
         return found
-
-
-def _row(rows: Iterable[Row], to: Side, id_: str) -> str | None:
-    return next((row.of(to) for row in rows if row.of(to.other) == id_), None)

@@ -15,6 +15,7 @@ from app.mapping.profile import FieldMapping, Kind, Missing, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import handler
 from app.sync.carry import BY_NAME
+from app.sync.carry_people import listed
 from app.sync.facts import Facts, Miss, Ref
 from app.sync.metadata import Ask, Metadata, granted
 
@@ -72,8 +73,7 @@ class ValueLookup:
         for one in sorted(missed, key=lambda miss: len(miss.id)):
             above, slash, _ = one.id.rpartition("/")
             twin = found.get(above) or self._facts.values.get((mapping.key, side, above))
-            rows = [row for row in mapping.values.rows if row.of(side.other) == above]
-            parent = twin[0] if twin else rows[0].of(side) if rows else ""
+            parent = twin[0] if twin else listed(mapping.values.rows, side, above)
             same = [
                 (id_, name)
                 for id_, name in choices

@@ -20,6 +20,7 @@ from app.mapping.rich import Carried, File
 from app.mapping.values import handler
 from app.sync import lookup_issues
 from app.sync.carry import Carrier
+from app.sync.carry_people import People
 from app.sync.carry_text import Texts
 from app.sync.facts import Facts, Miss, Sought
 from app.sync.lookup_keys import twin_keys
@@ -132,9 +133,10 @@ class Carrying:
         """A rich text that is no field, as `to` is to have it where it holds `mine` now. Raises
         SiteError."""
         facts = self._anew()
-        texts = Texts(self._profile.profile.users, facts, self._addresses())
+        people = People(self._profile.profile.users, facts, set())
+        texts = Texts(people, self._addresses())
         return self._until_known(
-            lambda: texts.settled(to, document, mine), texts.missed, facts, files
+            lambda: texts.settled(to, document, mine), people.missed, facts, files
         )
 
     def _addresses(self) -> dict[Side, str]:
