@@ -147,6 +147,12 @@ class SiteHandle:
         found: JsonDict = answer.json()[0]
         return found
 
+    def media_of(self, attachment: str) -> str:
+        """The media id of a file: Jira tells it by where it sends those who ask for the content."""
+        path = f"attachment/content/{attachment}"
+        sent: str = self.call("GET", path, allow_redirects=False).headers["Location"]
+        return sent.split("/file/")[1].split("/", maxsplit=1)[0]
+
     def file_rules(self, **rules: Any) -> JsonDict:
         """Set what the site's admins allow of attachments (none: only read it)."""
         found: JsonDict = self.control("PUT", "attachments", rules)

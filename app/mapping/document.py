@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates
 
 from app.mapping.document_checks import DocumentProblem, problems_of
 from app.mapping.document_items import dump_items, items_field
 from app.mapping.document_lifecycle import dump_lifecycle, lifecycle_field
 from app.mapping.document_moves import dump_moves, moves_field
+from app.mapping.document_schema import Strict
 from app.mapping.document_values import (
     dump_more,
     dump_users,
@@ -45,6 +46,11 @@ class DocumentError(ValueError):
     def __init__(self, problems: tuple[DocumentProblem, ...]) -> None:
         self.problems = problems
         super().__init__("\n".join(f"{p.where}: {p.sentence}" for p in problems))
+
+    @property
+    def line(self) -> str:
+        """All that is wrong, as one line for people."""
+        return "; ".join(f"{one.where} {one.sentence}" for one in self.problems)
 
 
 def load_profile(document: object) -> Profile:
@@ -111,16 +117,6 @@ def _more(scope: Scope) -> dict[str, object]:
     return found | ({"subtask": True} if scope.subtask else {})
 
 
-class _Strict(Schema):
-    error_messages = {
-        "unknown": "is not known in version 1; remove it or correct its name",
-        "type": "must be an object with the keys of version 1; correct it",
-    }
-
-    class Meta:
-        unknown = RAISE
-
-
 def _text(name: str, pattern: str, rule: str) -> fields.String:
     return fields.String(
         required=True,
@@ -149,7 +145,7 @@ def _choice(kinds: type[_E], load_default: _E | None = None) -> fields.Enum[_E]:
     return fields.Enum(kinds, by_value=True, load_default=load_default, error_messages=messages)
 
 
-class _ScopeSchema(_Strict):
+class _ScopeSchema(Strict):
     project = _id("the project's id")
     issue_type = _id("the issue type's id")
     filter = fields.String(
@@ -174,7 +170,7 @@ class _ScopeSchema(_Strict):
         return Scope(data["project"], data["issue_type"], data["filter"], data["subtask"])
 
 
-class _FieldSchema(_Strict):
+class _FieldSchema(Strict):
     left = _text("the left field's id", r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z", "a Jira field id")
     right = _text("the right field's id", r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z", "a Jira field id")
     kind = _choice(Kind)
@@ -210,7 +206,7 @@ def _nested(schema: Callable[[], Schema], name: str) -> fields.Nested:
     )
 
 
-class _ProfileSchema(_Strict):
+class _ProfileSchema(Strict):
     version = fields.Integer(
         required=True,
         strict=True,

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marshmallow import (
-    RAISE,
-    Schema,
     ValidationError,
     fields,
     post_load,
@@ -17,6 +15,7 @@ from marshmallow import (
     validates_schema,
 )
 
+from app.mapping.document_schema import Strict
 from app.mapping.document_values import RowSchema
 from app.mapping.profile import (
     DEFAULT_PREFIX,
@@ -44,18 +43,8 @@ UNSAID: Mapping[str, object] = {"limit_mb": None, "types": ()}
 """What is not written down where it is so."""
 
 
-class ItemSchema(Schema):
+class ItemSchema(Strict):
     """One kind of item, such as the comments."""
-
-    error_messages = {
-        "unknown": "is not known in version 1; remove it or correct its name",
-        "type": "must be an object with the keys of version 1; correct it",
-    }
-
-    class Meta:
-        """What is misspelled must not be left out without a word."""
-
-        unknown = RAISE
 
     kind = fields.Enum(ItemKind, by_value=True, required=True)
     flow = fields.Enum(Flow, by_value=True, load_default=Flow.BOTH)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import (
-    RAISE,
-    Schema,
     ValidationError,
     fields,
     post_load,
@@ -14,21 +12,12 @@ from marshmallow import (
     validates_schema,
 )
 
+from app.mapping.document_schema import Strict
 from app.mapping.lifecycle import Archived, Deleted, Lifecycle, Moved
 
 
-class LifecycleSchema(Schema):
+class LifecycleSchema(Strict):
     """The choices, each with what is usual where it is left out."""
-
-    error_messages = {
-        "unknown": "is not known in version 1; remove it or correct its name",
-        "type": "must be an object with the keys of version 1; correct it",
-    }
-
-    class Meta:
-        """What is misspelled must not be left out without a word."""
-
-        unknown = RAISE
 
     deleted = fields.Enum(Deleted, by_value=True, load_default=Deleted.LEAVE)
     moved = fields.Enum(Moved, by_value=True, load_default=Moved.FOLLOW)

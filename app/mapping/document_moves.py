@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import ValidationError, fields, post_load, validate
 
+from app.mapping.document_schema import Strict
 from app.mapping.profile import Constant, Side
 
 MAX_CONSTANTS = 100
@@ -33,18 +34,13 @@ def _of_a_side() -> fields.Dict:
     )
 
 
-class MovesSchema(Schema):
+class MovesSchema(Strict):
     """The key `moves`: for each side, by field id, what its transitions are given."""
 
     error_messages = {
         "unknown": "is not known in version 1; name a side, left or right",
         "type": "must be an object with left and right",
     }
-
-    class Meta:
-        """What is misspelled must not be left out without a word."""
-
-        unknown = RAISE
 
     left = _of_a_side()
     right = _of_a_side()

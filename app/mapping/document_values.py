@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import (
-    RAISE,
-    Schema,
     ValidationError,
     fields,
     post_load,
@@ -14,23 +12,12 @@ from marshmallow import (
     validates_schema,
 )
 
+from app.mapping.document_schema import Strict
 from app.mapping.profile import FieldMapping, Missing, Row, Tables, UserTable, ValueTable
 
 MAX_ROWS = 2000
 MAX_ID = 255
 MAX_TABLES, MAX_ENTRIES, MAX_ENTRY = 20, 500, 500
-
-
-class _Strict(Schema):
-    error_messages = {
-        "unknown": "is not known in version 1; remove it or correct its name",
-        "type": "must be an object with the keys of version 1; correct it",
-    }
-
-    class Meta:
-        """What is misspelled must not be left out without a word."""
-
-        unknown = RAISE
 
 
 def _id(**more: Any) -> fields.String:
@@ -51,7 +38,7 @@ def _flag(default: bool) -> fields.Boolean:
     )
 
 
-class RowSchema(_Strict):
+class RowSchema(Strict):
     """Two ids that say the same, one of each site."""
 
     left = _id(required=True)
@@ -62,7 +49,7 @@ class RowSchema(_Strict):
         return Row(**data)
 
 
-class _TableSchema(_Strict):
+class _TableSchema(Strict):
     rows = fields.List(
         fields.Nested(RowSchema),
         load_default=list,

@@ -149,11 +149,10 @@ def _profile(left: Scope, right: Scope, parts: Mapping[str, str]) -> Profile:
             document[part] = json.loads(parts[part])
         return load_profile(document)
     except DocumentError as error:
-        sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
         where = error.problems[0].where
         top = where.partition(".")[0]
         field = where if where.endswith(".filter") else top if top in PARTS else "fields"
-        raise Problem(sentences, code="invalid-field", field=field) from None
+        raise Problem(error.line, code="invalid-field", field=field) from None
     except (ValueError, RecursionError):
         raise Problem(
             f"{part}: must be JSON, as in the mapping document; correct it.",

@@ -237,8 +237,7 @@ def _revised(
         try:
             new = load_profile(change(old))
         except DocumentError as error:
-            sentences = "; ".join(f"{one.where} {one.sentence}" for one in error.problems)
-            raise Problem(sentences, code="invalid-field", field=part) from None
+            raise Problem(error.line, code="invalid-field", field=part) from None
         if new != old:
             require_rest(vault, session, sites, found.name, new, instead_of=profile.id)
             _add(vault, session, found, new, actor=OPERATOR)

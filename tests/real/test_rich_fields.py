@@ -93,13 +93,6 @@ def words(site: SiteHandle, key: str) -> str:
     return json.dumps(held(site, key))
 
 
-def media_of(site: SiteHandle, attachment: str) -> str:
-    """The media id of a file: Jira tells it by where it sends those who ask for the content."""
-    path = f"attachment/content/{attachment}"
-    sent = site.call("GET", path, allow_redirects=False).headers["Location"]
-    return sent.split("/file/")[1].split("/")[0]
-
-
 @pytest.fixture(scope="module")
 def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
     acme, globex = running.sandbox.acme, running.sandbox.globex
@@ -175,7 +168,7 @@ def test_a_file_that_only_the_twin_shows_is_not_deleted_by_an_edit_of_the_source
     left, right = scene.pair("Own picture", doc(paragraph("First.")))
     name = "dial.png"
     made = scene.right.attach(right, name, b"picture")
-    media = media_of(scene.right, made["id"])
+    media = scene.right.media_of(made["id"])
     picture = {
         "type": "mediaSingle",
         "attrs": {"layout": "center"},

@@ -31,13 +31,6 @@ def picture(media: str) -> dict[str, Any]:
     }
 
 
-def media_of(site: SiteHandle, attachment: str) -> str:
-    """The media id of a file: Jira tells it by where it sends those who ask for the content."""
-    path = f"attachment/content/{attachment}"
-    sent = site.call("GET", path, allow_redirects=False).headers["Location"]
-    return sent.split("/file/")[1].split("/")[0]
-
-
 class Scene:
     """Tasks from WEB to PLAT with the usual fields and their files."""
 
@@ -94,11 +87,11 @@ def test_a_picture_shows_the_carried_file_and_an_edit_loses_none(scene: Scene, s
     here, there = (scene.left, scene.right) if side == "left" else (scene.right, scene.left)
     source, twin = keys[side], keys["right" if side == "left" else "left"]
     made = here.attach(source, "dial.png", b"a picture", "image/png")
-    media = media_of(here, made["id"])
+    media = here.media_of(made["id"])
     scene.describe(here, source, paragraph("Look:"), picture(media))
     wait_until("the file crossed", lambda: "dial.png" in files(there, twin), LONG)
     scene.stack.settle()
-    carried = media_of(there, files(there, twin)["dial.png"])
+    carried = there.media_of(files(there, twin)["dial.png"])
     assert carried in words(there, twin)
     assert media not in words(there, twin)
 
@@ -125,7 +118,7 @@ def test_a_picture_that_the_other_site_does_not_take_is_its_name(scene: Scene) -
     scene.right.file_rules(blockedTypes=["exe"])
     left, right = scene.pair("Blocked")
     made = scene.left.attach(left, "setup.exe", b"bytes", "application/octet-stream")
-    scene.describe(scene.left, left, paragraph("Run:"), picture(media_of(scene.left, made["id"])))
+    scene.describe(scene.left, left, paragraph("Run:"), picture(scene.left.media_of(made["id"])))
     wait_until("it crossed", lambda: "Run:" in words(scene.right, right), LONG)
     scene.stack.settle()
     assert "setup.exe" in words(scene.right, right)
