@@ -342,6 +342,11 @@ def test_a_person_is_paired_by_row_or_by_address_and_else_left_alone(scene: Scen
         )
     pair.edit("right", assignee={"accountId": scene.right.users[2]["accountId"]})
     wait_until("it crossed", lambda: _named(pair.at("left", "assignee")) == "Acme Tester", LONG)
+    scene.stack.settle()
+    nobody = scene.left.users[0]["accountId"]  # his address is another one over there
+    pair.edit("left", assignee={"accountId": nobody}, customfield_10033=4)
+    pair.comes("right", "customfield_10033", 4.0)
+    assert _named(pair.at("right", "assignee")) == "Globex Tester"
 
 
 def test_no_name_and_no_address_of_people_or_values_is_stored(scene: Scene) -> None:
