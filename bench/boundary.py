@@ -102,7 +102,7 @@ def _token() -> str:
 
 
 def _counts(app: Flask) -> list[Result]:
-    from tests.edge.test_attacks import ATTACKS
+    from tests.edge.attacks import ATTACKS
 
     return [
         Result("attack cases in the tests", len(ATTACKS), "cases", "higher"),

@@ -169,12 +169,12 @@ def _kinds() -> list[Result]:
 def _corpus() -> list[Result]:
     """How many documents of the corpus cross, by carrying them."""
     whole = same = home = 0
-    documents = [canonical(one) for one in corpus().values()]
+    documents = [read for one in corpus().values() if (read := canonical(one))]
     for before in documents:
         over = carry_document(before, there())
         whole += not over.degraded
         same += over.document == before
-        home += carry_document(over.document, back()).document == before
+        home += carry_document(over.document or "", back()).document == before
     return [
         Result("content: rich text documents", len(documents), "documents", "higher"),
         Result("content:   but for names as they were", whole, "documents", "higher"),

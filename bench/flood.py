@@ -7,7 +7,7 @@ import multiprocessing
 import selectors
 import socket
 import time
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 CONNECTIONS = 64
@@ -52,13 +52,13 @@ def _send(address: tuple[str, int], prepared: bytes, seconds: float, results: An
         sent += 1
     while not fault and time.monotonic() - began < seconds:
         for key, _ in ready.select(1):
-            wire = key.fileobj
-            answer = wire.recv(65536)  # type: ignore[union-attr]
+            wire = cast("socket.socket", key.fileobj)
+            answer = wire.recv(65536)
             if not answer.startswith(b"HTTP/1.1 204") or not answer.endswith(b"\r\n\r\n"):
                 fault = answer[:300].decode(errors="replace") or "the connection was closed"
                 break
             answered += 1
-            wire.sendall(before + str(FIRST + sent).encode() + after)  # type: ignore[union-attr]
+            wire.sendall(before + str(FIRST + sent).encode() + after)
             sent += 1
     elapsed = time.monotonic() - began
     for wire in wires:

@@ -81,7 +81,7 @@ def tenant_pairs(
             name="one of many",
             left=scopes[0],
             right=scopes[1],
-            fields=LABELS_OF_THE_LEFT,
+            parts={"fields": LABELS_OF_THE_LEFT},
         )
         made.append(TenantPair(tenants[0], tenants[1], profile))
     return made
