@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.mapping.field_types import pairs_with
-from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Flow, Profile, Side
+from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Flow, Kind, Moment, Profile, Side
 from app.mapping.subtasks import problem as subtask_problem
 from app.mapping.transforms import TransformProblem, compile_expression, flow_problem
+from app.mapping.values import handler
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ def problems_of(profile: Profile) -> tuple[DocumentProblem, ...]:
     """All that is wrong with a document that is well formed."""
     sub = subtask_problem(profile)
     orphans = () if sub is None else (DocumentProblem("fields", sub),)
-    return (*_kind_problems(profile), *_target_problems(profile), *orphans)
+    late = _moment_problems(profile)
+    return (*_kind_problems(profile), *_target_problems(profile), *late, *orphans)
 
 
 def _kind_problems(profile: Profile) -> list[DocumentProblem]:
@@ -39,6 +41,34 @@ def _kind_problems(profile: Profile) -> list[DocumentProblem]:
                 key = "right_kind" if side is Side.RIGHT and mapping.right_kind else "kind"
                 problems.append(DocumentProblem(f"fields.{place}.{key}", sentence))
         problems += _carry_problems(place, mapping, profile.fields)
+    return problems
+
+
+def _moment_problems(profile: Profile) -> list[DocumentProblem]:
+    """What only a transition sets is not there to be set when an issue is made."""
+    moved = {
+        side: [m.field(side) for m in profile.fields if handler(m.kind_of(side)).by_transition]
+        for side in Side
+    }
+    problems = []
+    for place, mapping in enumerate(profile.fields):
+        if mapping.moment is not Moment.CREATE:
+            continue
+        for side in (one for one in Side if mapping.flow.feeds(one)):
+            name, kind = mapping.field(side), mapping.kind_of(side)
+            why = None
+            if handler(kind).by_transition:
+                why = "Jira makes an issue in the first status of its workflow"
+            elif kind is Kind.RESOLUTION and moved[side]:
+                why = f"it is set together with {moved[side][0]}"
+            if why is not None:
+                sentence = (
+                    f"must be always or update, as {name} on the {side.value} side is set by a "
+                    f"transition of an issue that is there: {why}. Choose one of these, or limit "
+                    "the flow to the other direction"
+                )
+                problems.append(DocumentProblem(f"fields.{place}.moment", sentence))
+                break
     return problems
 
 

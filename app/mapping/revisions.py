@@ -97,37 +97,27 @@ def set_rules(
 
     `key`: the mapping's, or the field's id where both sides' is the same. Raises Problem, NotFound.
     """
-    sites = profile.left_tenant, profile.right_tenant
-    with tenant_transaction(profile.left_tenant) as session:
-        found, _ = owned(session, profile.left_tenant, profile.id, lambda project: True)
-        old = _opened(vault, session, found)
-        mapping = next((m for m in old.fields if key in {m.key, m.left, m.right}), None)
-        if mapping is None:
-            raise Problem(
-                f"field: {key} is not mapped by this profile. It maps "
-                f"{', '.join(m.key for m in old.fields)}.",
-                code="invalid-field",
-                field="field",
-            )
+
+    def change(old: Profile) -> dict[str, object]:
+        mapping = _mapped(old, key)
         ruled = replace(
             mapping,
             flow=flow or mapping.flow,
             policy=policy or mapping.policy,
             moment=moment or mapping.moment,
         )
-        if ruled == mapping:
-            return mapping
-        new = replace(old, fields=tuple(ruled if m is mapping else m for m in old.fields))
-        require_rest(vault, session, sites, found.name, new, instead_of=profile.id)
-        _add(vault, session, found, new, actor=OPERATOR)
-        told = {
+        fields = tuple(ruled if m is mapping else m for m in old.fields)
+        return dump_profile(replace(old, fields=fields))
+
+    def told(new: Profile) -> Detail:
+        ruled = _mapped(new, key)
+        return {
             "flow": ruled.flow.value,
             "policy": ruled.policy.value,
             "moment": ruled.moment.value,
         }
-        deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told)
-        record_for_both(record, session, *sites, deed)
-    return ruled
+
+    return _mapped(_revised(vault, record, profile, "field", change=change, told=told), key)
 
 
 def set_items(
@@ -244,6 +234,18 @@ def _revised(
             deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told(new))
             record_for_both(record, session, *sites, deed)
     return new
+
+
+def _mapped(profile: Profile, key: str) -> FieldMapping:
+    found = next((m for m in profile.fields if key in {m.key, m.left, m.right}), None)
+    if found is None:
+        raise Problem(
+            f"field: {key} is not mapped by this profile. It maps "
+            f"{', '.join(m.key for m in profile.fields)}.",
+            code="invalid-field",
+            field="field",
+        )
+    return found
 
 
 def _of_kind(profile: Profile, kind: ItemKind) -> ItemMapping | None:

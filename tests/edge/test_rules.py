@@ -12,7 +12,7 @@ from click.testing import Result
 from flask import Flask
 
 from app import Tandem
-from app.mapping import profiles
+from app.mapping import profiles, revisions
 from app.mapping.profile import Flow, Moment, Policy
 from tests.edge.test_webhooks import profile
 
@@ -71,6 +71,29 @@ def test_a_rule_that_never_rests_is_refused_and_nothing_changes(
     for words in (("--field", "summary"), ("--flow", "both"), ()):
         assert tandem("set", "Tasks", *words).exit_code == 2
     assert profiles.load(parts.vault, profile) == before
+
+
+def test_a_rule_that_no_value_could_be_carried_by_is_refused_and_the_profile_still_loads(
+    app: Flask, profile: uuid.UUID, tandem: Callable[..., Result]
+) -> None:
+    parts: Tandem = app.extensions["tandem"]
+    stored = profiles.load(parts.vault, profile)
+    fields = [
+        {"left": "status", "right": "status", "kind": "status"},
+        {"left": "customfield_1", "right": "customfield_2", "kind": "option", "right_kind": "text",
+         "flow": "to_right"},
+    ]  # fmt: skip
+    revisions.set_mapping(parts.vault, parts.record, stored, {"version": 1, "fields": fields})
+    before = profiles.load(parts.vault, profile)
+
+    early = tandem("set", "Tasks", "--field", "status", "--moment", "create")
+    assert early.exit_code == 2
+    assert "fields.0.moment must be always or update, as status on the left side" in early.output
+    both = tandem("set", "Tasks", "--field", "customfield_1", "--flow", "both")
+    assert both.exit_code == 2
+    assert "fields.1.flow must be to_right here" in both.output
+    assert profiles.load(parts.vault, profile) == before
+    assert tandem("set", "Tasks", "--field", "status", "--moment", "update").exit_code == 0
 
 
 @pytest.mark.parametrize(

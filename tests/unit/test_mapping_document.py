@@ -85,13 +85,14 @@ def mappings(draw: st.DrawFn, number: int) -> FieldMapping:
     left = draw(st.sampled_from(Kind))
     right = draw(st.sampled_from([kind for kind in Kind if pairs_with(left, kind).flow]))
     widest = pairs_with(left, right).flow
+    moved = {left, right} & {Kind.STATUS, Kind.RESOLUTION}
     made = FieldMapping(
         f"left{number}",
         f"right{number}",
         left,
         draw(st.sampled_from(Flow)) if widest is Flow.BOTH else widest or Flow.BOTH,
         draw(st.sampled_from(Policy)),
-        draw(st.sampled_from(Moment)),
+        Moment.ALWAYS if moved else draw(st.sampled_from(Moment)),
         None if right is left else right,
         draw(TABLES),
     )
@@ -218,6 +219,51 @@ def test_a_bad_document_is_refused_with_place_rule_and_cure(
     bad: object, where: str, sentence: str
 ) -> None:
     assert refusal(bad) == {where: sentence}
+
+
+MOVED = (
+    "must be always or update, as {0} on the {1} side is set by a transition of an issue that is "
+    "there: {2}. Choose one of these, or limit the flow to the other direction"
+)
+STATUS = field("status", "status", "status")
+RESOLUTION = field("resolution", "resolution", "resolution", moment="create")
+
+
+@pytest.mark.parametrize(
+    ("bad", "where", "sentence"),
+    [
+        (
+            document({**STATUS, "moment": "create"}),
+            "fields.0.moment",
+            MOVED.format(
+                "status", "left", "Jira makes an issue in the first status of its workflow"
+            ),
+        ),
+        (
+            document({**STATUS, "moment": "create", "flow": "to_right"}),
+            "fields.0.moment",
+            MOVED.format(
+                "status", "right", "Jira makes an issue in the first status of its workflow"
+            ),
+        ),
+        (
+            document(STATUS, RESOLUTION),
+            "fields.1.moment",
+            MOVED.format("resolution", "left", "it is set together with status"),
+        ),
+    ],
+)
+def test_what_only_a_transition_sets_is_not_carried_when_the_twin_is_made(
+    bad: dict[str, Any], where: str, sentence: str
+) -> None:
+    assert refusal(bad) == {where: sentence}
+
+
+def test_a_status_may_be_told_as_a_text_when_the_twin_is_made_and_else_only_be_updated() -> None:
+    told = field("status", "customfield_1", "status", right_kind="text")
+    load_profile(document({**told, "flow": "to_right", "moment": "create"}))
+    load_profile(document({**STATUS, "moment": "update"}))
+    load_profile(document(RESOLUTION))
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
