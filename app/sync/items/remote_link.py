@@ -16,10 +16,12 @@ from app.jira.site import Issue, SiteError
 from app.mapping.profile import ItemKind, Side
 from app.sync.items import store
 from app.sync.items.model import ItemLink, root_of
+from app.sync.items.reads import Amiss
 from app.sync.reasons import Cause, field_code
 
 if TYPE_CHECKING:
     from app.sync.items.hand import Did, Work
+    from app.sync.items.reads import Reads
     from app.sync.store_links import Link
     from app.sync.turn import Turn
 
@@ -97,6 +99,30 @@ def end(turn: Turn, link: Link) -> None:
                     raise
 
 
+def amiss(reads: Reads, work: Work) -> dict[Side, Amiss]:
+    """The sides whose issue does not link to its twin as the profile says, as far as the row
+    tells. No call."""
+    mapping = next((m for m in reads.profile.profile.items if m.kind.value == KIND), None)
+    row = next((row for row in work.rows if row.kind == KIND), None)
+    found: dict[Side, Amiss] = {}
+    for side in Side:
+        there = row is not None and row.item(side) is not None
+        if mapping is None or not mapping.flow.feeds(side):
+            if there:
+                found[side] = Amiss.SURPLUS
+        elif row is None or not there:
+            found[side] = Amiss.MISSING
+        elif _mark(row, side) != _to_be(reads, work, side)[1]:
+            found[side] = Amiss.DIFFERENT
+    return found
+
+
+def _to_be(reads: Reads, work: Work, side: Side) -> tuple[dict[str, Any], str]:
+    """The link that the issue of a side is to have, and its fingerprint."""
+    body = wanted(reads.profile.id, work.issues[side.other], reads.sites[side.other].base_url)
+    return body, reads.fingerprints.of(KIND, side, (body["object"]["url"], RELATIONSHIP))
+
+
 def _new_row(turn: Turn, work: Work) -> ItemLink:
     place = work.place(turn)
     pair = str(work.link.id)
@@ -112,9 +138,8 @@ class _Hand:
 
     def put(self, side: Side) -> None:
         """Have the issue of a side link to its twin as that is called now."""
-        issue, twin = self.work.issues[side], self.work.issues[side.other]
-        body = wanted(self.turn.profile.id, twin, self.turn.sites[side.other].base_url)
-        mark = self.turn.fingerprints.of(KIND, side, (body["object"]["url"], RELATIONSHIP))
+        issue = self.work.issues[side]
+        body, mark = _to_be(self.turn, self.work, side)
         if self.row.item(side) is not None and _mark(self.row, side) == mark:
             return
         if self.work.refused.get((side, KIND)) == mark:

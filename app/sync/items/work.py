@@ -3,7 +3,7 @@ writes, what it writes, and what is told of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -11,20 +11,23 @@ from sqlalchemy.orm import Session
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
-from app.sync.items import looked, remote_link, store
+from app.sync.items import looked, remote_link, store, trace
 from app.sync.items.attachments import AttachmentKind
 from app.sync.items.comments import CommentKind
 from app.sync.items.hand import Did, Hand, Planned, Work
 from app.sync.items.kinds import KindOfItem, Meeting
 from app.sync.items.links import LinkKind
-from app.sync.items.merge import merge_items
+from app.sync.items.merge import Refused, merge_items
 from app.sync.items.model import (
     Item,
+    ItemLink,
 )
-from app.sync.items.neighbours import Waker
+from app.sync.items.neighbours import Neighbour, Waker
+from app.sync.items.reads import Reads, place_of
 from app.sync.items.worklogs import WorklogKind
 from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn, Visit
+from app.sync.written import run_of
 
 KINDS: Mapping[str, KindOfItem] = {
     one.kind.value: one for one in (CommentKind(), AttachmentKind(), WorklogKind(), LinkKind())
@@ -46,7 +49,7 @@ def read_rows(turn: Turn, links: Sequence[Link]) -> None:
 
 def plan_items(turn: Turn, pair: Pair, link: Link, issues: Mapping[Side, Issue]) -> Work:
     """What is to be done for the items of a pair whose issues were read. Raises SiteError."""
-    work = Work(link, issues)
+    work = Work(link, issues, run_id=run_of(pair.changes))
     if not turn.profile.profile.items and not remote_link.left_over(turn):
         return work
     found = turn.set_aside(pair, link)
@@ -56,17 +59,38 @@ def plan_items(turn: Turn, pair: Pair, link: Link, issues: Mapping[Side, Issue])
         read_rows(turn, [link])
     work.rows = turn.item_rows.pop(link.id)
     for mapping in turn.profile.profile.items:
-        planned = _plan(turn, work, mapping) if mapping.kind.value in KINDS else None
-        if planned is not None:
-            work.planned.append(planned)
+        _plan(turn, work, mapping, Waker(turn, link, mapping.kind))
     return work
 
 
+def look_at_items(
+    reads: Reads,
+    link: Link,
+    issues: Mapping[Side, Issue],
+    rows: Sequence[ItemLink],
+    refused: Refused | None = None,
+) -> Work:
+    """What a visit would do for the items of a pair. Nothing is noted, and no other pair is woken.
+    Raises SiteError."""
+    work = Work(link, issues, rows=rows, refused=refused or {})
+    for mapping in reads.profile.profile.items:
+        _plan(reads, work, mapping, _wake_nobody)
+    return work
+
+
+def _wake_nobody(pair: Neighbour, side: Side, item: str) -> None:
+    return
+
+
 def _plan(
-    turn: Turn,
+    reads: Reads,
     work: Work,
     mapping: ItemMapping,
-) -> Planned | None:
+    wake: Callable[[Neighbour, Side, str], None],
+) -> None:
+    """Plan one kind, where it is of this way of working and both sites show it."""
+    if mapping.kind.value not in KINDS:
+        return
     kind = KINDS[mapping.kind.value]
     items: dict[Side, tuple[Item, ...]] = {}
     paged: set[Side] = set()
@@ -74,30 +98,22 @@ def _plan(
         here, there = work.issues[side], work.issues[side.other]
         listing = kind.read(here, there, mapping)
         if listing is None:
-            return None  # not shown: nothing can be said of what is there and what is not
+            return  # not shown: nothing can be said of what is there and what is not
         items[side] = listing.items
         if not listing.whole:
-            items[side] = kind.read_all(turn.sites[side], here, there, mapping)
+            items[side] = kind.read_all(reads.sites[side], here, there, mapping)
             paged.add(side)
-    place = work.place(turn)
+    place = place_of(reads, work.link)
     own = [row for row in work.rows if row.kind == mapping.kind.value]
-    items, waits = kind.meet(
-        Meeting(
-            turn.sites,
-            place,
-            items,
-            own,
-            mapping,
-            Waker(turn, work.link, mapping.kind),
-        )
-    )
+    items, waits = kind.meet(Meeting(reads.sites, place, items, own, mapping, wake))
     while True:
-        plan = merge_items(mapping, own, items, place, turn.fingerprints, refused=work.refused)
+        plan = merge_items(mapping, own, items, place, reads.fingerprints, refused=work.refused)
         if not plan.looks:
             plan = replace(plan, waits=plan.waits or waits)
-            return Planned(kind, plan, frozenset(paged), rows=tuple(own))
+            work.planned.append(Planned(kind, plan, frozenset(paged), rows=tuple(own)))
+            return
         for side, ids in plan.looks.items():
-            marks = looked.marks(kind, turn, side, ids)
+            marks = looked.marks(kind, reads, side, ids)
             items[side] = tuple(
                 one.marked(marks.get(one.id)) if one.id in ids else one for one in items[side]
             )
@@ -113,6 +129,8 @@ def note(session: Session, turn: Turn, works: Iterable[Work]) -> None:
                 for create in one.plan.creates
                 if store.begin(session, turn.profile, work.link, create)
             ]
+            made = [create.row.id for create in granted]
+            trace.note(session, turn.profile, trace.Deed.MADE, made, work.run_id)
             one.waits = one.plan.waits or len(granted) < len(one.plan.creates)
             one.plan = replace(one.plan, creates=tuple(granted))
 
