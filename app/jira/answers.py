@@ -77,13 +77,27 @@ def rule(raw: Mapping[str, Any]) -> FieldRule:
     """What a create screen says of one field."""
     values = raw.get("allowedValues")
     names = [str(one.get("name", one.get("value"))) for one in values or ()]
+    deeds = raw.get("operations")
     return FieldRule(
         name=text(raw["name"]),
         required=bool(raw.get("required")) and not raw.get("hasDefaultValue"),
         allowed=frozenset(names) if values else None,
         schema=raw.get("schema") or {},
         values=tuple(values or ()),
+        settable=deeds is None or "set" in deeds,
     )
+
+
+def field_at_large(raw: Mapping[str, Any]) -> FieldRule:
+    """What the list of all fields says of one. Jira tells no schema of some that are its own."""
+    told = {} if raw.get("custom") else {"system": text(raw["id"])}
+    return FieldRule(name=text(raw["name"]), schema=raw.get("schema") or told)
+
+
+def is_of_project(raw: Mapping[str, Any], project_id: int) -> bool:
+    """Whether a field of that list is no other project's own."""
+    project = (raw.get("scope") or {}).get("project") or {}
+    return str(project.get("id", project_id)) == str(project_id)
 
 
 def latest(raw: Mapping[str, Any]) -> FieldChanges:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from app.jira.answers import text, understood
-from app.jira.site import SiteError, Value
+from app.jira.answers import field_at_large, is_of_project, text, understood
+from app.jira.site import FieldRule, SiteError, Value
 from app.jira.wire import PAGE
 
 
@@ -51,7 +51,15 @@ class CloudValues:
             params = {"accountId": list(account_ids[start : start + PAGE]), "maxResults": PAGE}
             yield from self._call("GET", "rest/api/3/user/bulk", params=params).get("values", [])
 
-    # -- values of fields
+    # -- fields and their values
+
+    @understood
+    def all_fields(self, project_id: int) -> dict[str, FieldRule]:
+        """See JiraSite.all_fields. A field of a team-managed project is of that one alone."""
+        found = self._list("rest/api/3/field", {})
+        return {
+            text(raw["id"]): field_at_large(raw) for raw in found if is_of_project(raw, project_id)
+        }
 
     @understood
     def resolutions(self) -> list[Value]:

@@ -140,13 +140,15 @@ class SearchPage:
 class FieldRule:
     """What a site asks of a field when an issue is made. `allowed`: the names of the values that
     it takes, where it lists them; `required`: it must be given, and has no default. `schema` and
-    `values` are its type and these values as the site gives them."""
+    `values` are its type and these values as the site gives them. Not `settable`: it is only shown
+    there."""
 
     name: str
     required: bool = False
     allowed: frozenset[str] | None = None
     schema: Mapping[str, Any] = field(default_factory=dict)
     values: Sequence[Mapping[str, Any]] = ()
+    settable: bool = True
 
 
 @dataclass(frozen=True)
@@ -287,6 +289,10 @@ class JiraSite(Protocol):
 
     def edit_fields(self, issue_id: int) -> dict[str, FieldRule]:
         """The fields of an issue's edit screen that the app may set, by field id."""
+
+    def all_fields(self, project_id: int) -> dict[str, FieldRule]:
+        """The fields of the site that issues of a project may have, on a screen or not, by id; of
+        each its name and its schema."""
 
     def is_admin(self, account_id: str) -> bool:
         """Whether this person administers the site."""

@@ -40,9 +40,10 @@ class Reader:
         tenants: Mapping[Side, TenantId],
         pause: Callable[[float], None] = time.sleep,
         patience: float = PATIENCE,
+        tries: int = TRIES,
     ) -> None:
         self._open_site, self._tenants = open_site, tenants
-        self._pause, self._patience = pause, patience
+        self._pause, self._patience, self._tries = pause, patience, tries
         self._sites: dict[Side, JiraSite] = {}
         self.calls, self.seconds = 0, 0.0
 
@@ -100,7 +101,7 @@ class Reader:
 
     def call(self, side: Side, cost: float, work: Callable[[JiraSite], T]) -> T:
         """One call; tried again where the site fails or asks for patience. Raises Problem."""
-        for attempt in range(TRIES):
+        for attempt in range(self._tries):
             self._await_budget(side, cost)
             began = time.monotonic()
             try:
@@ -109,7 +110,7 @@ class Reader:
                 self.calls += 1
                 return work(self._sites[side])
             except SiteError as error:
-                if not error.passing or attempt == TRIES - 1:
+                if not error.passing or attempt == self._tries - 1:
                     raise
                 self._pause(min(error.retry_after or 2.0**attempt, self._patience))
             finally:

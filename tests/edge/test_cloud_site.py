@@ -29,13 +29,19 @@ CALLS: dict[str, Callable[[CloudSite], Any]] = {
     "last_changes": lambda site: site.last_changes([1]),
     "projects": lambda site: site.projects(),
     "issue_types": lambda site: site.issue_types(1),
+    "create_fields": lambda site: site.create_fields(1, 2),
+    "edit_fields": lambda site: site.edit_fields(1),
+    "all_fields": lambda site: site.all_fields(1),
     "is_admin": lambda site: site.is_admin("a"),
     "administered_projects": lambda site: site.administered_projects("a"),
     "people": lambda site: site.people(["a"]),
     "find_people": lambda site: site.find_people("a"),
 }
 # Every list and every thing in a list that the calls read is of another kind.
-READ = ("issues", "values", "issueTypes", "globalPermissions", "projectPermissions", "id", "key")
+READ = (
+    *("issues", "values", "issueTypes", "fields", "globalPermissions", "projectPermissions"),
+    *("id", "key"),
+)
 ODD = [
     dict.fromkeys(READ, odd)
     for odd in (5, {"a": 1}, [5], [None], [{"id": None}], [{"id": "x", "fields": 5}], "text")
@@ -97,3 +103,37 @@ def test_the_answer_of_a_write_has_the_changes_newest_first_and_who_made_them() 
     told = [(edit.before[1], edit.after[1], edit.author) for edit in found.changelog.edits]
     assert told == [("c", "d", "us"), ("b", "c", None), ("a", "b", "a person")]
     assert not found.changelog.whole
+
+
+def asked(body: Any, call: Callable[[CloudSite], Any]) -> Any:
+    """What a call makes of a site's answer."""
+    with serve(saying(ok(json.dumps(body).encode()))) as server:
+        base = f"http://127.0.0.1:{server.port}"
+        credential = ConnectCredential("tandem", "a-secret-as-long-as-jira-makes-them", base)
+        return call(CloudSite(base, credential, NetworkPolicy(insecure_http=True)))
+
+
+def test_a_field_of_another_project_alone_is_none_of_this_one() -> None:
+    def told(number: int, project: int | None) -> dict[str, Any]:
+        scope = {"scope": {"type": "PROJECT", "project": {"id": str(project)}}} if project else {}
+        return {"id": f"customfield_{number}", "name": "A", "custom": True, **scope}
+
+    body = [told(1, None), told(2, 10000), told(3, 10001), {"id": "parent", "name": "Parent"}]
+    found = asked(body, lambda site: site.all_fields(10000))
+    assert list(found) == ["customfield_1", "customfield_2", "parent"]
+    # Jira tells no schema of some that are its own.
+    assert found["parent"].schema == {"system": "parent"}
+
+
+def test_a_field_that_a_screen_only_shows_is_not_settable() -> None:
+    fields = {
+        "a": {"name": "A", "operations": []},
+        "b": {"name": "B", "operations": ["add", "set"]},
+        "c": {"name": "C"},
+    }
+    found = asked({"fields": fields}, lambda site: site.edit_fields(1))
+    assert {name: rule.settable for name, rule in found.items()} == {
+        "a": False,
+        "b": True,
+        "c": True,
+    }
