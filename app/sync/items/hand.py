@@ -44,6 +44,7 @@ class Planned:
     paged: frozenset[Side] = frozenset()
     waits: bool = False
     rows: tuple[ItemLink, ...] = ()
+    items: Mapping[Side, Sequence[Item]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,8 @@ def _plan(
         plan = merge_items(mapping, own, items, place, reads.fingerprints, refused=work.refused)
         if not plan.looks:
             plan = replace(plan, waits=plan.waits or waits)
-            work.planned.append(Planned(kind, plan, frozenset(paged), rows=tuple(own)))
+            done = Planned(kind, plan, frozenset(paged), rows=tuple(own), items=items)
+            work.planned.append(done)
             return
         for side, ids in plan.looks.items():
             marks = looked.marks(kind, reads, side, ids)
