@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -202,6 +202,21 @@ def set_mapping(
                     field=side.value,
                 )
         return {**document, **{side.value: kept[side.value] for side in Side}}
+
+    def told(new: Profile) -> Detail:
+        return {"fields": len(new.fields)}
+
+    return _revised(vault, record, profile, "fields", change=change, told=told)
+
+
+def add_fields(
+    vault: Vault, record: Recorder, profile: StoredProfile, added: Sequence[FieldMapping]
+) -> Profile:
+    """Map these fields too: a new revision, for an operator. All of them or none. Raises Problem,
+    NotFound."""
+
+    def change(old: Profile) -> dict[str, object]:
+        return dump_profile(replace(old, fields=(*old.fields, *added)))
 
     def told(new: Profile) -> Detail:
         return {"fields": len(new.fields)}
