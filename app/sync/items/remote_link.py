@@ -6,7 +6,6 @@ found without a note. So nothing is noted before the call, and nothing of it is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from sqlalchemy import text
 from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import ItemKind, Side
-from app.sync.fingerprint import Fingerprinter
 from app.sync.items import store
 from app.sync.items.model import ItemLink, root_of
 from app.sync.items.reads import Amiss
@@ -66,16 +64,6 @@ def wanted(profile: object, twin: Issue, url: str) -> dict[str, Any]:
             "title": f"Twin: {twin.key} at {host}"[:LONGEST_TITLE],
         },
     }
-
-
-def mark_of(fingerprints: Fingerprinter, side: Side, body: Mapping[str, Any]) -> str:
-    """The fingerprint of a link as it is wanted on a side."""
-    return fingerprints.of(KIND, side, (body["object"]["url"], RELATIONSHIP))
-
-
-def is_put(row: ItemLink, side: Side, mark: str) -> bool:
-    """Whether the link is there as it is wanted."""
-    return row.item(side) is not None and _mark(row, side) == mark
 
 
 def carry_out(turn: Turn, work: Work, did: Did) -> None:
