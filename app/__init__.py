@@ -130,6 +130,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.jira.addresses import NetworkPolicy
     from app.jobs.bell import Bells, ring
     from app.screens.completeness import completeness_blueprint
+    from app.screens.consent import Consents, consent_blueprint
     from app.screens.desk import Desk
     from app.screens.inbox import Inbox, inbox_blueprint
     from app.screens.pages import screens_blueprint
@@ -151,6 +152,8 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     completeness = Completeness(tandem.vault, open_site, ring)
     screens.register_blueprint(completeness_blueprint(desk, completeness))
     screens.register_blueprint(inbox_blueprint(Inbox(tandem.vault, tandem.record, ring)))
+    consents = Consents(tandem.vault, tandem.record, ring)
+    screens.register_blueprint(consent_blueprint(desk, consents))
     parked = Parked(tandem.vault, open_site, tandem.record, ring, desk)
     screens.register_blueprint(parked_blueprint(parked))
     app.register_blueprint(screens)

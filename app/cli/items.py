@@ -11,9 +11,14 @@ import click
 from app.cli.common import settings_or_end
 from app.cli.found import opened_profile
 from app.mapping.document_items import dump_items
-from app.mapping.profile import Flow, ItemKind, MarkerMode
+from app.mapping.profile import Flow, ItemKind, ItemMapping, MarkerMode, Side
 
 NOT_CARRIED = "none"
+ALLOWED_BY: dict[str, list[str]] = {
+    **{side.value: [side.value] for side in Side},
+    "both": [side.value for side in Side],
+    "none": [],
+}
 
 
 @click.command()
@@ -49,7 +54,11 @@ def items(profile: str, as_json: bool) -> None:
     help="Only what holds the marker crosses, or all that does not.",
 )
 @click.option("--deletions/--no-deletions", default=None, help="A twin goes with its source.")
-@click.option("--internal/--no-internal", default=None, help="Internal ones cross as internal.")
+@click.option(
+    "--internal",
+    type=click.Choice(list(ALLOWED_BY)),
+    help="Comments: who allows that internal ones cross, as internal ones; only with both they do.",
+)
 @click.option(
     "--limit-mb",
     type=click.IntRange(0),
@@ -79,19 +88,29 @@ def carry(
 
     with opened_profile(settings_or_end(), profile) as (tandem, stored):
         listed: Any = dump_items(stored.profile.items).get("items", [])
-        entry = next((one for one in listed if one["kind"] == kind), {"kind": kind})
+        entry: dict[str, Any] = next((o for o in listed if o["kind"] == kind), {"kind": kind})
+        entry.pop("internal", None)  # what the sides said stays, also what they say at this moment
         entry |= {name: value for name, value in options.items() if value is not None}
+        if options["internal"] is not None:
+            entry |= {"internal": ALLOWED_BY[options["internal"]]}
         entry |= {"flow": flow} if flow else {}
         entry |= {"types": _table(types)} if types else {}
         for name in ("prefix", "marker", "limit_mb"):
             entry |= {name: None} if entry.get(name) in ("", 0) else {}
-        wanted = None if flow == NOT_CARRIED else entry
+        wanted: dict[str, Any] | None = None if flow == NOT_CARRIED else entry
         made = revisions.set_items(tandem.vault, tandem.record, stored, ItemKind(kind), wanted)
-        due = visit_all(ring, stored) if now or kind == ItemKind.REMOTE_LINK else 0
+        at_once = now or kind == ItemKind.REMOTE_LINK or _hides(stored.profile.items, made)
+        due = visit_all(ring, stored) if at_once else 0
     rows: Any = dump_items([made] if made else []).get("items", [])
     click.echo(_said(rows[0]) if rows else f"{kind}: not carried.")
     if due:
         click.echo(f"{due:,} {'pair is' if due == 1 else 'pairs are'} visited for it.")
+
+
+def _hides(before: Sequence[ItemMapping], made: ItemMapping | None) -> bool:
+    """Whether internal comments that crossed are to be taken away."""
+    crossed = any(one.carries_internal for one in before)
+    return crossed and made is not None and not made.carries_internal
 
 
 def _table(types: Sequence[str]) -> list[dict[str, str]]:
@@ -117,5 +136,15 @@ def _said(row: dict[str, Any]) -> str:
         return f"{row['kind']}: {', '.join(parts)}."
     if row["marker"]:
         parts.append(f"{row['marker_mode']} with {row['marker']!r}")
-    parts.append("internal ones too" if row["internal"] else "no internal ones")
+    parts.append(_internal(row["internal"]))
     return f"{row['kind']}: {', '.join(parts)}."
+
+
+def _internal(allowed: Sequence[str]) -> str:
+    """Who allows internal comments, and who does not."""
+    if not allowed:
+        return "internal ones allowed by neither side, so none crosses"
+    if len(allowed) == len(Side):
+        return "internal ones allowed by left and right"
+    other = Side(allowed[0]).other.value
+    return f"internal ones allowed by {allowed[0]}, not by {other}, so none crosses"

@@ -24,6 +24,7 @@ from app.mapping.profile import (
     ItemKind,
     ItemMapping,
     MarkerMode,
+    Side,
 )
 
 MAX_ITEMS = 20
@@ -31,6 +32,7 @@ MAX_PREFIX = 200
 MAX_MARKER = 100
 MAX_TYPES = 200
 MAX_MB = 100_000
+SIDES_RULE = "must be a list of the sides that allow it: left, right, both or none of them"
 OPTIONS: Mapping[ItemKind, tuple[str, ...]] = {
     ItemKind.COMMENTS: ("flow", "deletions", "prefix", "marker", "marker_mode", "internal"),
     ItemKind.ATTACHMENTS: ("flow", "deletions", "limit_mb"),
@@ -52,7 +54,11 @@ class ItemSchema(Strict):
     prefix = fields.String(load_default=DEFAULT_PREFIX, allow_none=True)
     marker = fields.String(load_default=None, allow_none=True)
     marker_mode = fields.Enum(MarkerMode, by_value=True, load_default=MarkerMode.ONLY)
-    internal = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    internal = fields.List(
+        fields.Enum(Side, by_value=True),
+        load_default=list,
+        error_messages={"invalid": SIDES_RULE},
+    )
     limit_mb = fields.Integer(
         load_default=None,
         allow_none=True,
@@ -74,6 +80,11 @@ class ItemSchema(Strict):
         if problem is not None:
             raise ValidationError(problem)
 
+    @validates("internal")
+    def _check_internal(self, sides: Sequence[Side], **_: object) -> None:
+        if len(set(sides)) < len(sides):
+            raise ValidationError("names a side twice; name each side that allows it once")
+
     @validates("marker")
     def _check_marker(self, marker: str | None, **_: object) -> None:
         if marker is None:
@@ -93,7 +104,8 @@ class ItemSchema(Strict):
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> ItemMapping:
-        return ItemMapping(**{**data, "types": tuple(data["types"])})
+        frozen = {"types": tuple(data["types"]), "internal": frozenset(data["internal"])}
+        return ItemMapping(**{**data, **frozen})
 
 
 def prefix_problem(prefix: str) -> str | None:
@@ -139,6 +151,7 @@ def _said(item: ItemMapping) -> dict[str, object]:
         **vars(item),
         "flow": item.flow.value,
         "marker_mode": item.marker_mode.value,
+        "internal": sorted(side.value for side in item.internal),
     }
     said = {
         name: values[name]

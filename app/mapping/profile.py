@@ -213,8 +213,8 @@ class ItemMapping:
     """How the items of one kind are carried: each has a source, made by whoever, and a twin on the
     other side, which Tandem makes, edits and deletes.
 
-    `prefix`: a template of PREFIX_NAMES, the first line of a twin. `internal`: internal comments
-    cross too, as internal ones. `limit_mb`: larger files stay where they are.
+    `prefix`: a template of PREFIX_NAMES, the first line of a twin. `internal`: the sides that allow
+    that internal comments cross. `limit_mb`: larger files stay where they are.
     `types`: which type of link of one site is which of the other.
     """
 
@@ -224,9 +224,14 @@ class ItemMapping:
     prefix: str | None = DEFAULT_PREFIX
     marker: str | None = None
     marker_mode: MarkerMode = MarkerMode.ONLY
-    internal: bool = False
+    internal: frozenset[Side] = frozenset()
     limit_mb: int | None = None
     types: tuple[Row, ...] = ()
+
+    @property
+    def carries_internal(self) -> bool:
+        """Whether internal comments cross, as internal ones: where both sides allow it."""
+        return self.internal == frozenset(Side)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def _profile(left: Scope, right: Scope, parts: Mapping[str, str]) -> Profile:
     try:
         for part in PARTS & parts.keys():
             document[part] = json.loads(parts[part])
-        return load_profile(document)
+        made = load_profile(document)
     except DocumentError as error:
         where = error.problems[0].where
         top = where.partition(".")[0]
@@ -159,6 +159,14 @@ def _profile(left: Scope, right: Scope, parts: Mapping[str, str]) -> Profile:
             code="invalid-field",
             field=part,
         ) from None
+    if any(Side.RIGHT in one.internal for one in made.items):
+        raise Problem(
+            "items: whether internal comments of the partner's side may cross is for the people of "
+            "the partner's site to say. Leave right out of internal, and ask them.",
+            code="invalid-field",
+            field="items",
+        )
+    return made
 
 
 def require_rest(

@@ -49,7 +49,7 @@ def filter_of(
     """The caller's own side of a profile, with its filter. Raises NotFound, as `set_state`."""
     with tenant_transaction(caller.tenant) as session:
         found, side = owned(session, caller.tenant, profile_id, covers)
-        return side, _opened(vault, session, found).scope(side)
+        return side, current(vault, session, found).scope(side)
 
 
 def set_filter(
@@ -69,12 +69,12 @@ def set_filter(
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
         found, side = owned(session, tenant, profile_id, covers)
-        old = _opened(vault, session, found)
+        old = current(vault, session, found)
         if old.scope(side).filter == jql:
             return False
         scope = replace(old.scope(side), filter=jql)
         new = replace(old, left=scope) if side is Side.LEFT else replace(old, right=scope)
-        _add(vault, session, found, new, actor=caller.actor)
+        add(vault, session, found, new, actor=caller.actor)
         told = {"side": side.value, "filtered": jql is not None}
         deed = Deed(caller.actor, Action.PROFILE_FILTERED, f"profile:{profile_id}", told)
         partner = found.right_tenant_id if side is Side.LEFT else found.left_tenant_id
@@ -121,7 +121,11 @@ def set_rules(
 
 
 def set_items(
-    vault: Vault, record: Recorder, profile: StoredProfile, kind: ItemKind, wanted: object
+    vault: Vault,
+    record: Recorder,
+    profile: StoredProfile,
+    kind: ItemKind,
+    wanted: dict[str, object] | None,
 ) -> ItemMapping | None:
     """Say otherwise whether and how the items of a kind are carried: a new revision, for an
     operator. `wanted`: their entry of the mapping document, None for none. Raises Problem,
@@ -130,13 +134,21 @@ def set_items(
     def change(old: Profile) -> dict[str, object]:
         document = dump_profile(replace(old, items=_without(old, kind)))
         listed = document.get("items", [])
-        if wanted is not None:
-            document["items"] = [*(listed if isinstance(listed, list) else []), wanted]
+        if isinstance(wanted, dict):
+            # What the sides allow is theirs to say, at any moment: it stays unless it is named.
+            had = _of_kind(old, kind)
+            sides = sorted(had.internal) if had is not None and had.internal else None
+            kept = {} if sides is None else {"internal": sides}
+            document["items"] = [
+                *(listed if isinstance(listed, list) else []),
+                {**kept, **wanted},
+            ]
         return document
 
     def told(new: Profile) -> Detail:
         made = _of_kind(new, kind)
-        return {"items": kind.value, "flow": made.flow.value if made else "none"}
+        said: Detail = {"items": kind.value, "flow": made.flow.value if made else "none"}
+        return said if made is None or kind is not ItemKind.COMMENTS else {**said, **who(made)}
 
     return _of_kind(_revised(vault, record, profile, "items", change=change, told=told), kind)
 
@@ -238,14 +250,14 @@ def _revised(
     sites = profile.left_tenant, profile.right_tenant
     with tenant_transaction(profile.left_tenant) as session:
         found, _ = owned(session, profile.left_tenant, profile.id, lambda project: True)
-        old = _opened(vault, session, found)
+        old = current(vault, session, found)
         try:
             new = load_profile(change(old))
         except DocumentError as error:
             raise Problem(error.line, code="invalid-field", field=part) from None
         if new != old:
             require_rest(vault, session, sites, found.name, new, instead_of=profile.id)
-            _add(vault, session, found, new, actor=OPERATOR)
+            add(vault, session, found, new, actor=OPERATOR)
             deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told(new))
             record_for_both(record, session, *sites, deed)
     return new
@@ -261,6 +273,11 @@ def _mapped(profile: Profile, key: str) -> FieldMapping:
             field="field",
         )
     return found
+
+
+def who(comments: ItemMapping) -> Detail:
+    """Which sides allow that internal comments cross, as the trail tells it."""
+    return {f"internal_{side.value}": side in comments.internal for side in Side}
 
 
 def _of_kind(profile: Profile, kind: ItemKind) -> ItemMapping | None:
@@ -298,7 +315,7 @@ def set_interval(record: Recorder, profile: StoredProfile, seconds: int) -> None
         record_for_both(record, session, profile.left_tenant, profile.right_tenant, deed)
 
 
-def _add(vault: Vault, session: Session, found: ProfileRecord, new: Profile, *, actor: str) -> None:
+def add(vault: Vault, session: Session, found: ProfileRecord, new: Profile, *, actor: str) -> None:
     """Add a revision and make it the one in force."""
     left, number = TenantId(found.left_tenant_id), found.revision + 1
     document = json.dumps(dump_profile(new)).encode()
@@ -317,7 +334,8 @@ def _add(vault: Vault, session: Session, found: ProfileRecord, new: Profile, *, 
     session.flush()
 
 
-def _opened(vault: Vault, session: Session, found: ProfileRecord) -> Profile:
+def current(vault: Vault, session: Session, found: ProfileRecord) -> Profile:
+    """What a profile's revision in force says."""
     document = session.scalars(
         select(ProfileRevision.document).where(
             ProfileRevision.profile_id == found.id, ProfileRevision.number == found.revision

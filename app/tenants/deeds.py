@@ -40,6 +40,7 @@ class Action(StrEnum):
     PROFILE_RESUMED = "profile.resumed"
     PROFILE_FILTERED = "profile.filter-changed"
     PROFILE_RULED = "profile.rules-changed"
+    PROFILE_INTERNAL = "profile.internal-comments-changed"
     CONFLICT_DECIDED = "conflict.decided"
     PARKED_RETRIED = "parked.retried"
     UNDO_BEGUN = "undo.begun"

@@ -108,6 +108,13 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/profiles/<uuid:profile>/filters"): lambda s, who: s.call(
         who, "POST", f"/pages/profiles/{NEVER}/filters"
     ),
+    ("GET", "/pages/profiles/<uuid:profile>/internal-comments"): lambda s, who: s.call(
+        who, "GET", f"/pages/profiles/{NEVER}/internal-comments"
+    ),
+    (
+        "POST",
+        "/pages/profiles/<uuid:profile>/internal-comments/<any(allow, withdraw):action>",
+    ): lambda s, who: s.call(who, "POST", f"/pages/profiles/{NEVER}/internal-comments/allow"),
     ("GET", "/pages/parts/projects"): lambda s, who: s.call(
         who, "GET", f"/pages/parts/projects?connection={s.connection}"
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -55,13 +54,20 @@ FIELDS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def desks(running: Stack) -> Iterator[Stack]:  # noqa: F811
+def desk_profile(running: Stack) -> str:  # noqa: F811
     """The tasks of two service projects in step, with their comments."""
     profile = running.create_profile(
         running.connect(), left=LEFT, right=RIGHT, name="Desks", fields=FIELDS
     )
     carry(running, profile, "--prefix", "")
-    yield running
+    return profile
+
+
+@pytest.fixture(scope="module")
+def desks(running: Stack, desk_profile: str) -> Stack:  # noqa: F811
+    """Both sites, with that profile."""
+    del desk_profile
+    return running
 
 
 @pytest.fixture
@@ -274,12 +280,49 @@ def test_what_customers_see_they_see_on_the_other_side_and_nothing_else(sides: S
     assert shown(sides, "right") == [True, False, True]
 
 
+def test_internal_comments_cross_once_both_sides_allow_it_and_go_with_the_consent_of_either(
+    sides: Sides, desk_profile: str
+) -> None:
+    stack = sides.stack
+
+    def say(side: str, action: str) -> None:
+        path = f"/pages/profiles/{desk_profile}/internal-comments/{action}"
+        assert stack.page(sides.site(side), "POST", path)["own"] is (action == "allow")
+
+    say("left", "allow")
+    sides.say("left", "Of left", properties=[INTERNAL])
+    sides.say("right", "Of right", properties=[INTERNAL])
+    sides.say("left", "For all")
+    sides.has("right", "Of right", "For all")
+    stack.settle()
+    assert sides.texts("left") == ["Of left", "For all"]
+
+    say("right", "allow")
+    sides.say("left", "Go")  # what waited crosses with the next visit
+    wait_until("all crossed", lambda: len(sides.texts("right")) == 4, LONG)
+    wait_until("all crossed back", lambda: len(sides.texts("left")) == 4, LONG)
+    for side in ("left", "right"):
+        seen = dict(zip(sides.texts(side), shown(sides, side), strict=True))
+        assert seen == {"Of left": False, "Of right": False, "For all": True, "Go": True}
+
+    say("left", "withdraw")  # no other event: the pairs are visited for it
+    sides.has("right", "Of right", "For all", "Go")
+    sides.has("left", "Of left", "For all", "Go")
+    sides.say("right", "Later", properties=[INTERNAL])
+    sides.say("right", "After it")
+    sides.has("left", "Of left", "For all", "Go", "After it")
+    stack.settle()
+    assert sides.texts("left") == ["Of left", "For all", "Go", "After it"]
+    assert sides.texts("right") == ["Of right", "For all", "Go", "Later", "After it"]
+    say("right", "withdraw")
+
+
 def test_internal_comments_never_reach_a_project_without_customers_whatever_the_profile_allows(
     desks: Stack,
 ) -> None:
     left, right = ("SUP", "Bug"), ("PLAT", "Bug")
     profile = desks.create_profile(desks.connect(), left=left, right=right, name="Desk and team")
-    carry(desks, profile, "--prefix", "", "--internal")
+    carry(desks, profile, "--prefix", "", "--internal", "both")
     sides = pair(desks, "Of a desk and a team", left, right)
     sides.say("left", "Internal", properties=[INTERNAL])
     seen = sides.say("left", "For all")

@@ -71,6 +71,14 @@ IN_PATHS: dict[str, tuple[str, Call]] = {
     ),
     "GET /profiles/<uuid:profile>/filters": ("profile", to("GET", "/profiles/{}/filters")),
     "POST /profiles/<uuid:profile>/filters": ("profile", to("POST", "/profiles/{}/filters")),
+    "GET /profiles/<uuid:profile>/internal-comments": (
+        "profile",
+        to("GET", "/profiles/{}/internal-comments"),
+    ),
+    "POST /profiles/<uuid:profile>/internal-comments/<any(allow, withdraw):action>": (
+        "profile",
+        to("POST", "/profiles/{}/internal-comments/allow"),
+    ),
     "POST /profiles/<uuid:profile>/check": ("profile", to("POST", "/profiles/{}/check")),
     "POST /conflicts/<uuid:question>/<any(left, right, leave):choice>": (
         "question",

@@ -11,7 +11,7 @@ import pytest
 
 from app.jira.site import Issue
 from app.mapping.kinds.rich_text import nodes
-from app.mapping.profile import ItemKind, ItemMapping, MarkerMode
+from app.mapping.profile import ItemKind, ItemMapping, MarkerMode, Side
 from app.mapping.rich import Context, carry_document
 from app.sync.items.comments import CUT, LONGEST, CommentKind, twin_text
 from app.sync.items.kinds import Listing, Target
@@ -19,6 +19,7 @@ from app.sync.items.kinds import Listing, Target
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLAIN = ItemMapping(ItemKind.COMMENTS, prefix=None)
 KIND = CommentKind()
+BOTH = frozenset(Side)
 
 
 def document(*blocks: dict[str, Any]) -> dict[str, Any]:
@@ -99,10 +100,12 @@ def test_a_reader_knows_when_more_comments_are_there_than_came_along() -> None:
     [
         ({}, {}, "software", None),
         ({"visibility": {"type": "role", "value": "Admins"}}, {}, "software", "a role or a group"),
-        ({"visibility": {"type": "group"}}, {"internal": True}, "service_desk", "a role or"),
+        ({"visibility": {"type": "group"}}, {"internal": BOTH}, "service_desk", "a role or"),
         ({"jsdPublic": False}, {}, "service_desk", "is internal"),
-        ({"jsdPublic": False}, {"internal": True}, "service_desk", None),
-        ({"jsdPublic": False}, {"internal": True}, "software", "no service project"),
+        ({"jsdPublic": False}, {"internal": {Side.LEFT}}, "service_desk", "not both sides allow"),
+        ({"jsdPublic": False}, {"internal": {Side.RIGHT}}, "service_desk", "not both sides allow"),
+        ({"jsdPublic": False}, {"internal": BOTH}, "service_desk", None),
+        ({"jsdPublic": False}, {"internal": BOTH}, "software", "no service project"),
         ({}, {"marker": "Hi"}, "software", None),
         ({}, {"marker": "Ho"}, "software", "marker"),
         ({}, {"marker": "Hi", "marker_mode": MarkerMode.UNLESS}, "software", "marker"),

@@ -29,7 +29,30 @@ def test_the_least_that_can_be_said_of_comments_is_their_kind() -> None:
     assert comments.deletions
     assert comments.prefix == "{author} on {site}:"
     assert comments.marker is None
-    assert not comments.internal
+    assert not comments.carries_internal
+    assert dump_profile(load_profile(document({"kind": "comments"})))["items"] == [
+        {
+            "kind": "comments",
+            "flow": "both",
+            "deletions": True,
+            "prefix": "{author} on {site}:",
+            "marker": None,
+            "marker_mode": "only",
+            "internal": [],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sides", "cross"),
+    [([], False), (["left"], False), (["right"], False), (["right", "left"], True)],
+)
+def test_internal_comments_cross_where_both_sides_allow_it(
+    sides: list[str], *, cross: bool
+) -> None:
+    loaded = load_profile(document({"kind": "comments", "internal": sides}))
+    assert loaded.items[0].carries_internal is cross
+    assert dump_profile(loaded)["items"][0]["internal"] == sorted(sides)  # type: ignore[index]
 
 
 def test_what_is_said_of_comments_is_read_back_as_it_was_written() -> None:
@@ -40,7 +63,7 @@ def test_what_is_said_of_comments_is_read_back_as_it_was_written() -> None:
         "prefix": "{author}, {created}, {{{site}}}",
         "marker": "#partner",
         "marker_mode": "unless",
-        "internal": True,
+        "internal": ["left", "right"],
     }
     loaded = load_profile(document(said))
     assert loaded.items[0].marker_mode is MarkerMode.UNLESS
@@ -84,9 +107,14 @@ def test_each_kind_has_options_of_its_own(said: dict[str, Any]) -> None:
         ({"kind": "comments", "prefix": " "}, "items.0.prefix", "1 to 200 characters"),
         ({"kind": "comments", "marker": ""}, "items.0.marker", "1 to 100 characters"),
         ({"kind": "comments", "deletions": "yes"}, "items.0.deletions", "boolean"),
+        ({"kind": "comments", "internal": True}, "items.0.internal", "a list of the sides"),
+        ({"kind": "comments", "internal": False}, "items.0.internal", "a list of the sides"),
+        ({"kind": "comments", "internal": "both"}, "items.0.internal", "a list of the sides"),
+        ({"kind": "comments", "internal": ["all"]}, "items.0.internal.0", "left, right"),
+        ({"kind": "comments", "internal": ["left"] * 2}, "items.0.internal", "a side twice"),
         ({"kind": "comments", "private": True}, "items.0.private", "not known"),
         ({"kind": "comments", "types": []}, "items.0.types", "is no option of comments"),
-        ({"kind": "worklogs", "internal": True}, "items.0.internal", "no option of worklogs"),
+        ({"kind": "worklogs", "internal": ["left"]}, "items.0.internal", "no option of worklogs"),
         ({"kind": "links", "prefix": None}, "items.0.prefix", "is no option of links"),
         ({"kind": "remote_link", "deletions": True}, "items.0.deletions", "of remote_link"),
         ({"kind": "links", "types": [{"left": "1"}]}, "items.0.types.0.right", "is missing"),

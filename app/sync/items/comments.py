@@ -25,7 +25,7 @@ PUBLIC = "sd.public.comment"
 RICH = handler(Kind.RICH_TEXT)
 
 RESTRICTED = Held("The comment is for a role or a group alone.", retract=True)
-INTERNAL = Held("The comment is internal.", retract=True)
+INTERNAL = Held("The comment is internal, and not both sides allow that it crosses.", retract=True)
 NO_SERVICE = Held(
     "The comment is internal, and the other project is no service project.", retract=True
 )
@@ -133,7 +133,7 @@ def _held(
     if raw.get("visibility"):
         return RESTRICTED
     if raw.get("jsdPublic") is False:
-        if not mapping.internal:
+        if not mapping.carries_internal:
             return INTERNAL
         project = other.fields.get("project") or {}
         if project.get("projectTypeKey") != "service_desk":

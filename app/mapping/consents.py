@@ -1,0 +1,88 @@
+"""Whether internal comments cross: each side says so for itself, and both must."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from app.database import TenantId, tenant_transaction
+from app.errors import Problem
+from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
+from app.mapping.profiles import owned
+from app.mapping.revisions import add, current, who
+from app.tenants.caller import Caller
+from app.tenants.deeds import Action, Deed, Recorder, record_for_both
+from app.vault.vault import Vault
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Which sides allow that internal comments cross, as one side sees it. `carried`: whether the
+    profile carries comments at all."""
+
+    carried: bool
+    own: bool = False
+    partner: bool = False
+    partner_tenant: TenantId | None = None
+
+
+def consent_of(
+    vault: Vault,
+    caller: Caller,
+    profile_id: uuid.UUID,
+    *,
+    covers: Callable[[int], bool] = lambda project: True,
+) -> Consent:
+    """How it stands. Raises NotFound, as `profiles.set_state`."""
+    with tenant_transaction(caller.tenant) as session:
+        found, side = owned(session, caller.tenant, profile_id, covers)
+        partner = found.right_tenant_id if side is Side.LEFT else found.left_tenant_id
+        return _seen(current(vault, session, found), side, TenantId(partner))
+
+
+def set_consent(
+    vault: Vault,
+    record: Recorder,
+    caller: Caller,
+    profile_id: uuid.UUID,
+    *,
+    allows: bool,
+    covers: Callable[[int], bool] = lambda project: True,
+) -> Consent:
+    """Say it for the caller's own side: a new revision where that is another. Whose side it is his
+    tenant tells. Raises Problem; NotFound, as `profiles.set_state`."""
+    tenant = caller.tenant
+    with tenant_transaction(tenant) as session:
+        found, side = owned(session, tenant, profile_id, covers)
+        partner = TenantId(found.right_tenant_id if side is Side.LEFT else found.left_tenant_id)
+        old = current(vault, session, found)
+        comments = _comments(old)
+        if comments is None:
+            raise Problem(
+                "This profile carries no comments, so there is nothing to allow. Comments come "
+                "first: `tandem profile carry` on the server switches them on.",
+                status=409,
+                code="not-carried",
+            )
+        sides = comments.internal | {side} if allows else comments.internal - {side}
+        ruled = replace(comments, internal=sides)
+        if ruled == comments:
+            return _seen(old, side, partner)
+        new = replace(old, items=tuple(ruled if one is comments else one for one in old.items))
+        add(vault, session, found, new, actor=caller.actor)
+        told = {"side": side.value, "allows": allows, **who(ruled)}
+        deed = Deed(caller.actor, Action.PROFILE_INTERNAL, f"profile:{profile_id}", told)
+        record_for_both(record, session, tenant, partner, deed)
+        return _seen(new, side, partner)
+
+
+def _comments(profile: Profile) -> ItemMapping | None:
+    return next((one for one in profile.items if one.kind is ItemKind.COMMENTS), None)
+
+
+def _seen(profile: Profile, side: Side, partner: TenantId) -> Consent:
+    comments = _comments(profile)
+    if comments is None:
+        return Consent(False, partner_tenant=partner)
+    return Consent(True, side in comments.internal, side.other in comments.internal, partner)

@@ -1,0 +1,99 @@
+"""Internal comments on the page: who allows that they cross, and the button for the own side."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify, render_template
+
+from app.mapping import profiles
+from app.mapping.consents import Consent, consent_of, set_consent
+from app.screens.desk import Desk
+from app.screens.pages import wants_json
+from app.sync.items.revisit import visit_all
+from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
+from app.tenants.deeds import Recorder
+from app.tenants.gate import current_standing
+from app.tenants.roles import Standing
+from app.vault.vault import Vault
+
+
+class Consents:
+    """What the card does for people who may map."""
+
+    def __init__(
+        self, vault: Vault, record: Recorder, ring: Callable[[uuid.UUID, int], None]
+    ) -> None:
+        self._vault = vault
+        self._record = record
+        self._ring = ring
+
+    def of(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> Consent:
+        """How it stands with a profile. Raises NotFound for one out of the caller's reach."""
+        return consent_of(
+            self._vault, caller, profile, covers=lambda one: standing.covers(Permission.MAP, one)
+        )
+
+    def say(
+        self, caller: Caller, standing: Standing, profile: uuid.UUID, *, allows: bool
+    ) -> Consent:
+        """Say it for the caller's side. Where it is taken back all pairs are visited, so that what
+        crossed goes: also when that was said before, for that visit may have failed. Raises
+        Problem, NotFound."""
+        found = set_consent(
+            self._vault,
+            self._record,
+            caller,
+            profile,
+            allows=allows,
+            covers=lambda one: standing.covers(Permission.MAP, one),
+        )
+        if not allows:
+            visit_all(self._ring, profiles.load(self._vault, profile))
+        return found
+
+
+def consent_blueprint(desk: Desk, consents: Consents) -> Blueprint:
+    """The views of the card, part of the pages."""
+    blueprint = Blueprint("consent", __name__)
+
+    @blueprint.get("/profiles/<uuid:profile>/internal-comments")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def show(profile: uuid.UUID) -> Response | str:
+        found = consents.of(current_caller(), current_standing(), profile)
+        if wants_json():
+            return _as_json(found)
+        partner = desk.site_name(found.partner_tenant) if found.partner_tenant else "the partner"
+        said = sentence(found, partner)
+        shown = {"profile": profile, "consent": found, "said": said, "partner": partner}
+        return render_template("parts/consent.html", **shown)
+
+    @blueprint.post("/profiles/<uuid:profile>/internal-comments/<any(allow, withdraw):action>")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def say(profile: uuid.UUID, action: str) -> Response | str:
+        caller, standing = current_caller(), current_standing()
+        found = consents.say(caller, standing, profile, allows=action == "allow")
+        if wants_json():
+            return _as_json(found)
+        return render_template("parts/overview.html", **desk.home(caller, standing))
+
+    return blueprint
+
+
+def sentence(consent: Consent, partner: str) -> str:
+    """How it stands, for people."""
+    if not consent.carried:
+        return "This profile carries no comments."
+    if consent.own and consent.partner:
+        return f"Allowed by you and by {partner}: they cross, as internal ones."
+    if consent.own:
+        return f"Allowed by you, not by {partner}: none crosses."
+    if consent.partner:
+        return f"Allowed by {partner}, not by you: none crosses."
+    return f"Allowed by neither you nor {partner}: none crosses."
+
+
+def _as_json(consent: Consent) -> Response:
+    said = {"carried": consent.carried, "own": consent.own, "partner": consent.partner}
+    return jsonify(said)
