@@ -35,6 +35,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "completeness": ("left_tenant_id", "right_tenant_id"),
     "run": ("left_tenant_id", "right_tenant_id"),
     "written": ("left_tenant_id", "right_tenant_id"),
+    "item_written": ("left_tenant_id", "right_tenant_id"),
     "undo_hold": ("left_tenant_id", "right_tenant_id"),
     "provenance": ("left_tenant_id", "right_tenant_id"),
     "load": ("left_tenant_id", "right_tenant_id"),
@@ -170,6 +171,11 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         " field_key, mark_after, created)"
         " VALUES (%s, %s, %s, %s, 'left', 1, 'a=a', repeat('0', 32), true)",
         (rows.profile, *sides, uuid.uuid4()),
+    )
+    owner.execute(
+        "INSERT INTO item_written (profile_id, left_tenant_id, right_tenant_id, link_id, item_id,"
+        " kind, side, issue_id, did) VALUES (%s, %s, %s, %s, %s, 'comments', 'right', 2, 'made')",
+        (rows.profile, *sides, uuid.uuid4(), uuid.uuid4()),
     )
     owner.execute(
         "INSERT INTO provenance SELECT id, left_tenant_id, right_tenant_id, 'right', 'a=a', 'left',"

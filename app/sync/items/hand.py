@@ -12,7 +12,7 @@ from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.mapping.rich import Carried, File
 from app.mapping.values import whole
-from app.sync.items import store
+from app.sync.items import store, trace
 from app.sync.items.found import settled
 from app.sync.items.kinds import KindOfItem, Target
 from app.sync.items.media import Media, deleted_of, twins_of
@@ -74,6 +74,8 @@ class Work:
     refused: Mapping[tuple[Side, str], str] = field(default_factory=dict)
     """What of that is not asked again: (side, key) -> the fingerprint of what was refused."""
     rows: Sequence[ItemLink] = ()
+    run_id: uuid.UUID | None = None
+    """The run that it belongs to; None where a live change is among what it is done for."""
 
     @property
     def creates(self) -> bool:
@@ -114,10 +116,14 @@ class Hand:
     def delete(self) -> None:
         """Delete what must not stay."""
         for one in self._surely_gone():
+            noted = [] if one.double else [one.row.id]
+            self._trace(trace.Deed.DELETED, noted)
             try:
                 self.kind.delete(self._target(one.to), one.twin)
             except SiteError as error:
                 if error.site_status != 404:  # else it is gone, as it should be
+                    if error.surely_refused:
+                        self._trace(trace.Deed.DELETED, noted, undone=True)
                     self._refused(one, error)
                     continue
             self._count(one.to, "deleted")
@@ -126,6 +132,13 @@ class Hand:
             if not one.double:
                 gone = replace(one.row, twin_gone=Gone.OURS, source_gone=one.held is None)
                 self._store(gone.with_item(one.to, one.twin.id))
+
+    def _trace(self, deed: trace.Deed, rows: list[uuid.UUID], *, undone: bool = False) -> None:
+        with self.turn.transaction() as session:
+            if undone:
+                trace.forget(session, deed, rows)
+                return
+            trace.note(session, self.turn.profile, deed, rows, self.work.run_id)
 
     def _surely_gone(self) -> list[Delete]:
         """The deletes, without those whose source only slipped from one page to the next."""
@@ -153,7 +166,7 @@ class Hand:
             if one.lost:
                 self._lost(one)
             self._count(one.to, "written anew")
-            self._settle(one.row, one.source, twin)
+            self._settle(one.row, one.source, twin, trace.Deed.WRITTEN)
 
     def create(self) -> None:
         """Make twins."""
@@ -219,14 +232,18 @@ class Hand:
         source = row.item(to.other) or ""
         return Mark(place.profile, to, place.issues[to.other], source, place.issues[to], row.root)
 
-    def _settle(self, row: ItemLink, source: Item, twin: Item) -> None:
+    def _settle(
+        self, row: ItemLink, source: Item, twin: Item, deed: trace.Deed | None = None
+    ) -> None:
         """From here on a crash finds the twin by its row, and its echo costs nothing."""
-        self._store(settled(row, source, twin, self.turn.fingerprints))
+        self._store(settled(row, source, twin, self.turn.fingerprints), deed)
 
-    def _store(self, row: ItemLink) -> None:
+    def _store(self, row: ItemLink, deed: trace.Deed | None = None) -> None:
         self.did.rows[row.id] = self.rows[row.id] = row
         with self.turn.transaction() as session:
             store.save(session, self.turn.profile, self.work.link, [row])
+            if deed is not None:
+                trace.note(session, self.turn.profile, deed, [row.id], self.work.run_id)
 
     def _refused(self, one: Create | Update | Delete, error: SiteError) -> None:
         """Set one item aside with the site's words. Raises SiteError where it is no refusal."""

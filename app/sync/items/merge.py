@@ -124,7 +124,7 @@ class _Work:
             return
         if twin is not None:
             self._compare(row, source, twin, to)
-        elif row.twin_gone is Gone.OURS:
+        elif row.twin_gone is Gone.OURS or self._is_edited_since_undone(row, source, to):
             fresh = replace(row, twin_gone=None, touched=False).with_item(to, None)
             self._create(fresh, source, to, stored=True)
         elif row.item(to) is None:
@@ -136,6 +136,10 @@ class _Work:
                 f"The {self.noun} {row.item(to)} that Tandem made was deleted on the {to.value} "
                 "side; it is not made again.",
             )
+
+    def _is_edited_since_undone(self, row: ItemLink, source: Item, to: Side) -> bool:
+        now = mark_of(self.kind, to.other, source, self.fingerprints)
+        return row.twin_gone is Gone.UNDONE and now != row.source_mark
 
     def _source_gone(self, row: ItemLink, twin: Item | None, to: Side) -> None:
         if twin is None:
@@ -174,6 +178,7 @@ class _Work:
         held = mark_of(self.kind, to, twin, self.fingerprints)
         edited = held != row.twin_mark
         seen = row.with_seen(to.other, source.updated).with_seen(to, twin.updated)
+        seen = replace(seen, twin_gone=None)
         if now != row.source_mark:
             if not self._is_refused(source, to, now):
                 lost = edited or row.touched

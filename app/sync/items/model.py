@@ -116,6 +116,7 @@ class Gone(StrEnum):
 
     OURS = "ours"  # Tandem did: it is made again once its source may cross again
     THEIRS = "theirs"  # somebody else did: it is not made again
+    UNDONE = "undone"  # an undo did: it is made again only once its source is edited
 
 
 @dataclass(frozen=True)

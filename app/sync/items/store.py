@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.sync.items import trace
 from app.sync.items.model import Create, Gone, ItemLink
 from app.sync.store_links import Link
 
@@ -24,10 +25,11 @@ _ROWS = text(
 _VALUES = """
     INSERT INTO item_link (id, profile_id, left_tenant_id, right_tenant_id, link_id, kind,
         left_item, right_item, source, root, target_tenant_id, target_issue_id, source_mark,
-        twin_mark, left_seen, right_seen, create_sent_at, touched, source_gone, twin_gone)
+        twin_mark, left_seen, right_seen, create_sent_at, touched, source_gone, twin_gone, gone_at)
     VALUES (:id, :profile, :left_tenant, :right_tenant, :link, :kind, :left, :right, :source,
         :root, :target_tenant, :target_issue, :source_mark, :twin_mark, :left_seen, :right_seen,
-        CASE WHEN :sent THEN now() END, :touched, :source_gone, :twin_gone)
+        CASE WHEN :sent THEN now() END, :touched, :source_gone, CAST(:twin_gone AS text),
+        CASE WHEN CAST(:twin_gone AS text) IS NOT NULL THEN now() END)
 """
 # A row of the same root on the same issue is another profile's: it makes the twin, or has made it.
 _BEGIN = text(_VALUES + " ON CONFLICT DO NOTHING RETURNING id")
@@ -38,7 +40,10 @@ _SAVE = text(
         right_item = excluded.right_item, source_mark = excluded.source_mark,
         twin_mark = excluded.twin_mark, left_seen = excluded.left_seen,
         right_seen = excluded.right_seen, create_sent_at = NULL, touched = excluded.touched,
-        source_gone = excluded.source_gone, twin_gone = excluded.twin_gone
+        source_gone = excluded.source_gone, twin_gone = excluded.twin_gone,
+        gone_at = CASE WHEN excluded.twin_gone IS NOT NULL
+            THEN coalesce(item_link.gone_at, now()) END,
+        gone_run = CASE WHEN excluded.twin_gone IS NOT NULL THEN item_link.gone_run END
     """
 )
 _SEND_AGAIN = text(
@@ -52,7 +57,8 @@ _CLAIMED = text(
     """
     SELECT EXISTS (SELECT FROM item_link o WHERE o.target_tenant_id = :target_tenant
         AND o.target_issue_id = :target_issue AND o.kind = :kind AND o.root = :root
-        AND o.id <> :id AND o.source IS NOT NULL AND o.twin_gone IS DISTINCT FROM 'ours')
+        AND o.id <> :id AND o.source IS NOT NULL
+        AND coalesce(o.twin_gone, '') NOT IN ('ours', 'undone'))
     """
 )
 _DROP = text("DELETE FROM item_link WHERE id = :id")
@@ -97,8 +103,10 @@ def begin(session: Session, profile: StoredProfile, link: Link, create: Create) 
 
 def take_back(session: Session, creates: Iterable[Create]) -> None:
     """Forget that these were to be sent: surely nothing was made."""
-    for create in creates:
-        session.execute(_DROP, {"id": create.row.id})
+    rows = [create.row.id for create in creates]
+    trace.forget(session, trace.Deed.MADE, rows)
+    for row in rows:
+        session.execute(_DROP, {"id": row})
 
 
 def save(session: Session, profile: StoredProfile, link: Link, rows: Sequence[ItemLink]) -> None:
