@@ -54,8 +54,9 @@ def _is_ours(turn: Turn, link: Link, side: Side, mapping: FieldMapping, value: V
 def together(found: Sequence[Known], plan: Plan) -> list[Known]:
     """What is set aside, without what is to be tried again with the other writes of a plan.
 
-    A resolution goes with its status: a transition takes both, or none. And where a transition
-    wanted fields that nothing filled, another write may have what it wants.
+    A resolution goes with its status: a transition takes both, or none. A field that the edit
+    screen lacks may be on the screen of the move. And where a transition wanted fields that nothing
+    filled, another write may have what it wants.
     """
     lifted: set[tuple[Side, str]] = set()
     for side in Side:
@@ -66,6 +67,7 @@ def together(found: Sequence[Known], plan: Plan) -> list[Known]:
             lifted |= {(side, one.key) for one in held if one.code is Code.MOVE_FIELDS}
         if any(_is_moved(w, side, plan, marks, lifted) for w in writes):
             lifted |= {(side, w.key) for w in writes if w.kind is Kind.RESOLUTION}
+            lifted |= {(side, one.key) for one in held if one.code is Code.FIELD_NOT_ON_SCREEN}
     return [one for one in found if (one.cause.side, one.cause.key) not in lifted]
 
 

@@ -4,7 +4,7 @@ and the constants of the mapping."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from app.jira.cloud_transitions import COMMENT
@@ -28,12 +28,15 @@ class Screens:
         writes: Sequence[Write],
         read: Mapping[str, bool],
         constants: Mapping[str, Any],
+        nowhere_else: Collection[str] = (),
     ) -> None:
-        """`read`: by field id, whether the issue holds a value, as far as that is known."""
+        """`read`: by field id, whether the issue holds a value, as far as that is known.
+        `nowhere_else`: fields that the edit screen lacks."""
         self._site, self._issue_id = site, issue_id
         self._writes = {one.field: one for one in writes if not _clears(one)}
         self._held = dict(read)
         self._constants = constants
+        self._nowhere_else = nowhere_else
 
     def look(self, moves: Iterable[Transition]) -> None:
         """Ask what the issue holds of the fields that these moves want. Raises SiteError."""
@@ -59,11 +62,11 @@ class Screens:
 
     def riders(self, move: Transition, *, last: bool) -> list[Write]:
         """The writes that go with a move: on the last one all that its screen has, before that
-        what is wanted."""
+        what is wanted, and what has no other place."""
         return [
             self._writes[name]
             for name, rule in move.fields.items()
-            if name in self._writes and (last or rule.required)
+            if name in self._writes and (last or rule.required or name in self._nowhere_else)
         ]
 
     def fields(self, move: Transition, *, last: bool) -> dict[str, object]:

@@ -6,7 +6,7 @@ docs/decisions/0024-status-by-transitions.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -55,13 +55,16 @@ class Moved:
 def write(
     turn: Turn, side: Side, link: Link, *, read: Snapshot, writes: Sequence[Write], put: Put
 ) -> Moved:
-    """Write one side: a status by transitions, all else by `put`. Raises SiteError."""
+    """Write one side: a status by transitions, all else by `put`. What the edit screen lacks goes
+    with a transition, or not at all. Raises SiteError."""
+    off = turn.carrying.off_screen(side, writes, link.issue_id(side) or 0)
     goal = next((one for one in writes if handler(one.kind).by_transition), None)
     if goal is None:
-        returned, refused = put(turn, side, link, writes)
-        return Moved(returned, refused)
+        rest = [one for one in writes if one.key not in off]
+        returned, refused = put(turn, side, link, rest) if rest else (None, {})
+        return Moved(returned, refused | off, dict.fromkeys(off, Code.FIELD_NOT_ON_SCREEN))
     rest = [one for one in writes if one is not goal]
-    return _Move(turn, side, link, read, goal=goal, rest=rest, put=put).run()
+    return _Move(turn, side, link, read, goal=goal, rest=rest, put=put, off=off).run()
 
 
 class _Move:
@@ -77,9 +80,10 @@ class _Move:
         goal: Write,
         rest: Sequence[Write],
         put: Put,
+        off: Mapping[str, str],
     ) -> None:
         self.turn, self.side, self.link, self.goal, self.rest = turn, side, link, goal, rest
-        self.put, self.read = put, read
+        self.put, self.read, self.off = put, read, off
         self.site, self.tenant = turn.sites[side], turn.tenants[side]
         self.scope = turn.profile.profile.scope(side)
         self.issue_id = link.issue_id(side) or 0
@@ -90,6 +94,7 @@ class _Move:
             writes=rest,
             read=held(turn.profile.profile, side, read),
             constants=constants(turn.profile.profile, side),
+            nowhere_else={one.field for one in rest if one.key in off},
         )
         self.taken: list[Transition] = []
         self.sent: set[str] = set()
@@ -102,6 +107,7 @@ class _Move:
         way = self._find(self.start)
         riders = self._riders(way or ())
         plain = [w for w in self.rest if w not in riders and w.kind is not Kind.RESOLUTION]
+        plain = [one for one in plain if one.key not in self.off]
         closing = bool(way) and (way or ())[-1].done
         if closing or not way:
             self._put(plain)
@@ -110,7 +116,9 @@ class _Move:
         if way and not closing:
             self._put(plain)
         left = [one for one in riders if one.kind is not Kind.RESOLUTION]
-        self._put([w for w in left if w.key not in self.sent | self.moved.refused.keys()])
+        done = self.sent | self.moved.refused.keys()
+        self._put([w for w in left if w.key not in done | self.off.keys()])
+        self._leave([key for key in self.off if key not in done])
         self._finish()
         return self.moved
 
@@ -242,6 +250,14 @@ class _Move:
             riders = self.screens.riders(move, last=move is way[-1])
             found |= {one.key: one for one in riders}
         return list(found.values())
+
+    def _leave(self, keys: Sequence[str]) -> None:
+        """What the edit screen lacks, and no move took along."""
+        if self.moved.again:
+            self.moved.again |= frozenset(keys)
+            return
+        self.moved.refused |= {key: self.off[key] for key in keys}
+        self.moved.codes |= dict.fromkeys(keys, Code.FIELD_NOT_ON_SCREEN)
 
     def _put(self, writes: Sequence[Write]) -> None:
         if not writes:

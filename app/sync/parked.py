@@ -139,14 +139,17 @@ def field_causes(
     codes: Mapping[str, Code] = _NONE,
 ) -> tuple[Cause, ...]:
     """The causes of writes to `side` that it refused by name. `base`: the plan's, which has the
-    fingerprints of what was sent. `codes`: of those that are not told by the site's words."""
+    fingerprints of what was sent. `codes`: of those that are not told by the site's words. What
+    was not sent, for want of a place on a screen, is known by its field alone."""
     return tuple(
         Cause(
             side,
             codes.get(one.key) or field_code(refused[one.key]),
             one.field,
             one.key,
-            base.of(side).get(one.key, ""),
+            ""
+            if codes.get(one.key) is Code.FIELD_NOT_ON_SCREEN
+            else base.of(side).get(one.key, ""),
             said=refused[one.key],
         )
         for one in writes

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from app.jira.site import FieldChanges, Issue
 from app.mapping.profile import Profile, Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.values import handler
 from app.sync.fingerprint import Fingerprinter
 from app.sync.lookups import Carrying, Files
 from app.sync.merge import merge
-from app.sync.plan import Base, Carry, Decision, Plan, Snapshot
+from app.sync.plan import Base, Carry, Decision, Plan, Snapshot, Write
 
 
 def decide(
@@ -46,7 +47,7 @@ def decide(
     if plan.needs_times and times is not None:
         left, right = (replace(snapshots[side], changed_at=times(side)) for side in Side)
         plan = carrying.settle(merged, snapshots, files)
-    off = {side: carrying.off_screen(side, plan.writes(side), ids[side]) for side in Side}
+    off = {side: _off_screen(carrying, side, plan.writes(side), ids[side]) for side in Side}
     if any(off.values()):
         left, right = (
             replace(shot, off_screen=off[side])
@@ -54,6 +55,16 @@ def decide(
         )
         plan = carrying.settle(merged, snapshots, files)
     return plan
+
+
+def _off_screen(
+    carrying: Carrying, side: Side, writes: Sequence[Write], issue_id: int
+) -> dict[str, str]:
+    """What the edit screen lacks; nothing where a transition, with a screen of its own, is to be
+    made: whoever makes it finds what that one lacks too."""
+    if any(handler(one.kind).by_transition for one in writes):
+        return {}
+    return carrying.off_screen(side, writes, issue_id)
 
 
 def changed_at(profile: Profile, side: Side, found: FieldChanges) -> dict[str, datetime]:

@@ -333,6 +333,68 @@ def test_a_screen_is_filled_from_the_mapping_and_what_it_lacks_is_named(scene: S
     wait_until("nothing is parked", lambda: not scene.parked(), LONG)
 
 
+def test_a_field_that_only_a_screen_of_a_move_has_is_set_by_that_move(scene: Scene) -> None:
+    screens = {"project": "PLAT", "issuetype": "Task", "field": CLIENT}
+    scene.right.control("PUT", "/screens", [{**screens, "on": False}])
+    scene.row(
+        *ROW[:2],
+        step(31, "Accept", "In Review", "Done", screen=["resolution", CLIENT],
+             required=["resolution"]),
+    )  # fmt: skip
+    try:
+        scene.known()
+        pair = scene.pair("Only there", **{CUSTOMER: "First"})
+        assert scene.parked() == [("field-not-on-screen", CLIENT)]
+        walk(scene.left, pair.left, "In Review")
+        pair.becomes("right", "In Review")
+        scene.stack.settle()
+        assert scene.parked() == [("field-not-on-screen", CLIENT)]
+        edit_issue(scene.left, pair.left, **{CUSTOMER: "Said with the move"})
+        scene.stack.settle()
+        walk(scene.left, pair.left, "Done")
+        pair.becomes("right", "Done", "Done")
+        fields = scene.right.call("GET", f"issue/{pair.right}").json()["fields"]
+        assert fields[CLIENT] == "Said with the move"
+        scene.stack.settle()
+        assert scene.parked() == []
+
+        before = scene.writes()
+        edit_issue(scene.left, pair.left, **{CUSTOMER: "Too late"})
+        wait_until("it is parked", lambda: bool(scene.parked()), LONG)
+        scene.stack.settle()
+        assert (scene.parked(), scene.writes()) == ([("field-not-on-screen", CLIENT)], before)
+        # A status that has no way leaves it as it is, too: nothing is sent.
+        walk(scene.left, pair.left, "To Do")
+        wait_until("it is parked", lambda: ("move-no-way", "status") in scene.parked(), LONG)
+        assert ("field-not-on-screen", CLIENT) in scene.parked()
+        assert scene.writes() == before
+    finally:
+        scene.right.control("PUT", "/screens", [{**screens, "on": True}])
+
+
+def test_a_status_of_moment_update_is_carried_by_the_visit_after_the_create(scene: Scene) -> None:
+    scene.known()
+    words = ("profile", "set", scene.profile, "--field", "status", "--moment")
+    assert tandem(scene.stack.environment, *words, "update").returncode == 0
+    try:
+        body = {
+            "fields": {
+                "project": {"key": "WEB"}, "issuetype": {"name": "Task"}, "summary": "Later on",
+            },
+            "transition": {"id": "4"},
+        }  # fmt: skip
+        left = scene.left.call("POST", "issue", json=body).json()["key"]
+        twins = lambda: keys_by_summary(scene.right, "PLAT").get("Later on", [])  # noqa: E731
+        wait_until("there is a twin", lambda: bool(twins()), LONG)
+        pair = Pair(scene, left, twins()[0])
+        pair.becomes("right", "Done", "Done")
+        scene.stack.settle()
+        assert (pair.of("left"), scene.parked()) == (("Done", "Done"), [])
+        assert not any(ours for _, _, ours in pair.moves("left"))
+    finally:
+        assert tandem(scene.stack.environment, *words, "always").returncode == 0
+
+
 def test_a_constant_of_the_mapping_fills_in_what_nothing_else_feeds(scene: Scene) -> None:
     scene.row(
         *ROW[:1],
