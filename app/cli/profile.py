@@ -17,6 +17,7 @@ from app.cli.items import carry, items
 from app.cli.lifecycle import lifecycle
 from app.cli.load import load
 from app.cli.mapping import mapping
+from app.cli.offer import fields, offer
 from app.cli.rules import rules, set_rules
 
 if TYPE_CHECKING:
@@ -95,7 +96,11 @@ def _said(check: Check, stored: StoredProfile) -> str:
     from app.sync.completeness_words import sentence
 
     return sentence(
-        check, stored.left_tenant, lambda name: FIELDS.get(name, (name, ""))[0], shown=NAMED
+        check,
+        stored.left_tenant,
+        lambda name: FIELDS.get(name, (name, ""))[0],
+        shown=NAMED,
+        between="\n",
     )
 
 
@@ -117,6 +122,8 @@ profile.add_command(rules)
 profile.add_command(set_rules)
 profile.add_command(items)
 profile.add_command(mapping)
+profile.add_command(fields)
+profile.add_command(offer)
 profile.add_command(carry)
 profile.add_command(fill)
 profile.add_command(lifecycle)

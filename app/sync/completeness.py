@@ -15,7 +15,8 @@ from app.jira.site import SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profiles import StoredProfile
 from app.sync import completeness_store as rows
-from app.sync.completeness_look import Held, Look
+from app.sync.completeness_look import Look
+from app.sync.completeness_reads import Held
 from app.sync.turn import Ring
 from app.vault.vault import Vault
 

@@ -22,7 +22,7 @@ from app.sync.store_links import Link, links_of
 
 CHUNK = 100  # pairs or issues a step: what one call may carry
 NAMED = 100  # how many that do not agree are named; the rest is counted
-LEASE_SECONDS = 180.0  # longer than the two calls of a step may take
+LEASE_SECONDS = 180.0  # longer than the calls of a step may take
 
 PAIRS = "pairs"
 """The phase that compares the pairs; the others, by the name of their side, walk the scopes."""
@@ -47,6 +47,7 @@ class Check(Model):
     after_link: Mapped[uuid.UUID | None]
     page: Mapped[str | None]
     suspects: Mapped[list[str]] = mapped_column(JSONB)
+    chunk: Mapped[int] = mapped_column(SmallInteger)
     about: Mapped[int]
     pairs: Mapped[int]
     agreed: Mapped[int]
@@ -72,7 +73,7 @@ COUNTS = (
     "pairs", "agreed", "differing", "gone", "waiting", "parked", "still",
     "only_left", "only_right", "unlinked_left", "unlinked_right",
 )  # fmt: skip
-_KEPT = (*COUNTS, "phase", "after_link", "page", "suspects", "named", "unseen")
+_KEPT = (*COUNTS, "phase", "after_link", "page", "suspects", "chunk", "named", "unseen")
 
 _SEED = text(
     """
@@ -87,6 +88,7 @@ _BEGIN = text(
     UPDATE completeness SET started_at = now(), finished_at = NULL, not_before = now(),
         due_at = now() + interval '1 day', lease = NULL, attempts = 0, phase = 'pairs',
         after_link = NULL, page = NULL, suspects = '[]', named = '[]', unseen = '[]',
+        chunk = {CHUNK},
         {", ".join(f"{count} = 0" for count in COUNTS)},
         about = (SELECT count(*) FROM issue_link WHERE profile_id = :profile)
     WHERE profile_id = :profile AND (started_at IS NULL OR finished_at IS NOT NULL)
@@ -161,6 +163,7 @@ def put_off(session: Session, check: Check, seconds: float, *, failed: bool = Tr
     values: dict[str, object] = {
         "attempts": func.least(Check.attempts + 1, 1000) if failed else 0,
         "lease": None,
+        "chunk": check.chunk,
         "not_before": func.now() + timedelta(seconds=seconds),
     }
     _store(session, check, values)
@@ -188,12 +191,14 @@ def read(session: Session, profile_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, 
     return {one.profile_id: one for one in found}
 
 
-def next_links(session: Session, profile: StoredProfile, after: uuid.UUID | None) -> list[Link]:
+def next_links(
+    session: Session, profile: StoredProfile, after: uuid.UUID | None, most: int = CHUNK
+) -> list[Link]:
     """The next links of the walk, by id."""
     query = select(IssueLink.id).where(IssueLink.profile_id == profile.id)
     if after is not None:
         query = query.where(IssueLink.id > after)
-    return links(session, profile, session.scalars(query.order_by(IssueLink.id).limit(CHUNK)).all())
+    return links(session, profile, session.scalars(query.order_by(IssueLink.id).limit(most)).all())
 
 
 def links(session: Session, profile: StoredProfile, ids: Sequence[uuid.UUID]) -> list[Link]:

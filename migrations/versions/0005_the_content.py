@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 PARTS: tuple[str, ...] = (
-    "values", "provenance", "items", "moves", "hierarchy", "lifecycle", "codes",
+    "values", "provenance", "items", "moves", "hierarchy", "lifecycle", "codes", "completeness",
 )  # fmt: skip
 
 
