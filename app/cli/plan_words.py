@@ -54,7 +54,7 @@ class JsonPrinter:
 
     def show(self, one: IssuePlan) -> None:
         """Print an issue."""
-        from app.sync.plan_file import as_json
+        from app.sync.plan_json import as_json
 
         click.echo(("," if self._begun else self._head()) + json.dumps(as_json(one)))
         self._begun = True
@@ -71,24 +71,32 @@ class JsonPrinter:
 
 
 def _lines(one: IssuePlan) -> Iterator[str]:
+    from app.sync.planning_items import phrases
     from app.sync.planning_types import Step
 
     to = one.side.other.value
     heads = {
         Step.UPDATE: f"{one.name}: update",
         Step.CREATE: f"{one.name}: create its twin on the {to} side",
-        Step.LINK: f"{one.name}: link again, as made by Tandem before",
+        Step.LINK: f"{one.name}: link, {_how(one)}",
         Step.NOTHING: f"{one.name}: nothing is written",
     }
     yield heads[one.step] + (" (older than the profile)" if one.older else "")
     for w in one.writes:
         yield f"    {w.side.value:<5}  {w.field}: {w.brief(w.old)} → {w.brief(w.new)}"
+    for side, phrase in phrases(one.items):
+        yield f"    {side.value:<5}  {phrase}"
     for clash in one.clashes:
         if clash.winner is not None:
             yield f"    conflict     {clash.sentence}"
-    for kind, notes in (("left alone", one.left_alone), ("blocked", one.blocked)):
-        for note in notes:
-            yield f"    {kind:<11}  {note.sentence}"
+    for note in (*one.left_alone, *one.blocked):
+        yield f"    {note.kind:<11}  {note.sentence}"
+
+
+def _how(one: IssuePlan) -> str:
+    """How the other half of a pair is known that has no link yet."""
+    twin = one.ref(one.marked) if one.marked else None
+    return f"its twin {twin.key} is found by its mark" if twin else "another profile made its twin"
 
 
 def _summary_lines(summary: Summary, estimate: Estimate) -> Iterator[str]:
@@ -104,6 +112,14 @@ def _summary_lines(summary: Summary, estimate: Estimate) -> Iterator[str]:
         + "."
     )
     yield f"Fields to write: {fields}."
+    yield from _item_lines(summary)
+    if summary.found:
+        twins = (
+            "1 twin without a link is"
+            if summary.found == 1
+            else (f"{summary.found:,} twins without a link are")
+        )
+        yield f"{twins} found by the marks that Tandem made, and linked again."
     if summary.older:
         yield (
             f"{summary.older:,} to create are older than the profile. Where twins of them may be "
@@ -113,6 +129,7 @@ def _summary_lines(summary: Summary, estimate: Estimate) -> Iterator[str]:
         yield f"{summary.waiting:,} are about to be carried anyway."
     for kind, title in (
         ("blocked", "Blocked:"),
+        ("waits", "Waiting:"),
         ("left alone", "Left alone:"),
         ("conflict", "Changed on both sides:"),
     ):
@@ -121,6 +138,23 @@ def _summary_lines(summary: Summary, estimate: Estimate) -> Iterator[str]:
             yield title
             yield from (f"  {group.line()}" for group in groups)
     yield _cost(estimate)
+
+
+def _item_lines(summary: Summary) -> Iterator[str]:
+    """What becomes of items, a line for each side."""
+    from app.mapping.profile import Side
+    from app.sync.items.attachments import megabytes
+    from app.sync.planning_items import phrase
+
+    for side in Side:
+        found = [
+            phrase(kind, deed, number)
+            for (on, kind, deed), number in sorted(summary.items.items())
+            if on is side
+        ]
+        size = f" (files of {megabytes(summary.bytes[side])})" if summary.bytes[side] else ""
+        if found:
+            yield f"Items on the {side.value}: {', '.join(found)}{size}."
 
 
 def _cost(estimate: Estimate) -> str:
@@ -143,6 +177,12 @@ def figures(summary: Summary, estimate: Estimate) -> dict[str, Any]:
         "steps": {step.value: count for step, count in summary.steps.items()},
         "created": {side.value: count for side, count in summary.made.items()},
         "fields": {side.value: count for side, count in summary.fields.items()},
+        "items": [
+            {"side": side.value, "kind": kind.value, "deed": deed.value, "count": count}
+            for (side, kind, deed), count in sorted(summary.items.items())
+        ],
+        "bytes": {side.value: count for side, count in summary.bytes.items()},
+        "found_by_mark": summary.found,
         "older_than_profile": summary.older,
         "waiting": summary.waiting,
         "parked": summary.parked,

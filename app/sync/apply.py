@@ -7,6 +7,7 @@ reads both sides again and merges, as it does for every change.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,12 +18,14 @@ from sqlalchemy.orm import Session
 from app.database import tenant_transaction
 from app.errors import Problem
 from app.mapping.models import ProfileRecord, ProfileState
-from app.mapping.profile import Side
+from app.mapping.profile import ItemKind, Side
 from app.mapping.profiles import StoredProfile
 from app.sync import runs
 from app.sync.marks import Mark, mark
-from app.sync.plan_file import PlanFile, Planned, writes_of
+from app.sync.plan_file import PlanFile, Planned
+from app.sync.plan_json import items_of, writes_of
 from app.sync.planning import Planner
+from app.sync.planning_items import NOUNS
 from app.sync.planning_read import PAGE
 from app.sync.planning_types import IssuePlan, Step
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
@@ -187,12 +190,18 @@ def what_moved(then: Planned, now: IssuePlan | None, profile: StoredProfile) -> 
             return f"the issue on the {side.value} side is gone or hidden from Tandem"
     if _ids(then.left, then.right) != _ids(now.left, now.right):
         return "it was paired with another issue"
-    fields = _fields_moved(then, now, profile)
-    if fields:
-        return fields
+    moved = _fields_moved(then, now, profile) or items_moved(then.seen_items, now.seen_items)
+    if moved:
+        return moved
     if then.step is not now.step or then.link != now.link:
         return "it would be treated otherwise now"
-    return "" if then.writes == writes_of(now) else "other values would be written now"
+    return _other_writes(then, now)
+
+
+def _other_writes(then: Planned, now: IssuePlan) -> str:
+    if then.writes != writes_of(now):
+        return "other values would be written now"
+    return "" if then.items == items_of(now) else "something else would become of its items now"
 
 
 def _fields_moved(then: Planned, now: IssuePlan, profile: StoredProfile) -> str:
@@ -211,6 +220,30 @@ def _fields_moved(then: Planned, now: IssuePlan, profile: StoredProfile) -> str:
         if any(_of(then.base, s).get(m.key) != _of(now.base, s).get(m.key) for s in Side)
     ]
     return f"{', '.join(agreed)} was brought in step meanwhile" if agreed else ""
+
+
+def items_moved(
+    then: Mapping[Side, Mapping[str, str]], now: Mapping[Side, Mapping[str, str]]
+) -> str:
+    """Which items came, went or changed, in words; empty where none did."""
+    found: Counter[tuple[str, str, Side]] = Counter()
+    for side in Side:
+        before, after = _of(then, side), _of(now, side)
+        for key in before.keys() | after.keys():
+            if before.get(key) != after.get(key):
+                what = (
+                    "added" if key not in before else "taken away" if key not in after else "edited"
+                )
+                found[what, key.partition(".")[0], side] += 1
+    told = [_told(*what, number) for what, number in sorted(found.items())]
+    return ", ".join(told)
+
+
+def _told(what: str, kind: str, side: Side, number: int) -> str:
+    noun = NOUNS[ItemKind(kind)]
+    article = "an" if noun[0] in "aeiou" else "a"
+    named = f"{article} {noun} was" if number == 1 else f"{number:,} {noun}s were"
+    return f"{named} {what} on the {side.value} side since the plan"
 
 
 def _of(marks: Mapping[Side, Mapping[str, str]], side: Side) -> Mapping[str, str]:

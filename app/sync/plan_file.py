@@ -12,23 +12,21 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from app.errors import Problem
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.values import handler, whole
-from app.sync.planning_types import Clash, FieldWrite, IssuePlan, Note, Ref, Step
+from app.sync.plan_json import Json, as_json, digest, made_from
+from app.sync.planning_types import IssuePlan, Ref, Step
 from app.vault.vault import Vault
 
-VERSION = 1
+VERSION = 2
 LONGEST_LINE = 64 * 1024 * 1024  # bytes: 200 fields with 32 KB of old and of new each fit
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,9 @@ class Planned:
     base: Mapping[Side, Mapping[str, str]]
     writes: str
     """A digest of what is written where."""
+    seen_items: Mapping[Side, Mapping[str, str]] = field(default_factory=dict)
+    items: str = ""
+    """The same of the items."""
 
     @property
     def issue_id(self) -> int:
@@ -84,7 +85,7 @@ class PlanWriter:
 
     def add(self, plan: IssuePlan) -> None:
         """Write one issue."""
-        self._line(as_json(plan) | _made_from(plan))
+        self._line(as_json(plan) | made_from(plan))
 
     def end(self, summary: Json) -> None:
         """Write the counts and the signature, and give the file its name."""
@@ -104,7 +105,8 @@ class PlanWriter:
         self._part.unlink(missing_ok=True)
 
     def _line(self, told: Json) -> None:
-        line = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        # In ASCII: a value may have half a character, which no other encoding takes.
+        line = json.dumps(told, separators=(",", ":")).encode() + b"\n"
         self._mac.update(line)
         self._write(line)
 
@@ -173,61 +175,6 @@ class PlanFile:
             ) from None
 
 
-def as_json(plan: IssuePlan) -> Json:
-    """A plan for machines: whole values, as text, up to 32 KB each."""
-    return {
-        "step": plan.step.value,
-        "left": plan.left.key if plan.left else None,
-        "right": plan.right.key if plan.right else None,
-        "create_on": plan.side.other.value if plan.step is Step.CREATE else None,
-        "writes": [_write(one) for one in plan.writes],
-        "conflicts": [_clash(one) for one in plan.clashes],
-        "left_alone": [_note(one) for one in plan.left_alone],
-        "blocked": [_note(one) for one in plan.blocked],
-        "waiting": plan.waiting,
-        "parked": sorted(side.value for side in plan.parked),
-        "older_than_profile": plan.older,
-    }
-
-
-def _made_from(plan: IssuePlan) -> Json:
-    return {
-        "side": plan.side.value,
-        "ids": {side.value: ref.id for side in Side if (ref := plan.ref(side))},
-        "link": str(plan.link) if plan.link else None,
-        "lane": plan.lane,
-        "seen": {side.value: dict(plan.seen[side]) for side in Side if side in plan.seen},
-        "base": {side.value: dict(plan.base.get(side, {})) for side in Side},
-    }
-
-
-def _write(one: FieldWrite) -> Json:
-    texts = [whole(handler(one.kind).text(value)) for value in (one.old, one.new)]
-    return {
-        "side": one.side.value,
-        "field": one.field,
-        "why": one.reason.value,
-        "old": texts[0],
-        "new": texts[1],
-    }
-
-
-def _clash(one: Clash) -> Json:
-    left, right = (whole(handler(one.kind).text(value)) for value in (one.left, one.right))
-    winner = one.winner.value if one.winner else None
-    return {
-        "field": one.key,
-        "left": left,
-        "right": right,
-        "winner": winner,
-        "sentence": one.sentence,
-    }
-
-
-def _note(one: Note) -> Json:
-    return {"cause": one.cause.value, "field": one.field, "sentence": one.sentence}
-
-
 def _planned(line: bytes) -> Planned | None:
     """An issue's line; None for the counts. Raises Problem for one that nobody wrote so."""
     told = _object(line)
@@ -240,7 +187,7 @@ def _planned(line: bytes) -> Planned | None:
         refs = {side: Ref(one, str(told[side.value])) for side, one in ids.items()}
         marks = {
             name: {Side(side): dict(found) for side, found in told[name].items()}
-            for name in ("seen", "base")
+            for name in ("seen", "base", "seen_items")
         }
         return Planned(
             step=Step(told["step"]),
@@ -252,20 +199,12 @@ def _planned(line: bytes) -> Planned | None:
             parked=frozenset(Side(side) for side in told["parked"]),
             seen=marks["seen"],
             base=marks["base"],
-            writes=_digest(told["writes"]),
+            writes=digest(told["writes"]),
+            seen_items=marks["seen_items"],
+            items=digest([*told["items"], {"marks": told["marks"]}]),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise _changed() from None
-
-
-def writes_of(plan: IssuePlan) -> str:
-    """A digest of what a plan writes where, to compare with a file's."""
-    return _digest([_write(one) for one in plan.writes])
-
-
-def _digest(writes: list[Json]) -> str:
-    told = json.dumps(writes, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _object(line: bytes) -> Json | None:

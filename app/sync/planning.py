@@ -23,7 +23,7 @@ from app.sync.lookups import Lookups
 from app.sync.planning_page import Survey
 from app.sync.planning_read import PATIENCE, Reader, chunks
 from app.sync.planning_rules import in_scope
-from app.sync.planning_types import IssuePlan
+from app.sync.planning_types import IssuePlan, Step
 from app.vault.vault import Vault
 
 MOST = 100_000
@@ -136,8 +136,15 @@ class Planner:
             for side, ids in ((Side.LEFT, left), (Side.RIGHT, lone)):
                 if ids:
                     yield from survey.page(side, ids)
+        told: set[int] = set()  # twins without a link, which the walk over their own side finds too
         for side in Side:
-            yield from self._found(reader, profile, side, _scope(profile, side), unlinked=True)
+            for one in self._found(reader, profile, side, _scope(profile, side), unlinked=True):
+                own, twin = one.ref(side), one.ref(side.other)
+                if one.step is Step.LINK and side is Side.RIGHT and own and own.id in told:
+                    continue
+                if one.step is Step.LINK and side is Side.LEFT and twin:
+                    told.add(twin.id)
+                yield one
 
     def _found(
         self, reader: Reader, profile: StoredProfile, side: Side, query: str, *, unlinked: bool

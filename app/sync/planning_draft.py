@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from app.jira.site import Issue
 from app.mapping.profile import Side
+from app.sync.items.hand import Work
 from app.sync.plan import Base, Plan
+from app.sync.planning_items import Told
 from app.sync.planning_types import Cause, Note, Ref, Step
 from app.sync.store_links import Link
 
@@ -29,6 +31,10 @@ class Draft:
     asks_times: bool = False
     begun: bool = False
     """Whether its twin may be there already, made by this profile: no filter stops that."""
+    marked: Side | None = None
+    """The side of the twin, where no link has it and our mark on it was found."""
+    work: Work | None = None
+    told: Told | None = None
 
 
 def loose(side: Side, issue: Issue, other: int, lane: int) -> Link:

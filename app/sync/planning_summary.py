@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from app.mapping.profile import Side
+from app.mapping.profile import ItemKind, Side
 from app.sync.budget import BACKGROUND_SHARE, POINTS_AN_HOUR
 from app.sync.flight import SIDE_BY_SIDE
 from app.sync.lanes import LANES
 from app.sync.pacing import CREATE, FEW, READ, UPDATE
-from app.sync.planning_types import Cause, IssuePlan, Note, Step
+from app.sync.planning_types import Cause, IssuePlan, ItemDeed, Note, Step
 
 EXAMPLES = 5
 MOST_GROUPS = 200
@@ -26,7 +26,7 @@ A_CALL = 0.2
 class Group:
     """Issues that have one cause in common."""
 
-    kind: str  # "blocked", "left alone", "conflict"
+    kind: str  # "blocked", "left alone", "waits", "conflict"
     cause: str
     about: str | None  # the mapping's key
     sentence: str
@@ -57,13 +57,17 @@ class Estimate:
 
 @dataclass
 class Summary:
-    """Counts plans as they pass. `looked_at`: issues and pairs; `in_step`: nothing to say of."""
+    """Counts plans as they pass. `looked_at`: issues and pairs; `in_step`: nothing to say of;
+    `bytes`: of files that are made; `found`: twins that were found by their marks."""
 
     looked_at: int = 0
     in_step: int = 0
     steps: Counter[Step] = field(default_factory=Counter)
     made: Counter[Side] = field(default_factory=Counter)
     fields: Counter[Side] = field(default_factory=Counter)
+    items: Counter[tuple[Side, ItemKind, ItemDeed]] = field(default_factory=Counter)
+    bytes: Counter[Side] = field(default_factory=Counter)
+    found: int = 0
     older: int = 0
     waiting: int = 0
     parked: int = 0
@@ -85,6 +89,10 @@ class Summary:
             return
         for write in plan.writes:
             self.fields[write.side] += 1
+        for one in plan.items:
+            self.items[one.side, one.kind, one.deed] += 1
+            self.bytes[one.side] += one.size or 0
+        self.found += plan.marked is not None and plan.applies
         self._cost(plan)
         for group in _groups_of(plan):
             known = self._known(group)
@@ -107,6 +115,9 @@ class Summary:
     def _cost(self, plan: IssuePlan) -> None:
         if not plan.applies:
             return
+        for side, spent in plan.item_calls.items():
+            self._calls[side] += spent.calls
+            self._points[side] += spent.points
         if plan.step is Step.CREATE:
             to = plan.side.other
             self.made[to] += 1
@@ -164,15 +175,16 @@ def is_told(plan: IssuePlan) -> bool:
 def _groups_of(plan: IssuePlan) -> Iterator[Group]:
     """An issue is counted once in each group that it is in."""
     seen: set[tuple[str, str, str | None]] = set()
-    for kind, notes in (("blocked", plan.blocked), ("left alone", plan.left_alone)):
-        for note in notes:
-            if (kind, note.sentence, note.field) not in seen:
-                seen.add((kind, note.sentence, note.field))
-                yield _group(kind, note)
+    for note in (*plan.blocked, *plan.left_alone):
+        found = _group(note)
+        key = found.kind, found.sentence, found.about
+        if key not in seen:
+            seen.add(key)
+            yield found
     for clash in plan.clashes:
         if clash.winner is not None:
             yield Group("conflict", "conflict", clash.key, clash.sentence)
 
 
-def _group(kind: str, note: Note) -> Group:
-    return Group(kind, note.cause.value, note.field, note.sentence)
+def _group(note: Note) -> Group:
+    return Group(note.kind, note.cause.value, note.field, note.group or note.sentence)

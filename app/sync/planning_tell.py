@@ -13,6 +13,7 @@ from app.sync.fingerprint import Fingerprinter
 from app.sync.lanes import lane_of
 from app.sync.plan import Plan, Snapshot
 from app.sync.planning_draft import NO_ID, Draft, ref
+from app.sync.planning_items import Told
 from app.sync.planning_obstacles import refused, wanting
 from app.sync.planning_types import (
     STANDS_IN_THE_WAY,
@@ -46,12 +47,15 @@ class Teller:
 
     def tell(self, draft: Draft, dirty: Mapping[tuple[Side, int], bool]) -> IssuePlan:
         """The plan. `dirty`: which issues have a change, and whether that is set aside."""
-        plan, link = draft.plan, draft.link
+        plan, link, told = draft.plan, draft.link, draft.told or Told()
         writes, why = self._writes(draft)
-        step = Step.NOTHING if draft.step is Step.UPDATE and not writes else draft.step
+        items = tuple(told.writes)
+        step = draft.step
+        if step is Step.UPDATE and not writes and not items:
+            step = Step.NOTHING
         if any(note.field is None for note in why):
-            step, writes = Step.NOTHING, ()  # the site would not make the issue at all
-        notes = [*draft.notes, *self._notes(plan), *why]
+            step, writes, items = Step.NOTHING, (), ()  # the site would not make the issue at all
+        notes = [*draft.notes, *self._notes(plan), *why, *told.notes]
         own = {(draft.side, draft.issue_id)} | {(s, i.id) for s, i in draft.issues.items()}
         found = {key: dirty[key] for key in own if key in dirty}
         return IssuePlan(
@@ -62,15 +66,19 @@ class Teller:
             lane=link.lane if link and link.id != NO_ID else lane_of(draft.issue_id),
             link=link.id if link and link.id != NO_ID else None,
             writes=writes,
+            items=items,
             clashes=self._clashes(plan),
             left_alone=tuple(one for one in notes if one.cause not in STANDS_IN_THE_WAY),
             blocked=tuple(one for one in notes if one.cause in STANDS_IN_THE_WAY),
             seen={side: self._seen(issue, side) for side, issue in draft.issues.items()},
             base={side: dict(link.base.of(side)) if link else {} for side in Side},
+            seen_items=told.seen,
+            item_calls=told.calls,
             parked=frozenset(side for (side, _), parked in found.items() if parked),
             waiting=any(not parked for parked in found.values()),
             older=step is Step.CREATE and link is None and self._is_older(draft),
             asks_times=draft.asks_times,
+            marked=draft.marked,
         )
 
     def _is_older(self, draft: Draft) -> bool:

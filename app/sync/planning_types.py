@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from app.mapping.profile import Kind, Side
+from app.mapping.profile import ItemKind, Kind, Side
 from app.mapping.values import Value, handler
 from app.sync.plan import Reason
 
@@ -34,6 +34,11 @@ class Cause(StrEnum):
     OUTSIDE = "outside"  # not of the profile's project and type
     SECOND_TWIN = "second_twin"  # its source has another twin already
     ENDS = "ends"  # its pair ends, or has ended
+    HELD = "held"  # an item that may not cross
+    WAITS = "waits"  # an item that waits for something else, and crosses then
+    EDITED = "edited"  # somebody else edited the twin of an item
+    DELETED = "deleted"  # somebody else deleted it
+    KEPT = "kept"  # the source of an item is gone, and its twin stays
 
 
 STANDS_IN_THE_WAY = frozenset({Cause.ABSENT, Cause.BLOCKED, Cause.NO_TWIN})
@@ -79,11 +84,66 @@ class Clash:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that is not written, and why. `field`: the mapping's key; None: the whole issue."""
+    """Something that is not written, and why. `field`: the mapping's key; None: the whole issue.
+
+    `items`: the ids of the items that it is about, on `side`. `group`: the sentence under which
+    issues are counted together, where that is another one.
+    """
 
     cause: Cause
     sentence: str
     field: str | None = None
+    side: Side | None = None
+    items: tuple[str, ...] = ()
+    group: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What is said of it: blocked, waits, or left alone."""
+        if self.cause in STANDS_IN_THE_WAY:
+            return "blocked"
+        return "waits" if self.cause is Cause.WAITS else "left alone"
+
+
+class ItemDeed(StrEnum):
+    """What is done to the twin of an item."""
+
+    MADE = "made"
+    WRITTEN = "written anew"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class ItemWrite:
+    """The twin of an item that is made, written anew or deleted on `side`: ids, and never what it
+    says.
+
+    `mark`: the fingerprint of its source. `size`: bytes of a file. `lost`: somebody else's edit of
+    the twin goes with it.
+    `why`: why what is there must not stay.
+    """
+
+    side: Side
+    kind: ItemKind
+    deed: ItemDeed
+    source: str = ""
+    twin: str = ""
+    mark: str = ""
+    size: int | None = None
+    lost: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Calls:
+    """REST calls to a site, and their points."""
+
+    calls: int = 0
+    points: int = 0
+
+    def __add__(self, other: Calls) -> Calls:
+        """Both."""
+        return Calls(self.calls + other.calls, self.points + other.points)
 
 
 @dataclass(frozen=True)
@@ -92,7 +152,8 @@ class IssuePlan:
 
     `side` and the issue on it are what is to be marked for it. `seen` and `base` are fingerprints,
     by mapping key, of what both sides hold and of what they last agreed on: what the plan was made
-    from. `parked`: the sides on which a change of it is set aside; `waiting`: one is due.
+    from; `seen_items` those of items. `item_calls`: what the items cost. `parked`: the sides on
+    which a change of it is set aside; `waiting`: one is due.
     """
 
     step: Step
@@ -102,17 +163,22 @@ class IssuePlan:
     lane: int
     link: uuid.UUID | None = None
     writes: tuple[FieldWrite, ...] = ()
+    items: tuple[ItemWrite, ...] = ()
     clashes: tuple[Clash, ...] = ()
     left_alone: tuple[Note, ...] = ()
     blocked: tuple[Note, ...] = ()
     seen: Mapping[Side, Mapping[str, str]] = field(default_factory=dict)
     base: Mapping[Side, Mapping[str, str]] = field(default_factory=dict)
+    seen_items: Mapping[Side, Mapping[str, str]] = field(default_factory=dict)
+    item_calls: Mapping[Side, Calls] = field(default_factory=dict)
     parked: frozenset[Side] = frozenset()
     waiting: bool = False
     older: bool = False
     """Whether it has no twin and was there before the profile: the engine waits for an edit."""
     asks_times: bool = False
     """Whether the engine asks both sites when fields changed, to decide a conflict."""
+    marked: Side | None = None
+    """The side of its twin, where that has no link and is found by the mark that Tandem made."""
 
     @property
     def applies(self) -> bool:

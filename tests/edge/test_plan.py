@@ -88,13 +88,23 @@ class Played(Site):
         """See JiraSite.find_twin."""
         return self.twins.get(source_issue_id)
 
+    def find_twins(self, profile: str, source_ids: Sequence[int]) -> dict[int, Created]:
+        """See JiraSite.find_twins."""
+        self._ask("find_twins")
+        assert len(source_ids) <= 100
+        return {one: self.twins[one] for one in source_ids if one in self.twins}
+
+    def account(self) -> str:
+        """See JiraSite.account."""
+        return "tandem"
+
     def _ask(self, what: str) -> None:
         super()._ask(what)
         if self.failures:
             raise self.failures.pop(0)
 
     def _issue(self, one: int, fields: Sequence[str]) -> Issue:
-        issue = super()._issue(one, fields)
+        issue = super()._issue(one, [name for name in fields if name != "creator"])
         told = {**issue.fields, **self.edits.get(one, {})}
         return replace(issue, fields=told, property=self.marks.get(one))
 
@@ -242,7 +252,7 @@ def test_a_file_that_was_changed_in_any_part_is_refused_with_what_to_do(
     [
         ({"profile": str(uuid.uuid4())}, "another installation"),
         ({"profile": "x"}, "its profile is not here"),
-        ({"tandem_plan": 2}, "version 2, and this Tandem knows version 1 alone"),
+        ({"tandem_plan": 1}, "version 1, and this Tandem knows version 2 alone"),
         ({"tandem_plan": None}, "it is no plan of Tandem"),
         ({"revision": 9}, "its signature does not hold"),
     ],
@@ -533,10 +543,14 @@ def test_a_twin_that_was_made_before_is_linked_again_and_never_made_twice(
     }  # fmt: skip
     one = plans.one(Side.RIGHT, 1 + RIGHT_IDS)
     assert (one.step, one.left and one.left.id, one.link) == (Step.LINK, 1, None)
+    assert one.marked is Side.RIGHT
     plans.right.marks[2 + RIGHT_IDS] = plans.right.marks[1 + RIGHT_IDS] | {"source": "5"}
     owner.execute("DELETE FROM issue_link WHERE left_issue_id = 2")
     two = plans.one(Side.RIGHT, 2 + RIGHT_IDS)
     assert [note.cause for note in two.left_alone] == [Cause.SECOND_TWIN]
+    # A clone that somebody made bears the mark of its original, and gets a twin of its own.
+    plans.right.edits[2 + RIGHT_IDS] = {"creator": {"accountId": "ann"}}
+    assert plans.one(Side.RIGHT, 2 + RIGHT_IDS).step is Step.CREATE
     # A create that was sent and never answered.
     owner.execute(
         "UPDATE issue_link SET right_issue_id = NULL, create_sent_at = now()"
@@ -545,6 +559,31 @@ def test_a_twin_that_was_made_before_is_linked_again_and_never_made_twice(
     assert plans.one(issue_id=3).step is Step.CREATE
     plans.right.twins[3] = Created(3 + RIGHT_IDS, "WEB-3")
     assert plans.one(issue_id=3).step is Step.LINK
+
+
+def test_twins_whose_links_were_lost_are_found_by_their_marks_with_one_question_a_page(
+    plans: Plans,
+    owner: psycopg.Connection,  # noqa: F811
+) -> None:
+    profile = plans.profile
+    owner.execute("DELETE FROM issue_link WHERE left_issue_id IN (1, 2, 3)")
+    for one in (1, 2):
+        plans.right.twins[one] = Created(one + RIGHT_IDS, f"WEB-{one + RIGHT_IDS}")
+        mark = {"profile": str(profile.id), "side": "right", "source": str(one)}
+        plans.right.marks[one + RIGHT_IDS] = mark
+    plans.right.twins[3] = Created(4 + RIGHT_IDS, "WEB-4")  # which is another one's, by its link
+    plans.left.summaries = {1: "Renamed"}
+    found = plans.of(Side.LEFT, 1, 2, 3)
+    assert [(one.step, one.marked) for one in found] == [
+        (Step.LINK, Side.RIGHT),
+        (Step.LINK, Side.RIGHT),
+        (Step.CREATE, None),
+    ]
+    assert [one.right and one.right.key for one in found[:2]] == ["WEB-1000001", "WEB-1000002"]
+    assert plans.right.asked.count("find_twins") == 1
+    # A plan of the whole scope comes upon both halves of such a pair, and tells it once.
+    whole = [one for one in plans.planner().scope(profile) if one.step is Step.LINK]
+    assert [one.left and one.left.id for one in whole] == [1, 2]
 
 
 def test_a_twin_that_another_profile_made_is_linked_and_the_walk_leaves_no_trace(
