@@ -1,21 +1,24 @@
-"""`tandem why ISSUE`: who wrote each field of an issue last through Tandem, when, and by what."""
+"""`tandem why ISSUE`: who wrote each field of an issue last through Tandem, when, and by what; and
+which comments, files, worklogs and links are twins of which."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from app.cli.common import settings_or_end
 from app.cli.found import find_profile, read_as_owner
+from app.cli.why_items import iso as _iso
+from app.cli.why_items import item_lines, items_json
 from app.errors import NotFound, Problem
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.sync.why import FieldWhy, LastWrite, Standing, Why
+    from app.sync.standing import Standing
+    from app.sync.why import FieldWhy, LastWrite, Why
 
 # Bare of the scheme, a site is what its people call it.
 _PAIRS = """
@@ -40,13 +43,17 @@ _PAIRS = """
 @click.argument("issue", metavar="ISSUE")
 @click.option("--site", metavar="SITE", help="The site that ISSUE is of: its address or host.")
 @click.option("--profile", metavar="PROFILE", help="Only the pair of this profile (id or name).")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def why(issue: str, site: str | None, profile: str | None, as_json: bool) -> None:
+@click.option("--items", "all_items", is_flag=True, help="Tell each comment, file, worklog, link.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all items.")
+def why(
+    issue: str, site: str | None, profile: str | None, *, all_items: bool, as_json: bool
+) -> None:
     """Tell for each pair of ISSUE (its key or its id) which side wrote each field last.
 
     Through Tandem, that is: with the time, the revision of the profile, and how; and what is
-    parked, in conflict or left alone now. No value of the issue is stored for it. Ends with 0 where
-    the issue is paired, otherwise with 1.
+    parked, in conflict or left alone now. The same of comments, files, worklogs and links: one by
+    one where they are few. No value of the issue is stored for it. Ends with 0 where the issue is
+    paired, otherwise with 1.
     """
     settings = settings_or_end()
     try:
@@ -58,7 +65,7 @@ def why(issue: str, site: str | None, profile: str | None, as_json: bool) -> Non
     if as_json:
         click.echo(json.dumps([_as_json(row, one) for row, one in told]))
     else:
-        click.echo("\n\n".join("\n".join(_lines(row, one)) for row, one in told))
+        click.echo("\n\n".join("\n".join(_lines(row, one, all_items)) for row, one in told))
 
 
 def _find(
@@ -109,10 +116,6 @@ def _opened(settings: Settings, rows: list[dict[str, Any]]) -> Iterator[tuple[di
                     yield row, why_of(session, vault, stored, link, sites)
 
 
-def _iso(when: datetime | None) -> str | None:
-    return when.astimezone(UTC).isoformat(timespec="seconds") if when else None
-
-
 def _as_json(row: dict[str, Any], one: Why) -> dict[str, Any]:
     return {
         "profile": {
@@ -139,6 +142,7 @@ def _as_json(row: dict[str, Any], one: Why) -> dict[str, Any]:
             }
             for each in one.fields
         ],
+        "items": items_json(one.items, _standing_json),
     }
 
 
@@ -165,7 +169,7 @@ def _standing_json(one: Standing) -> dict[str, Any]:
     }
 
 
-def _lines(row: dict[str, Any], one: Why) -> Iterator[str]:
+def _lines(row: dict[str, Any], one: Why, all_items: bool) -> Iterator[str]:
     left, right = one.left_key or "no issue yet", one.right_key or "no issue yet"
     yield (
         f"{left} at {_host(row['left'])} (left) and {right} at {_host(row['right'])} (right): "
@@ -176,6 +180,7 @@ def _lines(row: dict[str, Any], one: Why) -> Iterator[str]:
     for each in one.fields:
         yield f"  {_field(each):<14} {_said(each.last) if each.last else 'never written by Tandem'}"
         yield from _standing_lines(each.now, " " * 17)
+    yield from item_lines(one.items, _standing_lines, all_of_them=all_items)
 
 
 def _field(one: FieldWhy) -> str:

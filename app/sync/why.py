@@ -1,8 +1,5 @@
-"""Why a pair is as it is: who wrote each mapped field last, and what keeps one out of step now.
-
-For the command and for pages. The fields of an issue alone: what hangs on it (comments, files)
-has times of its own, in rows of its own.
-"""
+"""Why a pair is as it is: who wrote each mapped field last, which items are whose twins, and what
+keeps one out of step now. For the command and for pages."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -23,6 +19,8 @@ from app.sync.models import IssueLink
 from app.sync.parked import place
 from app.sync.provenance import How
 from app.sync.reasons import Code
+from app.sync.standing import Standing, State
+from app.sync.why_items import ItemWhy, is_item, items_of
 from app.vault.vault import Vault
 
 SIDES = {side: f"the {side.value} site" for side in Side}
@@ -43,26 +41,6 @@ class LastWrite:
     how: How
     made: bool
     run_id: uuid.UUID | None
-
-
-class State(StrEnum):
-    """What keeps a field, or a whole pair, out of step."""
-
-    PARKED = "parked"  # a site refused it
-    CONFLICT = "conflict"  # a person has to choose
-    DECIDED = "decided"  # a person chose, and it is not carried out yet
-    LEFT_ALONE = "left-alone"  # a person chose to leave both sides as they are
-
-
-@dataclass(frozen=True)
-class Standing:
-    """One reason, in words. `said`: the site's own words, which may hold values of the issue."""
-
-    state: State
-    sentence: str
-    since: datetime
-    cure: str = ""
-    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,6 +76,7 @@ class Why:
     paired_at: datetime
     in_step_at: datetime | None
     fields: tuple[FieldWhy, ...]
+    items: tuple[ItemWhy, ...] = ()
     now: tuple[Standing, ...] = ()
 
 
@@ -115,7 +94,8 @@ def why(
     for key, standing in _questions(session, link):
         now.setdefault(key, []).append(standing)
     mapped = [m.key for m in profile.profile.fields]
-    keys = [*mapped, *sorted((writes.keys() | now.keys()) - set(mapped) - {""})]
+    others = {key for key in writes.keys() | now.keys() if key and not is_item(key)}
+    keys = [*mapped, *sorted(others - set(mapped))]
     return Why(
         profile_id=profile.id,
         profile=profile.name,
@@ -137,6 +117,7 @@ def why(
             )
             for key in keys
         ),
+        items=items_of(session, profile, link, now),
         now=tuple(now.get("", ())),
     )
 
@@ -191,10 +172,10 @@ def _parked(
     asked = {"profile": link.profile_id, "left": link.left_issue_id, "right": link.right_issue_id}
     found: dict[str, list[Standing]] = {}
     for row in session.execute(_PARKED, asked):
-        site = sites[Side(row.at_side)]
-        sentence, cure = reasons.say(Code(row.code), site=site, field=row.field)
+        side = Side(row.at_side)
+        sentence, cure = reasons.say(Code(row.code), site=sites[side], field=row.field)
         said = vault.unseal(place(TenantId(row.left_tenant_id), row.id), row.said).decode()
-        one = Standing(State.PARKED, _capital(sentence), row.first_at, _capital(cure), said)
+        one = Standing(State.PARKED, _capital(sentence), row.first_at, _capital(cure), said, side)
         found.setdefault(row.field_key, []).append(one)
     return found
 

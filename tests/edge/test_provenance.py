@@ -6,6 +6,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -14,11 +15,14 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import event
 
+from app.cli.why_items import item_lines
 from app.database import db, tenant_transaction
 from app.jira.site import JiraSite
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
 from app.mapping.profiles import StoredProfile
-from app.sync import store_links, written
+from app.sync import parked, store_links, written
+from app.sync.items import store, trace
+from app.sync.items.model import Create, Gone, Item, ItemLink, Place, root_of
 from app.sync.models import IssueLink
 from app.sync.plan import Base, PlannedMark
 from app.sync.provenance import How
@@ -26,6 +30,7 @@ from app.sync.store_dirty import Dirty
 from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn, Visit
 from app.sync.why import LastWrite, Why, why
+from app.sync.why_items import Whose
 from app.sync.written import Amended, Wrote
 from tests.rows import Rows, write_rows
 
@@ -46,7 +51,7 @@ def owner(app: Flask, database_url: str) -> Iterator[psycopg.Connection[Any]]:
 def rows(app: Flask, owner: psycopg.Connection[Any]) -> Rows:
     """Two tenants with a profile that has no pair yet."""
     found = write_rows(owner)
-    for table in ("change", "written", "run", "issue_link"):
+    for table in ("change", "written", "item_written", "run", "issue_link"):
         owner.execute(f"DELETE FROM {table}")
     app.extensions["tandem"].vault.store.create(found.left)
     return found
@@ -309,3 +314,180 @@ def test_an_issue_that_several_sites_have_is_to_be_told_apart_and_one_that_none_
     none = command("why", "1001", "--site", "https://third.example/")
     assert (none.exit_code, none.stdout) == (1, "")
     assert "no pair has 1001 of https://third.example/" in none.stderr
+
+
+# -- items
+
+
+def item_row(world: World, link: Link, item: str, source: Side = Side.LEFT) -> ItemLink:
+    """The row of a comment without a twin."""
+    issues = {side: str(link.issue_id(side)) for side in Side}
+    place = Place(str(world.profile.id), world.turn.tenants, issues)
+    root = root_of(world.turn.tenants[source], "comments", item)
+    row = ItemLink(place.row_id("comments", source, item), "comments", None, None, source, root)
+    return row.with_item(source, item)
+
+
+def begun(world: World, link: Link, row: ItemLink, run: uuid.UUID | None = None) -> Create:
+    """The making of a twin is noted, and about to be sent."""
+    assert row.source is not None
+    then = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    source = Item(row.item(row.source) or "", "someone", then, then, "x")
+    create = Create(row, source, row.source.other)
+    with tenant_transaction(world.rows.left) as session:
+        assert store.begin(session, world.profile, link, create)
+        trace.note(session, world.profile, trace.Deed.MADE, [row.id], run)
+    return create
+
+
+def stored_as(world: World, link: Link, row: ItemLink, deed: trace.Deed | None = None) -> None:
+    """The row, and what was done to its twin with it."""
+    with tenant_transaction(world.rows.left) as session:
+        store.save(session, world.profile, link, [row])
+        if deed is not None:
+            trace.note(session, world.profile, deed, [row.id], None)
+
+
+def a_run(world: World, kind: str) -> uuid.UUID:
+    """A run of the profile."""
+    run = uuid.uuid4()
+    world.owner.execute(
+        "INSERT INTO run (id, profile_id, left_tenant_id, right_tenant_id, kind, begun_by)"
+        " VALUES (%s, %s, %s, %s, %s, 'command')",
+        (run, world.rows.profile, world.rows.left, world.rows.right, kind),
+    )
+    return run
+
+
+def notes_of_items(world: World) -> list[tuple[Any, ...]]:
+    """What is noted for an undo."""
+    return world.owner.execute(
+        "SELECT did, side, issue_id, run_id FROM item_written ORDER BY id"
+    ).fetchall()
+
+
+def test_a_twin_of_an_item_has_when_by_which_revision_and_in_which_run_it_was_made_and_written(
+    world: World,
+) -> None:
+    link, load = world.pair(1), a_run(world, "load")
+    row = item_row(world, link, "7")
+    begun(world, link, row, load)
+    [waiting] = world.why(link).items
+    assert (waiting.waits, waiting.left, waiting.right) == (True, "7", None)
+
+    row = row.with_item(Side.RIGHT, "8")
+    stored_as(world, link, row)
+    world.at_revision(4)
+    [made] = world.why(link).items
+    assert (made.waits, made.left, made.right, made.written) == (False, "7", "8", None)
+    assert made.made is not None
+    assert (made.made.revision, made.made.present) == (3, False)
+    assert (made.made.how, made.made.run_id) == (How.LOAD, load)
+
+    stored_as(world, link, row, trace.Deed.WRITTEN)
+    stored_as(world, link, replace(row, touched=True))
+    [edited] = world.why(link).items
+    assert (edited.made, edited.edited) == (made.made, True)
+    assert edited.last is not None
+    assert edited.last == edited.written
+    assert (edited.last.revision, edited.last.present, edited.last.how) == (4, True, How.CHANGE)
+    assert edited.last.at >= made.made.at
+
+    stored_as(world, link, replace(row, twin_gone=Gone.THEIRS))
+    [gone] = world.why(link).items
+    assert gone.gone is not None
+    assert (gone.gone.by, gone.gone.run_id) == (Gone.THEIRS, None)
+    assert gone.gone.at is not None
+    assert notes_of_items(world) == [
+        ("made", "right", 1001, load),
+        ("written", "right", 1001, None),
+    ]
+
+
+def test_a_twin_that_was_surely_not_made_or_deleted_is_not_noted(world: World) -> None:
+    link = world.pair(1)
+    refused = begun(world, link, item_row(world, link, "7"))
+    with tenant_transaction(world.rows.left) as session:
+        store.take_back(session, [refused])
+    assert notes_of_items(world) == []
+    assert world.why(link).items == ()
+
+    row = item_row(world, link, "9")
+    begun(world, link, row)
+    stored_as(world, link, row.with_item(Side.RIGHT, "10"))
+    stored_as(world, link, row.with_item(Side.RIGHT, "10"), trace.Deed.DELETED)
+    assert [note[0] for note in notes_of_items(world)] == ["made", "deleted"]
+    with tenant_transaction(world.rows.left) as session:
+        trace.forget(session, trace.Deed.DELETED, [row.id])
+        # What was done last is another thing: the note of it stays.
+        trace.forget(session, trace.Deed.WRITTEN, [row.id])
+    assert [note[0] for note in notes_of_items(world)] == ["made"]
+    [still] = world.why(link).items
+    assert still.gone is None
+
+
+def test_a_twin_that_its_mark_told_of_has_no_time_and_one_of_others_is_nobodys(
+    world: World,
+) -> None:
+    link = world.pair(1)
+    found = item_row(world, link, "7", Side.RIGHT).with_item(Side.LEFT, "8")
+    others = replace(found, id=uuid.uuid4(), left="1", right="2", source=None)
+    stored_as(world, link, found)
+    stored_as(world, link, others)
+    first, second = sorted(world.why(link).items, key=lambda one: one.whose)
+    assert (first.whose, first.last) == (Whose.OTHERS, None)
+    assert (second.whose, second.source, second.last) == (Whose.TWIN, Side.RIGHT, None)
+
+
+def test_what_a_site_refused_of_an_item_is_told_with_the_item_and_not_as_a_field(
+    world: World,
+) -> None:
+    link = world.pair(1)
+    row = item_row(world, link, "7")
+    begun(world, link, row)
+    stored_as(world, link, row.with_item(Side.RIGHT, "8"))
+    world.owner.execute(
+        "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane)"
+        " VALUES (%s, 'left', 1, %s, %s, 1)",
+        (world.rows.profile, world.rows.left, world.rows.right),
+    )
+    for key in ("comments.7", "comments.70"):
+        cause = uuid.uuid4()
+        said = world.vault.seal(parked.place(world.rows.left, cause), b"Too long")
+        world.owner.execute(
+            "INSERT INTO parked_cause (id, profile_id, side, issue_id, left_tenant_id,"
+            " right_tenant_id, at_side, code, field, field_key, said)"
+            " VALUES (%s, %s, 'left', 1, %s, %s, 'right', 'text-refused', 'comment', %s, %s)",
+            (cause, world.rows.profile, world.rows.left, world.rows.right, key, said),
+        )
+    found = world.why(link)
+    assert {one.key for one in found.fields} == {one.key for one in DEFAULT_FIELDS}
+    known, unmade = found.items
+    assert [(one.left, one.right, one.now[0].said) for one in (known, unmade)] == [
+        ("7", "8", "Too long"),
+        ("70", None, "Too long"),
+    ]
+    assert (unmade.source, unmade.made) == (Side.LEFT, None)
+
+
+def lines(world: World, link: Link, *, all_of_them: bool = False) -> str:
+    """What the command prints of the items of a pair."""
+    found = world.why(link).items
+    return "\n".join(item_lines(found, lambda now, indent: iter(()), all_of_them=all_of_them))
+
+
+def test_items_are_told_one_by_one_where_they_are_few_or_asked_for(world: World) -> None:
+    link = world.pair(1)
+    for number in range(12):
+        row = item_row(world, link, str(100 + number))
+        begun(world, link, row)
+        stored_as(world, link, row.with_item(Side.RIGHT, str(200 + number)))
+    short, whole = lines(world, link), lines(world, link, all_of_them=True)
+    assert "comments       12, 12 made on the left" in short
+    assert "left 100 -> right 200" not in short
+    assert "--items tells each of them." in short
+    assert "left 100 -> right 200" in whole
+    assert "made by revision 3 (the present one)" in whole
+    assert [one.right for one in world.why(link).items] == [str(200 + n) for n in range(12)]
+    world.owner.execute("DELETE FROM item_link WHERE left_item <> '100'")
+    assert "left 100 -> right 200" in lines(world, link)
