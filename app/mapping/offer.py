@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from app.jira.site import FieldRule
@@ -80,16 +80,18 @@ class OfferedField:
 
 def offered(side: Side, seen: Seen, profile: Profile) -> tuple[OfferedField, ...]:
     """The fields of a side that a mapping can have, by name: those on a screen, those that its
-    issues have, and system fields of a kind that is known. And what is required otherwise."""
-    found = [_field(side, one, seen, profile) for one in sorted(_ids(seen))]
+    issues have, system fields of a kind that is known, and what is mapped. And what is required
+    otherwise."""
+    mapped = {one.field(side) for one in profile.fields}
+    found = [_field(side, one, seen, profile) for one in sorted(_ids(seen, mapped))]
     kept = [one for one in found if one.id not in ELSEWHERE or one.wanting]
     return tuple(sorted(kept, key=lambda one: (one.name.casefold(), one.id)))
 
 
-def _ids(seen: Seen) -> set[str]:
+def _ids(seen: Seen, mapped: Set[str]) -> Set[str]:
     screens = {*(seen.create or ()), *(seen.edit or ())}
-    elsewhere = (SYSTEM_KINDS.keys() | (seen.held or frozenset())) & seen.every.keys()
-    return (screens | elsewhere) - OF_THE_SCOPE
+    others = SYSTEM_KINDS.keys() | (seen.held or frozenset()) | mapped
+    return (screens | (others & seen.every.keys())) - OF_THE_SCOPE
 
 
 def _field(side: Side, field_id: str, seen: Seen, profile: Profile) -> OfferedField:

@@ -118,7 +118,7 @@ def offer(profile: Profile, seen: Mapping[Side, Seen]) -> Offer:
     """What a profile could map, by what its two sites tell."""
     fields = {side: offered(side, seen[side], profile) for side in Side}
     left, right = ([one for one in fields[side] if _is_free(one)] for side in Side)
-    unknown = tuple(one for side in Side for one in _unknown(side, seen[side]))
+    unknown = tuple(one for side in Side for one in _unknown(side, seen[side], profile))
     found: list[Pair] = []
     notes: list[str] = []
     for mine, theirs, reason in (*_same_field(left, right), *_same_name(left, right)):
@@ -237,7 +237,7 @@ def _closed(end: OfferedField, fields: Sequence[FieldMapping]) -> str | None:
     return None
 
 
-def _unknown(side: Side, seen: Seen) -> Iterator[str]:
+def _unknown(side: Side, seen: Seen, profile: Profile) -> Iterator[str]:
     """What a site did not tell, and what that means."""
     if seen.create is None:
         yield f"the {side.value} site tells no create screen: Tandem may not make issues there"
@@ -248,3 +248,7 @@ def _unknown(side: Side, seen: Seen) -> Iterator[str]:
         )
     elif seen.edit is None:
         yield f"the {side.value} site tells no edit screen: Tandem may not edit its issues"
+    known = {*seen.every, *(seen.create or ()), *(seen.edit or ())}
+    for name in dict.fromkeys(one.field(side) for one in profile.fields):
+        if name not in known:
+            yield f"{name} is mapped, but is no field of the {side.value} site"

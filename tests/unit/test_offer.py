@@ -198,6 +198,16 @@ def test_a_field_tells_what_is_mapped_to_it_and_what_feeds_it() -> None:
     assert not one(found, Side.RIGHT, "resolution").constant
 
 
+def test_a_mapped_field_is_listed_though_it_is_on_no_screen_and_a_deleted_one_is_told() -> None:
+    told = Told().custom(1, "A", "textfield", on=())
+    assert told.held is not None
+    told.held.clear()
+    mapping = FieldMapping("customfield_1", "customfield_2", Kind.TEXT)
+    found = offered(told, Told(), mapping)
+    assert one(found, Side.LEFT, "customfield_1").mapped_to == ("customfield_2",)
+    assert found.unknown == ("customfield_2 is mapped, but is no field of the right site",)
+
+
 def needed(*fields: FieldMapping) -> Offer:
     """A right side that makes no issue without its customfield_9, and these mappings."""
     right = Told().custom(9, "Impact", "textfield", required=True)
