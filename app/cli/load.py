@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -135,7 +135,7 @@ def _begin(
         return loads.begin(stored, ask, seen.reads + seen.sources)
     with click.progressbar(length=max(1, seen.reads), label="Reading", file=sys.stderr) as bar:
         found = rehearse(loads, stored, ask, lambda read: bar.update(read - bar.pos))
-    raise SystemExit(_tell(found, as_json=as_json, rehearsed=True))
+    raise SystemExit(_tell(found.load, as_json=as_json, rehearsed=True, twins=found.found))
 
 
 def _drive(loads: Loads, stored: StoredProfile, found: Load, *, as_json: bool) -> int:
@@ -188,14 +188,22 @@ def _abandon(loads: Loads, stored: StoredProfile, *, as_json: bool) -> int:
     return 0
 
 
-def _tell(found: Load, *, as_json: bool, rehearsed: bool = False, stopped: bool = False) -> int:
+def _tell(
+    found: Load,
+    *,
+    as_json: bool,
+    rehearsed: bool = False,
+    stopped: bool = False,
+    twins: Sequence[str] = (),
+) -> int:
     from app.sync.load_store import COUNTS
     from app.sync.load_words import result, well
 
     if as_json:
         told: dict[str, Any] = {name: getattr(found, name) for name in COUNTS}
         told["run"] = None if rehearsed else str(found.run_id)
-        click.echo(json.dumps(told | {"dry_run": rehearsed, "named": found.named}))
+        told |= {"dry_run": rehearsed, "named": found.named, "found_by_mark": list(twins)}
+        click.echo(json.dumps(told))
     else:
-        click.echo(result(found, rehearsed=rehearsed, stopped=stopped))
+        click.echo(result(found, rehearsed=rehearsed, stopped=stopped, found=twins))
     return 0 if well(found) else 1

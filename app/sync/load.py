@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -24,6 +25,7 @@ from app.mapping.profiles import StoredProfile
 from app.sync import load_decide, load_issues, runs
 from app.sync import load_store as rows
 from app.sync.fingerprint import Fingerprinter
+from app.sync.load_lost import Lost
 from app.sync.load_match import MatchField
 from app.sync.load_store import CARRY, CHUNK, DECIDE, READ, Load
 from app.sync.load_walk import Held, Reader
@@ -207,6 +209,10 @@ class Loads:
         """What reads the pages of a load; its fingerprints are those of this run alone."""
         key = self._vault.derive(profile.left_tenant, f"load:{run_id}")
         return Reader(profile, self._open_site, Fingerprinter(key), jql=ask.jql, match=ask.match)
+
+    def lost(self, profile: StoredProfile, since: datetime, wait: Callable[[float], None]) -> Lost:
+        """What looks for twins that no link knows."""
+        return Lost(profile, self._open_site, since, wait)
 
     def _end(
         self, session: Session, profile: StoredProfile, load: Load, deed: Action, *, stopped: bool

@@ -32,7 +32,8 @@ _KEEP_ISSUES = text(
 @dataclass(frozen=True)
 class Read:
     """An issue as a load has read it. `mark`: the fingerprint of the field to match, if it has
-    a value; `source`: whether it is to be loaded, or is there to be found only."""
+    a value; `source`: whether it is to be loaded, or is there to be found only; `twin_of`: the
+    source that our mark on it names, which is not stored."""
 
     side: Side
     issue_id: int
@@ -40,6 +41,7 @@ class Read:
     mark: str | None
     updated: datetime
     source: bool
+    twin_of: int | None = None
 
 
 @dataclass(frozen=True)

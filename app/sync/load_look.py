@@ -99,16 +99,24 @@ def _too_many(walk: Walk, count: int) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a load would do. `found`: keys of twins that no link knows, and their marks do."""
+
+    load: Load
+    found: tuple[str, ...] = ()
+
+
 def rehearse(
     loads: Loads,
     profile: StoredProfile,
     ask: Ask,
     on_page: Callable[[int], None],
     wait: Callable[[float], None] = time.sleep,
-) -> Load:
+) -> Rehearsal:
     """Read all and decide for all, in memory: a load that was never stored, with its counts.
 
-    `created`: how many would be. Raises SiteError.
+    `created`: how many would be; `linked`: without those that are found. Raises SiteError.
     """
     load = Load(
         run_id=uuid.uuid4(),
@@ -131,9 +139,12 @@ def rehearse(
     chunk = judge(profile, load, sources, [one for one in issues if one.mark], bonds)
     outcomes = [chunk.outcomes[one.side, one.issue_id] for one in sources]
     load.paired, load.linked = outcomes.count(Outcome.PAIRED), outcomes.count(Outcome.LINKED)
-    load.created = outcomes.count(Outcome.CREATE)
     load.ambiguous, load.named = outcomes.count(Outcome.AMBIGUOUS), chunk.named[:NAMED]
-    return load
+    creates = [o for o in sources if chunk.outcomes[o.side, o.issue_id] is Outcome.CREATE]
+    lost = loads.lost(profile, load.begun_at, wait)
+    lost.look([one for one in creates if (one.side, one.issue_id) not in bonds])
+    load.created = sum(not lost.has(one) for one in creates)
+    return Rehearsal(load, tuple(lost.pairs.values()))
 
 
 def _read_all(

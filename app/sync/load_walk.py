@@ -16,6 +16,7 @@ from app.sync.fingerprint import Fingerprinter
 from app.sync.load_issues import Read
 from app.sync.load_match import MatchField, mark_of, value_of
 from app.sync.load_store import CHUNK, DECIDE, Load
+from app.sync.planning_rules import source_of_twin
 
 LONGEST_JQL = 10_000  # characters
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)
@@ -182,4 +183,5 @@ class Reader:
             raw = issue.fields.get(self._match.field(walk.side))
             value = value_of(self._profile.profile, self._match, walk.side, raw)
             mark = mark_of(self._fingerprints, self._match, value)
-        return Read(walk.side, issue.id, issue.key, mark, issue.updated, walk.source)
+        twin_of = source_of_twin(self._profile, issue, walk.side)
+        return Read(walk.side, issue.id, issue.key, mark, issue.updated, walk.source, twin_of)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.mapping.profile import Side
 from app.sync.load import Ask
 from app.sync.load_look import Look
 from app.sync.load_store import Load
+
+EXAMPLES = 5
 
 
 def promise(ask: Ask, look: Look) -> str:
@@ -21,8 +25,10 @@ def promise(ask: Ask, look: Look) -> str:
     )
 
 
-def result(load: Load, *, rehearsed: bool = False, stopped: bool = False) -> str:
-    """What came of a load, or (rehearsed) what would."""
+def result(
+    load: Load, *, rehearsed: bool = False, stopped: bool = False, found: Sequence[str] = ()
+) -> str:
+    """What came of a load, or (rehearsed) what would. `found`: keys of twins without a link."""
     would = "would be " if rehearsed else ""
     parts = [
         f"{load.paired:,} {would}paired",
@@ -31,6 +37,10 @@ def result(load: Load, *, rehearsed: bool = False, stopped: bool = False) -> str
     ]
     head = "Nothing was written. " if rehearsed else "Given up. " if stopped else "Loaded. "
     said = head + ", ".join(parts) + "."
+    if found:
+        keys = ", ".join(found[:EXAMPLES]) + (" …" if len(found) > EXAMPLES else "")
+        twins = "1 twin is" if len(found) == 1 else f"{len(found):,} twins are"
+        said += f" {twins} found by the mark that Tandem made, and linked again: {keys}."
     if load.ambiguous:
         said += (
             f" {load.ambiguous:,} left alone, for several have the same value: "

@@ -15,7 +15,7 @@ from flask import Flask
 from app import Tandem
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
-from app.jira.site import Issue, SearchPage, SiteError
+from app.jira.site import Created, Issue, SearchPage, SiteError
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
 from app.mapping.profiles import StoredProfile
 from app.sync import load as load_module
@@ -26,6 +26,7 @@ from app.sync.load_look import look, rehearse
 from app.sync.load_match import MatchField, Outcome, decide, value_of
 from app.sync.load_store import Load
 from app.sync.load_walk import clean_jql
+from app.sync.load_words import result
 from app.sync.marks import Mark, mark
 from tests.edge.jira import Jira
 from tests.edge.test_completeness import _profile
@@ -69,6 +70,14 @@ class Site:
         first = int(page or 0)
         part = tuple(self._issue(*one) for one in found[first : first + size])
         return SearchPage(part, str(first + size) if first + size < len(found) else None)
+
+    def find_twins(self, profile: str, source_ids: Sequence[int]) -> dict[int, Created]:
+        """See JiraSite.find_twins."""
+        self._ask("find_twins")
+        sources = {int(p["source"]): number for number, _ in self.issues
+                   if (p := self.extra.get(number, {}).get("property"))
+                   and p["profile"] == profile}  # fmt: skip
+        return {s: Created(n, f"K-{n}") for s, n in sources.items() if s in set(source_ids)}
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
@@ -341,12 +350,34 @@ def test_a_rehearsal_counts_what_a_load_would_do_and_stores_nothing(scene: Scene
     scene.left.issues = [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
     scene.right.issues = [(11, "a"), (12, "b"), (13, "b"), (14, "d")]
     scene.link(4, 14)
-    found = rehearse(scene.loads(), scene.profile, Ask("left", None, SUMMARY), lambda read: None)
+    ask = Ask("left", None, SUMMARY)
+    found = rehearse(scene.loads(), scene.profile, ask, lambda read: None).load
     counts = (found.paired, found.created, found.linked, found.ambiguous, found.named)
     assert counts == (1, 1, 1, 1, ["K-2"])
     assert scene.pairs() == [(4, 14)]
     for table in ("load", "load_issue", "run", "change"):
         assert scene.owner.execute(f"SELECT FROM {table}").fetchall() == []
+
+
+@pytest.mark.parametrize("sources", ["left", "right", "both"])
+def test_a_rehearsal_finds_the_twins_whose_links_were_lost_by_their_marks(
+    scene: Scene, sources: str
+) -> None:
+    scene.left.issues = [(1, "a"), (2, "b"), (3, "c")]
+    scene.right.issues = [(11, "a"), (12, "b"), (13, "c")]
+    scene.right.extra = {
+        number: {"property": {"profile": str(scene.profile.id), "side": "right", "source": source}}
+        for number, source in ((11, "1"), (12, "2"))
+    }
+    scene.link(2, None)  # its own create is under way
+    done = rehearse(scene.loads(), scene.profile, Ask(sources, None, None), lambda read: None)
+    # 12 says by its own mark whose twin it is; from the left its link has to be completed.
+    assert sorted(done.found) == (["K-11"] if sources == "left" else ["K-11", "K-12"])
+    assert done.load.created == {"left": 2, "right": 1, "both": 2}[sources]
+    said = result(done.load, rehearsed=True, found=done.found)
+    assert "found by the mark that Tandem made, and linked again: K-11" in said
+    assert scene.left.asked.count("find_twins") + scene.right.asked.count("find_twins") <= 2
+    assert scene.pairs() == [(2, None)]
 
 
 def test_five_million_issues_are_refused_with_what_to_do_before_anything_is_read(
