@@ -26,6 +26,7 @@ from app.sync.facts import Facts, Miss, Sought
 from app.sync.lookup_keys import twin_keys
 from app.sync.lookup_values import EVER, ValueLookup
 from app.sync.metadata import Ask, Kept, Metadata, granted
+from app.sync.names import with_names
 from app.sync.plan import Carry, Plan, Snapshot, Write
 
 T = TypeVar("T")
@@ -125,7 +126,12 @@ class Carrying:
         facts = self._anew()
         carrier = Carrier(self._profile.profile, facts, snapshots, self._addresses())
         plan = self._until_known(lambda: run(carrier), carrier.missed, facts, files)
-        return _noted(plan, carrier)
+        return self.named(_noted(plan, carrier))
+
+    def named(self, plan: Plan) -> Plan:
+        """The plan with the names of values that were paired by their ids, as far as they are at
+        hand."""
+        return with_names(plan, *(self._metadata.at_hand(side) for side in Side))
 
     def text(
         self, to: Side, document: str, mine: str | None, files: Files | None = None

@@ -52,6 +52,11 @@ class Metadata:
         """The same of the edit screen, as an issue of the side's type has it."""
         return self._fields(self._kept.edit, side, since, lambda site: site.edit_fields(issue_id))
 
+    def at_hand(self, side: Side) -> Mapping[str, FieldRule]:
+        """The fields of a side's screens as far as they were read, without a call."""
+        read = [kept.get(side) for kept in (self._kept.create, self._kept.edit)]
+        return {name: rule for one in read if one for name, rule in one.fields.items()}
+
     def knows_edit(self, side: Side) -> bool:
         """Whether the edit screen of a side was read."""
         return side in self._kept.edit

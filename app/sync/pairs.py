@@ -9,6 +9,7 @@ from datetime import datetime
 from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
+from app.mapping.values import Value
 from app.sync import hierarchy, inbox, lifecycle, moves, parked, store_links
 from app.sync import written as notes
 from app.sync.bases import confirm, planned_marks, unmoved
@@ -112,6 +113,7 @@ class _Done:
     amended: list[notes.Amended] = field(default_factory=list)
     reopened: set[str] = field(default_factory=set)
     details: list[Detail] = field(default_factory=list)
+    stored: dict[Side, Mapping[str, Value]] = field(default_factory=dict)
     written: int = 0
     lost: int = 0
     dirty: bool = False
@@ -139,7 +141,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         outcome_of(told, done.written, news, lost=bool(done.lost)),
         written=done.written,
         conflicts=len(told.conflicts) + done.lost,
-        details=(*details_of(told, news), *done.details),
+        details=(*details_of(told, news, done.stored), *done.details),
         dirty=done.dirty or bool(done.reopened) or any(one.waits for one in plan.left_alone),
         parked=causes,
         questions=questions + planned.kept.conflicts,
@@ -180,12 +182,14 @@ def _write_side(turn: Turn, planned: Planned, side: Side, done: _Done) -> None:
         done.link = link.with_seen(side, None) if sent else link
         return
     stay = tuple(w for w in sent if w.key not in after.reopened)
+    stored = turn.snapshot(after.returned, side)
+    done.stored[side] = stored.values
     done.base, moved = confirm(
         done.base,
         side,
         writes=stay,
         read=read,
-        returned=turn.snapshot(after.returned, side),
+        returned=stored,
         profile=turn.profile.profile,
         fingerprints=turn.fingerprints,
     )

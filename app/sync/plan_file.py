@@ -199,7 +199,7 @@ def _planned(line: bytes) -> Planned | None:
             parked=frozenset(Side(side) for side in told["parked"]),
             seen=marks["seen"],
             base=marks["base"],
-            writes=digest(told["writes"]),
+            writes=str(told["values"]),
             seen_items=marks["seen_items"],
             items=digest([*told["items"], {"marks": told["marks"]}]),
         )

@@ -44,12 +44,22 @@ def made_from(plan: IssuePlan) -> Json:
         "base": {side.value: dict(plan.base.get(side, {})) for side in Side},
         "seen_items": {side.value: dict(plan.seen_items.get(side, {})) for side in Side},
         "marks": [one.mark for one in plan.items],
+        "values": writes_of(plan),
     }
 
 
 def writes_of(plan: IssuePlan) -> str:
-    """A digest of what a plan writes where, to compare with a file's."""
-    return digest([_write(one) for one in plan.writes])
+    """A digest of what a plan writes where, to compare with a file's. What has an id counts by
+    it: whether its name is known depends on what was read in passing."""
+    return digest([
+        {
+            "side": one.side.value,
+            "key": one.key,
+            "why": one.reason.value,
+            "value": handler(one.kind).identity(one.new),
+        }
+        for one in plan.writes
+    ])  # fmt: skip
 
 
 def items_of(plan: IssuePlan) -> str:

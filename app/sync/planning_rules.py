@@ -54,7 +54,7 @@ def decide(
             for side, shot in ((Side.LEFT, left), (Side.RIGHT, right))
         )
         plan = carrying.settle(merged, snapshots, files)
-    return plan
+    return carrying.named(plan)
 
 
 def _off_screen(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.activity.log import Detail, Outcome
 from app.jira.site import SiteError
 from app.mapping.profile import Kind, Side
-from app.mapping.values import handler, whole
+from app.mapping.values import Value, handler, whole
+from app.sync.names import stored_form
 from app.sync.plan import Conflict, Plan, Write
 from app.sync.reasons import NO_FORMAT
 
@@ -51,8 +52,11 @@ def outcome_of(
     return Outcome.LEFT_ALONE if told else None
 
 
-def details_of(plan: Plan, refused: dict[str, str]) -> list[Detail]:
-    """The sentences of a visit, field by field."""
+def details_of(
+    plan: Plan, refused: dict[str, str], stored: Mapping[Side, Mapping[str, Value]]
+) -> list[Detail]:
+    """The sentences of a visit, field by field. `stored`: what the sides that were written hold
+    then, by mapping key, as far as they told."""
     details = []
     for side in Side:
         for write in plan.writes(side):
@@ -66,7 +70,7 @@ def details_of(plan: Plan, refused: dict[str, str]) -> list[Detail]:
                     field=write.field,
                     side=side.value,
                     old=brief(write.was),
-                    new=brief(write.value),
+                    new=brief(stored_form(write, stored.get(side, {}).get(write.key))),
                 )
             )
             details += [Detail(one, field=write.field, side=side.value) for one in write.notes]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import keys_by_summary
@@ -167,6 +170,13 @@ def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
     assert running.sandbox.broken_answers() == []
 
 
+def activity(scene: Scene) -> str:
+    """The page of what happened."""
+    token = scene.left.context_token(APP_KEY, accountId=scene.left.admin["accountId"])
+    headers = {"Authorization": f"JWT {token}", "Accept": "text/html"}
+    return requests.get(f"{scene.stack.url}/pages/parts/overview", headers=headers, timeout=30).text
+
+
 def writes(scene: Scene) -> int:
     calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in (scene.left, scene.right)]
     return sum(int(one.get("writes", 0)) for one in calls)
@@ -301,6 +311,15 @@ def test_a_renamed_value_stays_paired_and_nothing_is_written(scene: Scene) -> No
     other = scene.pair("After the rename", components=[{"name": "Catalogue"}])
     assert _brief(other.at("right", "components")) == ["Assortment"]
     assert _brief(other.at("left", "components")) == ["Catalogue"]
+    # Paired by its id, it is told by the name that its site gives it now; so is one of a table.
+    pair.edit("left", components=[], customfield_10035={"id": "20071"})
+    pair.comes("right", "customfield_10035", "Significant")
+    pair.edit("left", components=[{"name": "Catalogue"}], customfield_10035={"id": "20070"})
+    pair.comes("right", "customfield_10035", "Low")
+    told = " ".join(html.unescape(re.sub(r"<[^>]+>|\s+", " ", activity(scene))).split())
+    assert "customfield_10125 of PLAT" in told
+    assert "is now “Low”" in told
+    assert "is now “Assortment”" in told
 
 
 def test_a_value_without_a_counterpart_stops_its_field_alone_and_crosses_once_paired(
