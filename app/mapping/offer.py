@@ -29,13 +29,14 @@ class Seen:
 
     `create`, `edit`: the fields of these screens; None where the site does not tell. `every`: all
     fields of the site, on a screen or not. `held`: the ids that its issues have; None where there
-    is no issue yet.
+    is no issue yet. `moves`: the ids that screens of transitions have, of those that were seen.
     """
 
     create: Mapping[str, FieldRule] | None
     edit: Mapping[str, FieldRule] | None
     every: Mapping[str, FieldRule]
     held: frozenset[str] | None
+    moves: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class OfferedField:
     """Why it is not written always, or how it is; empty where there is nothing to say."""
     required: bool
     """Whether the site makes no issue without it. What has a default is not required."""
+    moved: bool = False
+    """Whether it is set by moving an issue through its workflow, so never as one is made."""
     mapped_to: tuple[str, ...] = ()
     """The fields of the other side that the profile maps it to."""
     fed_by: tuple[str, ...] = ()
@@ -74,8 +77,11 @@ class OfferedField:
 
     @property
     def hidden(self) -> bool:
-        """Whether it is of a kind that can be written, but is on no screen: nobody fills it in."""
-        return self.takes is None and handler(self.kind).writable
+        """Whether it is of a kind that can be written, but is on neither screen: nobody fills it
+        in, or only who moves the issue."""
+        return not (self.create or self.edit or self.takes is Moment.ALWAYS) and (
+            handler(self.kind).writable
+        )
 
 
 def offered(side: Side, seen: Seen, profile: Profile) -> tuple[OfferedField, ...]:
@@ -90,7 +96,7 @@ def offered(side: Side, seen: Seen, profile: Profile) -> tuple[OfferedField, ...
 
 def _ids(seen: Seen, mapped: Set[str]) -> Set[str]:
     screens = {*(seen.create or ()), *(seen.edit or ())}
-    others = SYSTEM_KINDS.keys() | (seen.held or frozenset()) | mapped
+    others = SYSTEM_KINDS.keys() | (seen.held or frozenset()) | seen.moves | mapped
     return (screens | (others & seen.every.keys())) - OF_THE_SCOPE
 
 
@@ -101,6 +107,13 @@ def _field(side: Side, field_id: str, seen: Seen, profile: Profile) -> OfferedFi
     create, edit = (_place(field_id, screen) for screen in (seen.create, seen.edit))
     shown_only = any(not one.settable for one in rules)
     takes, why = _taken(kind, rule.schema, create=create, edit=edit, shown_only=shown_only)
+    moved = handler(kind).by_transition or kind is Kind.RESOLUTION
+    if takes is None and handler(kind).writable and field_id in seen.moves:
+        takes, why, moved = (
+            Moment.UPDATE,
+            "only where an issue is moved: no other screen has it",
+            True,
+        )
     mappings = [one for one in profile.fields if one.field(side) == field_id]
     feeding = [one for one in mappings if one.flow.feeds(side)]
     return OfferedField(
@@ -114,6 +127,7 @@ def _field(side: Side, field_id: str, seen: Seen, profile: Profile) -> OfferedFi
         takes=takes,
         why=why,
         required=on_create is not None and on_create.required,
+        moved=moved,
         mapped_to=tuple(one.field(side.other) for one in mappings),
         fed_by=tuple(one.key for one in feeding),
         born_with=any(one.moment is not Moment.UPDATE for one in feeding),

@@ -17,6 +17,8 @@ SAME_NAME = "the same name"
 ASKED_FOR = "asked for"
 # Only where somebody asks for it: who may see an issue is nothing to carry by the way.
 _ALONE = frozenset({Kind.SECURITY})
+# Jira lists no values of these to look a name up in.
+_BY_ROWS = frozenset({Kind.SPRINT, Kind.ORGANIZATIONS, Kind.REQUEST_TYPE})
 
 _Group: TypeAlias = tuple[Sequence[OfferedField], Sequence[OfferedField], str]
 """Fields of the left and fields of the right that may belong together, and why."""
@@ -195,11 +197,11 @@ def possible(
             fed[side] = when
         elif closed is not None:
             lost.append(closed)
-    if set(fed.values()) == {Moment.CREATE, Moment.UPDATE}:
-        # No moment is both; what can be edited stays in step.
-        born = next(side for side, when in fed.items() if when is Moment.CREATE)
-        lost.append(f"{ends[born].id} is only written when an issue is made")
-        del fed[born]
+    if any(when is Moment.UPDATE or ends[side].moved for side, when in fed.items()):
+        # No moment is both that and creation; what can be edited stays in step.
+        for side in [one for one, when in fed.items() if when is Moment.CREATE]:
+            lost.append(f"{ends[side].id} is only written when an issue is made")
+            del fed[side]
     if not fed:
         why = [*([] if fit.flow is Flow.BOTH else [fit.sentence]), *lost]
         return (
@@ -211,7 +213,8 @@ def possible(
         for side in fed
         if ends[side].why and not handler(ends[side].kind).by_transition
     ]
-    how = "; ".join([fit.sentence, *lost, *limits])
+    rows = ["its values need rows"] if {left.kind, right.kind} & _BY_ROWS else []
+    how = "; ".join([fit.sentence, *rows, *lost, *limits])
     return Pair(left, right, _mapping(left, right, fed), reason, how)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
-from app.jira.site import FieldRule, SiteError, SiteOpener
+from app.jira.site import Issue, JiraSite, SiteError, SiteOpener, Transition
 from app.mapping.offer import Seen
 from app.mapping.profile import Scope, Side
 from app.mapping.profiles import StoredProfile
@@ -25,7 +27,7 @@ def reader_of(open_site: SiteOpener, profile: StoredProfile) -> Reader:
 
 
 def look(reader: Reader, profile: StoredProfile) -> dict[Side, Seen]:
-    """What both sites tell of the fields of a profile's scopes, in four calls each. Raises
+    """What both sites tell of the fields of a profile's scopes, in at most seven calls each. Raises
     SiteError, and Problem where a site has no room for it."""
     return {side: _seen(reader, side, profile.profile.scope(side)) for side in Side}
 
@@ -34,15 +36,16 @@ def _seen(reader: Reader, side: Side, scope: Scope) -> Seen:
     project = int(scope.project_id)
     every = reader.call(side, 1, lambda site: site.all_fields(project))
     create = reader.create_fields(side, scope)
-    edit, held = _sample(reader, side, scope)
-    return Seen(create or None, edit or None, every, held)
+    found = _sample(reader, side, scope)
+    held = frozenset(name for one in found for name in one.fields)
+    edit = next((one.edit for one in found if one.edit), None)
+    moves = _moves(reader, side, found)
+    return Seen(create or None, edit, every, held if found else None, moves)
 
 
-def _sample(
-    reader: Reader, side: Side, scope: Scope
-) -> tuple[Mapping[str, FieldRule], frozenset[str] | None]:
-    """The edit screen of issues of the scope, and the fields that they have. Any issue of the type
-    does, in the filter or not. Nothing where the site refuses."""
+def _sample(reader: Reader, side: Side, scope: Scope) -> list[Issue]:
+    """Some issues of the scope, each with its edit screen. Any of the type does, in the filter or
+    not. None where the site refuses."""
     jql = f"{replace(scope, filter=None).jql()} ORDER BY updated DESC"
     try:
         page = reader.call(side, 1 + SAMPLE, lambda site: site.search(jql, [], size=SAMPLE))
@@ -51,6 +54,24 @@ def _sample(
     except SiteError as error:
         if error.passing or error.locked_out:
             raise
-        return {}, None
-    held = frozenset(name for issue in found.values() for name in issue.fields)
-    return next((one.edit for one in found.values() if one.edit), {}), held if found else None
+        return []
+    return list(found.values())
+
+
+def _moves(reader: Reader, side: Side, issues: Sequence[Issue]) -> frozenset[str]:
+    """The fields that the screens of transitions have, from the statuses of these issues."""
+    by_status = {json.dumps(one.fields.get("status"), sort_keys=True): one.id for one in issues}
+    found: set[str] = set()
+    for issue_id in by_status.values():
+        try:
+            moves = reader.call(side, 1, partial(_transitions, issue_id=issue_id))
+        except SiteError as error:
+            if error.passing or error.locked_out:
+                raise
+            continue
+        found.update(name for move in moves for name in move.fields)
+    return frozenset(found)
+
+
+def _transitions(site: JiraSite, issue_id: int) -> list[Transition]:
+    return site.transitions(issue_id)

@@ -25,6 +25,7 @@ from tests.edge.test_webhooks import profile
 __all__ = ["profile"]
 
 CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes:"
+GONE = {"id": "3", "name": "Gone", "statusCategory": {"key": "done"}}
 UPDATED = "2027-01-05T12:00:00.000+0000"
 
 
@@ -43,13 +44,14 @@ class Told:
     create: list[dict[str, Any]]
     edit: list[dict[str, Any]]
     others: list[dict[str, Any]] = field(default_factory=list)
-    issues: tuple[str, ...] = ("7",)
+    on_moves: list[dict[str, Any]] = field(default_factory=list)
+    issues: tuple[str, ...] = ("7", "8")
     refuses: dict[str, int] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def answer(self, path: str) -> Any:
         """The answer to a call, by the last part of its path."""
-        every = {one["id"]: one for one in (*self.create, *self.edit, *self.others)}
+        every = {one["id"]: one for one in self.all}
         if path == "field":
             return list(every.values())
         if path == "jql":
@@ -58,8 +60,16 @@ class Told:
             screen = {"editmeta": {"fields": {one["id"]: one for one in self.edit}}}
             held = dict.fromkeys(every)
             return {"issues": [{**self._issue(one, held), **screen} for one in self.issues]}
+        if path == "transitions":
+            screen = {one["id"]: one for one in self.on_moves}
+            return {"transitions": [{"id": "1", "name": "Go", "to": GONE, "fields": screen}]}
         rows = [{**one, "fieldId": one["id"]} for one in self.create]
         return {"startAt": 0, "maxResults": 50, "total": len(rows), "fields": rows}
+
+    @property
+    def all(self) -> list[dict[str, Any]]:
+        """Every field."""
+        return [*self.create, *self.edit, *self.on_moves, *self.others]
 
     def _issue(self, number: str, fields: dict[str, Any]) -> dict[str, Any]:
         return {"id": number, "key": f"A-{number}", "fields": {**fields, "updated": UPDATED}}
@@ -122,6 +132,7 @@ def scene() -> Iterator[tuple[Scene, tuple[str, str]]]:
     mapped = [told(one, one.title()) for one in ("description", "priority", "duedate")]
     sites[0].others = [told("status", "Status"), *mapped]
     sites[1].others = [told("status", "Status"), *mapped]
+    sites[1].on_moves = [told("customfield_5", "Cause", "textfield")]
     with ExitStack() as first, ExitStack() as second:
         urls = first.enter_context(served(sites[0])), second.enter_context(served(sites[1]))
         yield Scene(*sites, off=second.close), urls
@@ -195,8 +206,9 @@ def test_fields_of_both_sides_are_listed_with_what_can_be_done_with_them(
         "fed_by": [],
         "filled": False,
     }
-    # Four calls each: all fields, the create screen, some issues, and these.
-    assert sites.left.asked == ["field", "10003", "jql", "bulkfetch"]
+    assert right["customfield_5"]["why"] == "only where an issue is moved: no other screen has it"
+    # All fields, the create screen, some issues, these, and the moves from their one status.
+    assert sites.left.asked == ["field", "10003", "jql", "bulkfetch", "transitions"]
     table = tandem("fields", "Tasks", "--side", "right").output.splitlines()
     assert table[0].startswith("The right side makes no issue without Impact (customfield_8)")
     assert table[1] == "right:"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from app.jira.site import FieldRule
 from app.mapping.document import dump_profile, load_profile
 from app.mapping.field_types import CUSTOM_KINDS, pairs_with
 from app.mapping.offer import ELSEWHERE, OfferedField, Seen
-from app.mapping.offer_pairs import ASKED_FOR, SAME_FIELD, SAME_NAME, Offer, offer
+from app.mapping.offer_pairs import ASKED_FOR, SAME_FIELD, SAME_NAME, Offer, Pair, offer
 from app.mapping.profile import (
     SYSTEM_KINDS,
     Constant,
@@ -179,6 +180,30 @@ def test_screens_that_a_site_does_not_tell_are_named() -> None:
     )
 
 
+def test_a_field_that_only_transitions_have_is_written_by_moves_where_somebody_asks_for_it() -> (
+    None
+):
+    left = Told().custom(1, "Cause", "textfield")
+    right = Told().custom(9, "Cause", "textfield", on=())
+    assert right.held is not None
+    right.held.clear()
+    profile = Profile(Scope("1", "2"), Scope("3", "4"), (SUMMARY,))
+    moves = replace(right.seen, moves=frozenset({"customfield_9"}))
+    found = offer(profile, {Side.LEFT: left.seen, Side.RIGHT: moves})
+    assert suggested(found) == []
+    [pair] = found.pairs([("customfield_1", "customfield_9")])
+    assert (pair.mapping.flow, pair.mapping.moment) == (Flow.BOTH, Moment.UPDATE)
+    assert "only where an issue is moved" in pair.how
+
+
+def test_what_is_set_by_moves_is_not_paired_for_the_moment_of_creation() -> None:
+    left = Told().system("resolution", on=())
+    right = Told().custom(9, "Outcome", "select", on=("create",))
+    [pair] = offered(left, right).pairs([("resolution", "customfield_9")])
+    assert (pair.mapping.flow, pair.mapping.moment) == (Flow.TO_LEFT, Moment.ALWAYS)
+    assert "customfield_9 is only written when an issue is made" in pair.how
+
+
 def test_what_has_its_own_way_across_is_no_field_to_offer() -> None:
     told = Told().system(*ELSEWHERE)
     assert [each.id for each in offered(told).fields[Side.LEFT]] == ["summary"]
@@ -269,6 +294,12 @@ def test_a_pair_of_two_kinds_flows_as_they_allow() -> None:
         right_kind=Kind.OPTIONS,
     )
     assert pair.how == "option to options only: the one value, as the only one of several"
+
+
+def test_a_pair_whose_values_no_list_has_says_that_it_needs_rows() -> None:
+    told = Told().custom(1, "Sprint", "com.pyxis.greenhopper.jira:gh-sprint")
+    [pair] = offered(told, told).suggestions
+    assert pair.how == "sprint and sprint: by a table of values; its values need rows"
 
 
 def test_kinds_that_do_not_fit_are_no_suggestion_but_a_sentence() -> None:
@@ -431,17 +462,20 @@ SAMPLES = st.lists(
 SYSTEM = st.lists(st.sampled_from([*SYSTEM_KINDS, "votes", *ELSEWHERE]), max_size=6)
 
 
+def site_of(first: int, fields: tuple[Any, Any]) -> Told:
+    """A site with these fields, custom ones numbered from `first`."""
+    custom, system = fields
+    told = Told().system(*system)
+    for number, (type_, name, on) in enumerate(custom, first):
+        told.custom(number, name, type_, on=on)
+    return told
+
+
 @given(st.tuples(SAMPLES, SYSTEM), st.tuples(SAMPLES, SYSTEM))
 def test_whatever_is_suggested_is_taken_whole_and_nothing_is_suggested_twice(
     left: tuple[Any, Any], right: tuple[Any, Any]
 ) -> None:
-    sides = []
-    for first, (custom, system) in ((1, left), (100, right)):
-        told = Told().system(*system)
-        for number, (type_, name, on) in enumerate(custom, first):
-            told.custom(number, name, type_, on=on)
-        sides.append(told)
-    found = offered(sides[0], sides[1])
+    found = offered(site_of(1, left), site_of(100, right))
     for side in range(2):
         ids = [pair[side] for pair in suggested(found)]
         assert len(ids) == len(set(ids))
@@ -458,3 +492,18 @@ def test_whatever_is_suggested_is_taken_whole_and_nothing_is_suggested_twice(
     new = replace(found.profile, fields=(*found.profile.fields, *(p.mapping for p in taken)))
     assert load_profile(dump_profile(new)) == new
     assert offer(new, found.seen).suggestions == ()
+
+
+@given(st.data(), st.tuples(SAMPLES, SYSTEM), st.tuples(SAMPLES, SYSTEM))
+def test_whatever_pairs_are_taken_the_document_is_well_formed(
+    data: st.DataObject, left: tuple[Any, Any], right: tuple[Any, Any]
+) -> None:
+    found = offered(site_of(1, left), site_of(100, right))
+    ids = [sorted({each.id for each in found.fields[side]}) for side in Side]
+    asked = data.draw(st.lists(st.tuples(*map(st.sampled_from, ids)), max_size=4))
+    taken: tuple[Pair, ...] = ()
+    for pair in asked:
+        with contextlib.suppress(Problem):
+            taken = found.pairs([*((each.left.id, each.right.id) for each in taken), pair])
+    new = replace(found.profile, fields=(*found.profile.fields, *(p.mapping for p in taken)))
+    assert load_profile(dump_profile(new)) == new
