@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ import pytest
 
 from demo.stack import APP_KEY, ROOT, Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
+from tests.real import attachments_scene, comments_scene
 from tests.stack_fixture import owner, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
+BUGS = (("WEB", "Bug"), ("PLAT", "Bug"))
 PAIRS = 220
 MARK = "Pack my box with five dozen jugs"
 
@@ -198,3 +201,95 @@ def test_the_list_tells_every_profile_and_an_unknown_one_is_refused_by_name(
     unknown = command(running, "check", "No such")
     assert unknown.returncode == 2
     assert "PROFILE" in unknown.stderr
+
+
+def writes(stack: Stack) -> int:
+    """How many writing calls Tandem has made to both sites."""
+    found = (site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites)
+    return sum(one.get("writes", 0) for one in found)
+
+
+def stored(stack: Stack) -> list[Any]:
+    """What is stored of the items and the pairs of the profile that carries items."""
+    where = "profile_id = (SELECT id FROM profile WHERE name = 'Web bugs') ORDER BY id"
+    with owner(stack) as connection:
+        return [
+            connection.execute(f"SELECT * FROM {table} WHERE {where}").fetchall()
+            for table in ("item_link", "issue_link")
+        ]
+
+
+def bug_pairs(stack: Stack) -> list[comments_scene.Sides]:
+    """Two pairs of a profile that carries comments and files, each with one of both."""
+    with owner(stack) as connection:
+        [connected] = connection.execute("SELECT connection_id FROM profile").fetchone() or [None]
+    items = [{"kind": "comments", "prefix": None}, {"kind": "attachments"}]
+    stack.create_profile(str(connected), left=BUGS[0], right=BUGS[1], name="Web bugs", items=items)
+    pairs = [comments_scene.pair(stack, f"With items {n}", *BUGS) for n in range(2)]
+    for one in pairs:
+        one.say("left", "First")
+        attachments_scene.Sides(stack, one.left, one.right).attach("left", "kept.txt", b"kept")
+    for one in pairs:
+        attachments_scene.Sides(stack, one.left, one.right).have("right", "kept.txt")
+        one.has("right", "First")
+    stack.settle()
+    with owner(stack) as connection:
+        connection.execute("UPDATE search_look SET due_at = now() + interval '1 day'")
+    return pairs
+
+
+def test_a_lost_comment_and_a_deleted_file_are_told_and_the_check_writes_nothing(
+    running: Stack,  # noqa: F811
+    profile: str,
+) -> None:
+    sites = running.sandbox.sites
+    pairs = bug_pairs(running)
+    lost = pairs[0]
+    files = attachments_scene.Sides(running, lost.left, lost.right)
+    with owner(running) as connection:
+        connection.execute("UPDATE profile SET state = 'paused' WHERE name = 'Web bugs'")
+        connection.execute(
+            "INSERT INTO completeness (profile_id, left_tenant_id, right_tenant_id, due_at,"
+            " calls_a_minute) SELECT id, left_tenant_id, right_tenant_id,"
+            " now() + interval '1 day', 6000 FROM profile WHERE name = 'Web bugs'"
+            " ON CONFLICT (profile_id) DO UPDATE SET calls_a_minute = 6000"
+        )
+    for site in sites:
+        site.webhooks(drop=1.0)
+    lost.say("left", MARK)
+    lost.say("left", "And again")
+    [twin] = files.files("right")
+    files.drop("right", twin["id"])
+    for site in sites:
+        site.wait_idle()
+        site.webhooks(drop=0.0)
+        site.clear_calls()
+    before = stored(running)
+
+    done = command(running, "check", "Web bugs")
+    assert done.returncode == 1, done.stderr
+    head, items = done.stdout.splitlines()
+    assert re.fullmatch(
+        rf"1 of 2 pairs agreed at \d\d:\d\d; 1 differs: {lost.left} \(comments, files\); "
+        r"Tandem was told to bring them in step; \d older than the profile are not linked\.",
+        head,
+    )
+    assert items == (
+        f"{lost.left} / {lost.right}: 2 comments are missing on the right side, "
+        "1 file is missing on the right side."
+    )
+    assert writes(running) == 0
+    assert stored(running) == before
+    with owner(running) as connection:
+        assert MARK not in str(connection.execute("SELECT * FROM completeness").fetchall())
+        connection.execute("UPDATE profile SET state = 'on' WHERE name = 'Web bugs'")
+
+    lost.has("right", "First", MARK, "And again")
+    running.settle()
+    assert files.names("right") == []  # whoever deleted it wanted it so: it was told and stays
+    done = command(running, "check", "Web bugs")
+    assert re.fullmatch(
+        r"All 2 pairs agreed at \d\d:\d\d; \d older than the profile are not linked\.\n",
+        done.stdout,
+    )
+    assert done.returncode == 0
