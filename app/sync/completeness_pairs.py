@@ -12,6 +12,8 @@ from typing import Any
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.sync import completeness_store as rows
+from app.sync.completeness_archived import FIELD as ARCHIVED
+from app.sync.completeness_archived import archived, tell
 from app.sync.completeness_items import Lack, hidden, lacks, waits
 from app.sync.completeness_reads import Held, Reading
 from app.sync.completeness_store import CHUNK, NAMED, Check, Mark
@@ -50,6 +52,7 @@ class _Read:
     issues: Mapping[Side, Mapping[int, Issue]]
     outside: Mapping[Side, frozenset[int]]
     dirty: Mapping[tuple[Side, int], bool]
+    archived: Mapping[Side, frozenset[int]]
 
 
 @dataclass
@@ -97,24 +100,31 @@ class Pairs:
         )
         with self.reading.transaction() as session:
             links = rows.links(session, self._profile, [uuid.UUID(one) for one in due])
-        read = self._read(links)
+        read = self._read(links, again=True)
         found = list(self._judged(read))
-        moved = self._moved([link for link, one in found if one.count == "differing"], read)
+        differing = [link for link, one in found if one.count == "differing"]
+        put_away = {link.id for link, one in found if ARCHIVED in one.fields}
+        moved = self._moved([link for link in differing if link.id not in put_away], read)
         for link, first in found:
             verdict = moved.get(link.id, first)
             self._count(link, verdict)
-            if verdict.count == "differing" and link.left_id is not None:
+            if link.id in put_away:
+                tell(self.reading, link, read.archived)
+                # The row of a side may be parked, and stays so: the other one's is not.
+                self.marks += [Mark(side, one, link.lane) for side, one in _issues([link])]
+            elif verdict.count == "differing" and link.left_id is not None:
                 self.marks.append(Mark(Side.LEFT, link.left_id, link.lane))
         self.check.suspects = [*(str(link.id) for link in links[len(found) :]), *later]
 
     # -- what is read
 
-    def _read(self, links: Sequence[Link]) -> _Read:
+    def _read(self, links: Sequence[Link], *, again: bool = False) -> _Read:
         items = self._items(links)
         ids = {side: sorted(one for at, one in _issues(links) if at is side) for side in Side}
         issues = self.reading.fetch(ids)
         outside = {side: self.reading.outside(side, list(issues[side])) for side in Side}
-        return _Read(links, items, issues, outside, self._dirty(links))
+        gone = archived(self.reading, issues, surely=again)
+        return _Read(links, items, issues, outside, self._dirty(links), gone)
 
     def _items(self, links: Sequence[Link]) -> Mapping[uuid.UUID, Sequence[ItemLink]]:
         if not self._profile.profile.items:
@@ -165,12 +175,22 @@ class Pairs:
     def _seconds(self) -> float:
         return time.monotonic() - self._began
 
-    def _verdict(self, link: Link, read: _Read) -> Verdict:
+    @staticmethod
+    def _not_compared(link: Link, read: _Read) -> Verdict | None:
+        """How a pair is that is not to be compared; None where it is."""
+        aside = _aside(link, read.dirty)
+        if any(link.issue_id(side) in read.archived[side] for side in Side):
+            # One that is set aside is often so for that.
+            told = Verdict("differing", (ARCHIVED,))
+            return aside if aside is not None and aside.count == "waiting" else told
         if any(link.issue_id(side) in read.outside[side] for side in Side):
             return Verdict("still")
-        aside = _aside(link, read.dirty)
-        if aside is not None:
-            return aside
+        return aside
+
+    def _verdict(self, link: Link, read: _Read) -> Verdict:
+        apart = self._not_compared(link, read)
+        if apart is not None:
+            return apart
         issues: dict[Side, Issue] = {}
         for side, issue_id in _issues([link]):
             if issue_id not in read.issues[side]:

@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 from app.activity.log import Detail, Outcome
 from app.database import tenant_transaction
 from app.jira.site import JiraSite
+from app.mapping.lifecycle import Why
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import store_dirty
 from app.sync.budget import Kind, claim
 from app.sync.marks import Mark, mark
-from app.sync.planning_rules import source_of_twin
+from app.sync.planning_rules import in_scope, source_of_twin
 from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn
 
@@ -61,7 +62,7 @@ def inside(turn: Turn, pairs: Sequence[Pair]) -> list[Pair]:
     rest: list[Pair] = []
     for pair in pairs:
         out = [side.value for side in Side if _issue(pair, side) in outside[side]]
-        if out and not _was_begun(turn, pair):
+        if out and not _was_begun(turn, pair) and not _is_gone(turn, pair):
             still.append((pair, BOTH if len(out) == 2 else out[0]))
         else:
             rest.append(pair)
@@ -111,6 +112,22 @@ def _was_begun(turn: Turn, pair: Pair) -> bool:
     change = pair.changes[0]
     issue = turn.read[change.side].get(change.issue_id)
     return issue is not None and source_of_twin(turn.profile, issue, change.side) is not None
+
+
+def _is_gone(turn: Turn, pair: Pair) -> bool:
+    """Whether the profile may have an answer to what became of one of the issues as a whole: moved
+    away or archived, it is outside any filter."""
+    choices, link = turn.profile.profile.lifecycle, pair.link
+    if link is None:
+        return False
+    archived = choices.deed(Why.ARCHIVED) is not None
+    moved = choices.deed(Why.MOVED) is not None
+    read = {side: turn.read[side].get(link.issue_id(side) or 0) for side in Side}
+    return any(
+        (archived and link.told(side) is Why.ARCHIVED)
+        or (moved and issue is not None and not in_scope(turn.profile, issue, side))
+        for side, issue in read.items()
+    )
 
 
 def _settle(

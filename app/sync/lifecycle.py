@@ -11,7 +11,7 @@ from app.jira.site import Issue, SiteError
 from app.mapping.lifecycle import Archived, Deed, Deleted, Moved, Why
 from app.mapping.profile import FieldMapping, Kind, Side
 from app.mapping.values import handler
-from app.sync import moves, store_dirty, unlinked
+from app.sync import moves, parked, store_dirty, unlinked
 from app.sync.items import remote_link
 from app.sync.plan import Reason, Snapshot, Write
 from app.sync.planning_rules import in_scope
@@ -70,14 +70,23 @@ def _why(turn: Turn, link: Link, side: Side) -> Why | None:
         return Why.DELETED if told is Why.DELETED else None
     if not in_scope(turn.profile, issue, side):
         return Why.MOVED
-    if told is not Why.ARCHIVED or turn.profile.profile.lifecycle.archived is Archived.IGNORE:
+    choices = turn.profile.profile.lifecycle
+    is_told = told is Why.ARCHIVED
+    if choices.archived is Archived.IGNORE or not (is_told or _was_refused(turn, link, side)):
         return None
     project = int(issue.fields["project"]["id"])
     if not turn.sites[side].match_now(f"project = {project}", [issue.id]):
         return Why.ARCHIVED
-    with turn.transaction() as session:
-        unlinked.is_back(session, link, side)
+    if is_told:
+        with turn.transaction() as session:
+            unlinked.is_back(session, link, side)
     return None
+
+
+def _was_refused(turn: Turn, link: Link, side: Side) -> bool:
+    """Whether the site refused to have the issue changed at all, as it does for an archived one."""
+    found = parked.of_rows(turn.aside, link, ())
+    return any(one.cause.side is side and not one.cause.key for one in found)
 
 
 def act(turn: Turn, pair: Pair, link: Link, what: Happened) -> Visit | None:

@@ -39,6 +39,13 @@ _UNDONE = {
     side: text(f"UPDATE issue_link SET {side.value}_told = 'undone' WHERE id = :link")  # noqa: S608
     for side in Side
 }
+_ARCHIVED = {
+    side: text(
+        f"UPDATE issue_link SET {side.value}_told = 'archived'"  # noqa: S608
+        f" WHERE id = :link AND {side.value}_told IS NULL"
+    )
+    for side in Side
+}
 _BACK = {
     side: text(f"UPDATE issue_link SET {side.value}_told = NULL WHERE id = :link")  # noqa: S608
     for side in Side
@@ -82,6 +89,11 @@ def tell_through(pipe: Pipe, told: Iterable[Told]) -> None:
 def is_back(session: Session, link: Link, side: Side) -> None:
     """Forget what was said of an issue: it is there."""
     session.execute(_BACK[side], {"link": link.id})
+
+
+def is_archived(session: Session, link: Link, side: Side) -> None:
+    """An issue was found to be archived, though nobody told."""
+    session.execute(_ARCHIVED[side], {"link": link.id})
 
 
 def is_undone(session: Session, link: Link, side: Side) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import APP_KEY, Stack, scope_ids, wait_until
 from demo.walk import create_issue, edit_issue, keys_by_summary
 from sandbox.process import SiteHandle
 from tests.stack_fixture import owner, running, tandem  # noqa: F401  a fixture
@@ -271,6 +271,69 @@ def test_an_archived_issue_ends_its_pair_by_choice_and_one_that_is_back_does_not
     scene.left.archive(usual.left)
     scene.left.archive(usual.left, undo=True)
     usual.crosses("Is back")
+
+
+def test_an_archived_issue_of_which_no_event_told_is_found_by_the_check(scene: Scene) -> None:
+    put_away = scene.pair("Task", "Is put away in silence")
+    refused = scene.pair("Task", "Is put away and written to")
+    stays = scene.pair("Task", "Stays where it is")
+    scene.left.webhooks(drop=1.0)
+    for pair in (put_away, refused):
+        scene.left.archive(pair.left)
+    scene.left.wait_idle()
+    scene.left.webhooks(drop=0.0)
+    edit_issue(scene.right, refused.right, summary="The other one refuses this")
+    wait_until("it is parked", lambda: bool(scene.parked()), LONG)
+    words = ("profile", "check", scene.profiles["Task"], "--json")
+    checked = tandem(scene.stack.environment, *words, seconds=LONG)
+    assert checked.returncode == 1, checked.stdout + checked.stderr
+    named = {one["left"]: one["fields"] for one in json.loads(checked.stdout)["named"]}
+    assert named == {put_away.left: ["archived"], refused.left: ["archived"]}
+    for pair in (put_away, refused):
+        pair.end()
+        [words_there] = comments(scene.right, pair.right)
+        assert "was archived" in words_there
+    wait_until("nothing is parked", lambda: not scene.parked(), LONG)
+    stays.crosses("Stays, and crosses")
+
+
+def test_a_write_that_an_archived_issue_refuses_ends_the_pair_when_it_is_tried_again(
+    scene: Scene,
+) -> None:
+    pair = scene.pair("Bug", "Refuses what comes")
+    scene.left.webhooks(drop=1.0)
+    scene.left.archive(pair.left)
+    scene.left.wait_idle()
+    scene.left.webhooks(drop=0.0)
+    edit_issue(scene.right, pair.right, summary="Is refused")
+    wait_until("it is parked", lambda: bool(scene.parked()), LONG)
+    scene.stack.page(scene.left, "POST", f"/pages/parked/{scene.profiles['Bug']}/retry", x="x")
+    pair.end()
+    assert summary_of(scene.right, pair.right) == "Is refused"
+    assert scene.parked() == []
+
+
+def test_an_archived_issue_that_a_filter_finds_no_more_ends_its_pair_by_choice(
+    scene: Scene,
+) -> None:
+    here, there = scope_ids(scene.left, "SUP", "Task"), scope_ids(scene.right, "OPS", "Task")
+    scene.stack.page(
+        scene.left,
+        "POST",
+        "/pages/profiles",
+        connection=scene.stack.connect(),
+        name="Filtered tasks",
+        left_project=here[0],
+        left_type=here[1],
+        right_project=there[0],
+        right_type=there[1],
+        left_filter="labels is EMPTY OR labels is not EMPTY",
+        fields=json.dumps([SUMMARY]),
+        lifecycle=json.dumps({"archived": "unlink"}),
+    )
+    pair = scene.pair("Task", "Is found by a filter", ("SUP", "OPS"))
+    scene.left.archive(pair.left)
+    pair.end()
 
 
 def test_a_clone_with_the_mark_of_a_twin_gets_a_twin_of_its_own(scene: Scene) -> None:
