@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from app.cli.found import find_profile
 from app.settings import Settings
 
 if TYPE_CHECKING:
+    from app.sync.undo_done import Done
     from app.sync.undo_plan import Inverse, Left, Restore, Target
-    from app.sync.undo_work import Done
 
 
 @click.command()
@@ -46,10 +47,11 @@ def undo(
 ) -> None:
     """Undo what RUN wrote (`tandem runs` lists them), or what PROFILE wrote in a span of time.
 
-    Shows each field with what it holds now and what it goes back to, and asks. Old values come
-    from Jira's own changelogs. What somebody changed since is left alone and listed. A time
-    without a zone is UTC. Stopped half way, it goes on when it is started again. Ends with 0 where
-    nothing was left alone, otherwise with 1.
+    Shows each field with what it holds now and what it goes back to, and the comments, files,
+    worklogs and links that were made, which are deleted; and asks. Old values come from Jira's own
+    changelogs. What somebody changed since is left alone and listed. A time without a zone is UTC.
+    Stopped half way, it goes on when it is started again. Ends with 0 where nothing was left alone,
+    otherwise with 1.
     """
     if (run is None) == (profile is None and since is None):
         raise click.UsageError("Give a RUN, or --profile and --since.")
@@ -122,7 +124,7 @@ def _undo(
         plan = work.plan(target)
         if not as_json:
             _show(plan, delete=delete_created)
-        nothing = not plan.restores and not (delete_created and plan.twins)
+        nothing = not plan.restores and not plan.items and not (delete_created and plan.twins)
         if dry_run or nothing:
             if as_json:
                 click.echo(json.dumps({"plan": _as_json(plan), "run": None}))
@@ -147,13 +149,28 @@ def _show(plan: Inverse, *, delete: bool) -> None:
     for twin in plan.twins:
         what = "DELETE  " if delete else "CREATED "
         rest = "" if delete else "it was created, and is left; --delete-created deletes it"
-        click.echo(f"{what}{twin.issue:<12} {rest}".rstrip())
+        if twin.items:
+            rest += f" with {_many(twin.items, 'item')} that were made on it"
+        click.echo(f"{what}{twin.issue:<12} {rest.strip()}".rstrip())
+    for item in plan.items:
+        what = "is made again from its source" if item.again else "is deleted"
+        click.echo(f"ITEM    {item.issue:<12} {item.name} {what}")
     _print_left(plan.left)
     already = f", {plan.already} as it was before" if plan.already else ""
     click.echo(
         f"To put back: {_many(len(plan.restores), 'field')}. Created: "
-        f"{_many(len(plan.twins), 'issue')}. Left alone: {len(plan.left)}{already}."
+        f"{_many(len(plan.twins), 'issue')}.{_kinds(plan)} Left alone: {len(plan.left)}{already}."
     )
+
+
+def _kinds(plan: Inverse) -> str:
+    """How many items of each kind are deleted and made again."""
+    told = ""
+    for again, what in ((False, "To delete"), (True, "To make again")):
+        counts = Counter(one.kind for one in plan.items if one.again is again)
+        if counts:
+            told += f" {what}: {', '.join(f'{n:,} {kind}' for kind, n in counts.items())}."
+    return told
 
 
 def _many(count: int, what: str) -> str:
@@ -170,7 +187,8 @@ def _say(run: str, done: Done, *, before: int) -> None:
     _print_left(done.left[before:])
     click.echo(
         f"Run {run}: {_many(done.restored, 'field')} put back, "
-        f"{_many(done.deleted, 'issue')} deleted, {len(done.left)} left alone."
+        f"{_many(done.deleted, 'issue')} deleted, {_many(done.items, 'item')} undone, "
+        f"{len(done.left)} left alone."
     )
     if done.trouble is not None:
         click.echo(f"It stopped early. {done.trouble.detail} Start it again: it goes on.", err=True)
@@ -197,7 +215,20 @@ def _as_json(plan: Inverse) -> dict[str, Any]:
             }
             for one in plan.restores
         ],
-        "created": [{"issue": one.issue, "side": one.spot.side.value} for one in plan.twins],
+        "created": [
+            {"issue": one.issue, "side": one.spot.side.value, "items": one.items}
+            for one in plan.twins
+        ],
+        "items": [
+            {
+                "issue": one.issue,
+                "side": one.spot.side.value,
+                "kind": one.kind,
+                "id": one.item,
+                "again": one.again,
+            }
+            for one in plan.items
+        ],
         "left": _left_json(plan.left),
         "already": plan.already,
     }
@@ -220,6 +251,7 @@ def _told(done: Done) -> dict[str, Any]:
     return {
         "restored": done.restored,
         "deleted": done.deleted,
+        "items": done.items,
         "already": done.already,
         "left": _left_json(done.left),
         "stopped": done.trouble.detail if done.trouble else None,

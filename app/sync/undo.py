@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -23,11 +23,14 @@ from app.mapping.profiles import StoredProfile
 from app.sync import budget, runs
 from app.sync.fingerprints import of_profile
 from app.sync.turn import Ring, Turn
+from app.sync.undo_done import Done
 from app.sync.undo_hold import Hold, alone, let_go_of_the_dead
-from app.sync.undo_plan import Inverse, Left, Restore, Target, Twin, Why
-from app.sync.undo_read import Reader, chunks, written_by
+from app.sync.undo_item_work import undo_items
+from app.sync.undo_notes import items_done_by, written_by
+from app.sync.undo_plan import Inverse, Left, Restore, Target, Twin, TwinItem, Why
+from app.sync.undo_read import Reader, chunks
 from app.sync.undo_twins import delete_created
-from app.sync.undo_work import Done, Work, put_back
+from app.sync.undo_work import Work, put_back
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
 
@@ -35,7 +38,7 @@ MOST_TRIES = 5
 LONGEST_SLEEP = 5.0  # seconds
 LONGEST_PATIENCE = 60.0  # seconds
 
-Item = TypeVar("Item", Restore, Twin)
+Item = TypeVar("Item", Restore, Twin, TwinItem)
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,16 @@ class Undo:
         """The inverse plan. Writes nothing. Raises SiteError."""
         for lane in let_go_of_the_dead(self._profile):
             self._ring(self._profile.id, lane)
-        notes = written_by(self._profile, target)
-        return self._reader(self._claim).inverse(notes) if notes else Inverse((), (), (), 0)
+        notes, items = written_by(self._profile, target), items_done_by(self._profile, target)
+        if not notes and not items:
+            return Inverse((), (), (), 0)
+        return self._reader(self._claim).inverse(notes, items)
 
     def carry_out(
         self, target: Target, plan: Inverse, *, delete: bool, unlink: bool = False
     ) -> tuple[uuid.UUID, Done]:
-        """Do what a plan says, as a run of its own. `delete`: also delete what was created.
+        """Do what a plan says, as a run of its own. `delete`: also delete the issues that were
+        created.
 
         Raises Problem where another undo of the profile is under way. A site's trouble that lasts
         ends the run; started again, an undo goes on where it was.
@@ -102,6 +108,7 @@ class Undo:
             "until": target.until.isoformat() if target.until else None,
             "fields": len(plan.restores),
             "created": len(plan.twins) if delete else 0,
+            "items": len(plan.items),
         }
         with tenant_transaction(self._profile.left_tenant) as session:
             runs.stop_undos(session, self._profile)
@@ -113,6 +120,7 @@ class Undo:
         detail: dict[str, str | int | bool | None] = {
             "restored": done.restored,
             "deleted": done.deleted,
+            "items": done.items,
             "left": len(done.left),
             "stopped": stopped,
         }
@@ -126,21 +134,32 @@ class Undo:
 
     def _all(self, run: _Run, plan: Inverse) -> None:
         lanes = self._lanes(plan)
+        twins = plan.twins if run.delete else ()
         for side in Side:
-            for lane, fields in _by_lane(side, plan.restores, lanes):
-                self._patiently(run, lane, fields, put_back)
-                if run.done.trouble is not None:
-                    return
-            for lane, twins in _by_lane(side, plan.twins if run.delete else (), lanes):
-                self._patiently(run, lane, twins, partial(delete_created, unlink=run.unlink))
-                if run.done.trouble is not None:
-                    return
+            self._each(run, _by_lane(side, plan.restores, lanes), put_back)
+            # Before the items: a link goes with an issue that it ends at, and changes it otherwise.
+            self._each(
+                run, _by_lane(side, twins, lanes), partial(delete_created, unlink=run.unlink)
+            )
+        for side in Side:
+            self._each(run, _by_lane(side, plan.items, lanes), undo_items)
+
+    def _each(
+        self,
+        run: _Run,
+        bundles: Iterable[tuple[int, list[Item]]],
+        do: Callable[[Work, Side, Sequence[Item]], None],
+    ) -> None:
+        for lane, ones in bundles:
+            if run.done.trouble is None:
+                self._patiently(run, lane, ones, do)
 
     def _lanes(self, plan: Inverse) -> dict[uuid.UUID, int]:
         reader, found = self._reader(_free), {}
         spots = [
             *(one.spot for one in plan.restores),
             *(one.spot for one in plan.twins),
+            *(one.spot for one in plan.items),
         ]
         for side in Side:
             ids = sorted({spot.issue_id for spot in spots if spot.side is side})

@@ -25,6 +25,10 @@ class Why(StrEnum):
     BUSY = "being-written"
     REFUSED = "refused"
     CREATED = "created"
+    NO_HISTORY = "no-history"
+    UNKNOWN = "not-known"
+    NOT_OURS = "not-ours"
+    SHOWN = "shown-in-text"
 
 
 SENTENCES = {
@@ -37,6 +41,10 @@ SENTENCES = {
     Why.UNREADABLE: "It is hidden on the issue, or holds what its kind cannot read.",
     Why.BUSY: "A write to this pair is under way, or a worker died in it. Run the undo again.",
     Why.REFUSED: "The site refused it.",
+    Why.NO_HISTORY: "Jira keeps no history of it, so what was there before cannot be had back.",
+    Why.UNKNOWN: "Tandem no longer knows which one it was.",
+    Why.NOT_OURS: "It does not bear Tandem's mark for this pair.",
+    Why.SHOWN: "A text of the issue shows it.",
     Why.CREATED: "It was created, and is left: --delete-created deletes what nobody changed since.",
 }
 
@@ -53,7 +61,8 @@ class Note:
 
 @dataclass(frozen=True)
 class Spot:
-    """A field of an issue (or, with an empty `key`, the issue) that was written."""
+    """A field of an issue (or, with an empty `key`, the issue; or, by its kind and its row, an item
+    of it) that was written."""
 
     link_id: uuid.UUID
     side: Side
@@ -77,11 +86,38 @@ class Restore:
 
 @dataclass(frozen=True)
 class Twin:
-    """An issue that was created, and that nobody changed since."""
+    """An issue that was created, and that nobody changed since. `items`: how many items were made
+    on it; they go with it."""
 
     spot: Spot
     issue: str
     updated: datetime
+    items: int = 0
+
+
+@dataclass(frozen=True)
+class TwinItem:
+    """The twin of an item, to be deleted. `again`: an undo deleted it, and it is to be made again
+    from its source. `mark`: the fingerprint of what it says."""
+
+    spot: Spot
+    issue: str
+    kind: str
+    item: str
+    row_id: uuid.UUID
+    mark: str = ""
+    again: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
+        return name_of(self.kind, self.item)
+
+
+def name_of(kind: str, item: str | None) -> str:
+    """An item for people, by its kind and its id."""
+    noun = kind.removesuffix("s")
+    return f"{noun} {item}" if item else noun
 
 
 @dataclass(frozen=True)
@@ -103,17 +139,18 @@ class Left:
 
 @dataclass(frozen=True)
 class Inverse:
-    """The inverse plan. `already`: fields that hold again what they held before."""
+    """The inverse plan. `already`: what is again as it was before."""
 
     restores: tuple[Restore, ...]
     twins: tuple[Twin, ...]
     left: tuple[Left, ...]
     already: int
+    items: tuple[TwinItem, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to put back and nothing to delete."""
-        return not self.restores and not self.twins
+        return not self.restores and not self.twins and not self.items
 
 
 @dataclass(frozen=True)
@@ -168,8 +205,16 @@ def untouched(
     `updated` and `created`: as the issue has them now. It must not be updated later than it was
     created or we read it back: so a comment, a link or a field that is not mapped counts as well.
     """
+    seen = as_made(notes, marks, created)
+    return seen is not None and updated <= seen
+
+
+def as_made(
+    notes: Mapping[str, Sequence[Note]], marks: Mapping[str, str], created: datetime | None
+) -> datetime | None:
+    """Until when an issue that was created surely was as we made it; None where that is not known,
+    or its mapped fields hold something else by now."""
     if any(marks.get(key) != rows[-1].after for key, rows in notes.items()):
-        return False
+        return None
     seen = [note.seen for rows in notes.values() for note in rows if note.seen is not None]
-    seen += [created] if created is not None else []
-    return bool(seen) and updated <= max(seen)
+    return max([*seen, created] if created is not None else seen, default=None)

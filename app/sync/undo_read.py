@@ -1,13 +1,11 @@
-"""Reads what an undo needs: what was written, what is there now, and what the changelogs tell."""
+"""Reads what an undo needs: what is there now of what was written, and what changelogs tell."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-
-from sqlalchemy import text
 
 from app.database import tenant_transaction
 from app.jira.site import Changelog, Issue, JiraSite
@@ -18,54 +16,28 @@ from app.mapping.values import Value, handler, read_fields
 from app.sync import store_links
 from app.sync.fingerprint import Fingerprinter
 from app.sync.store_links import Link
+from app.sync.undo_created import only_ours_since
+from app.sync.undo_item_read import ItemReader, why_not
+from app.sync.undo_items import ItemNote
+from app.sync.undo_notes import Notes
 from app.sync.undo_plan import (
     Inverse,
     Left,
-    Note,
     Restore,
     Spot,
-    Target,
     Twin,
+    TwinItem,
     Verdict,
     Why,
+    as_made,
     judge,
     untouched,
 )
 
 AT_ONCE = 50  # issues, in one call
 
-Notes = dict[Spot, list[Note]]
 Claim = Callable[[Side, float], None]
 """Waits until a site may be called for so many points."""
-
-_WRITTEN = text(
-    """
-    SELECT link_id, side, issue_id, field_key, mark_before, mark_after, created, seen
-    FROM written
-    WHERE profile_id = :profile
-      AND (CAST(:run AS uuid) IS NULL OR run_id = :run)
-      AND (CAST(:since AS timestamptz) IS NULL OR at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR at < :until)
-    ORDER BY id
-    """
-)
-
-
-def written_by(profile: StoredProfile, target: Target) -> Notes:
-    """What the target wrote, by field, oldest first."""
-    asked = {
-        "profile": profile.id,
-        "run": target.run_id,
-        "since": target.since,
-        "until": target.until,
-    }
-    found: Notes = {}
-    with tenant_transaction(profile.left_tenant) as session:
-        for row in session.execute(_WRITTEN, asked):
-            spot = Spot(row.link_id, Side(row.side), row.issue_id, row.field_key)
-            note = Note(row.mark_before, row.mark_after, row.created, row.seen)
-            found.setdefault(spot, []).append(note)
-    return found
 
 
 @dataclass
@@ -74,6 +46,9 @@ class _Found:
     twins: list[Twin] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     already: int = 0
+    items: list[TwinItem] = field(default_factory=list)
+    on_created: dict[tuple[Side, int], int] = field(default_factory=dict)
+    """How many items were made on issues that were created."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +76,18 @@ class Reader:
         self._profile, self._sites = profile, sites
         self._fingerprints, self._claim = fingerprints, claim
         self._mapped = {m.key: m for m in profile.profile.fields}
+        self.items = ItemReader(profile, sites, fingerprints, claim)
 
-    def inverse(self, notes: Notes) -> Inverse:
+    def inverse(self, notes: Notes, items: Sequence[ItemNote] = ()) -> Inverse:
         """The inverse plan. Raises SiteError."""
         found = _Found()
+        created = {
+            (s.side, s.issue_id) for s, rows in notes.items() if any(r.created for r in rows)
+        }
+        for one in items:
+            if (one.side, one.issue_id) in created:
+                place = one.side, one.issue_id
+                found.on_created[place] = found.on_created.get(place, 0) + 1
         for side in Side:
             by_issue: dict[int, Notes] = {}
             for spot, rows in notes.items():
@@ -112,7 +95,23 @@ class Reader:
                     by_issue.setdefault(spot.issue_id, {})[spot] = rows
             for ids in chunks(sorted(by_issue)):
                 self._look(side, {one: by_issue[one] for one in ids}, found)
-        return Inverse(tuple(found.restores), tuple(found.twins), tuple(found.left), found.already)
+            rest = [n for n in items if n.side is side and (side, n.issue_id) not in created]
+            self._look_at_items(side, rest, found)
+        return Inverse(
+            tuple(found.restores),
+            tuple(found.twins),
+            tuple(found.left),
+            found.already,
+            tuple(found.items),
+        )
+
+    def _look_at_items(self, side: Side, notes: Sequence[ItemNote], found: _Found) -> None:
+        for ids in chunks(sorted({note.issue_id for note in notes})):
+            some = [note for note in notes if note.issue_id in ids]
+            judged = self.items.judge(side, some, self.links(side, ids))
+            found.items += judged.twins
+            found.left += judged.left
+            found.already += judged.already
 
     def _look(self, side: Side, notes: Mapping[int, Notes], found: _Found) -> None:
         issues = self.issues(side, list(notes))
@@ -165,13 +164,30 @@ class Reader:
             return []
         values, marks = self.marks(first.side, issue)
         if created:
-            notes = {spot.key: rows for spot, rows in spots.items()}
-            if untouched(notes, marks, issue.updated, created_at(issue)):
-                found.twins.append(Twin(whole, issue.key, issue.updated))
+            items = found.on_created.get((whole.side, whole.issue_id), 0)
+            if self._is_untouched(spots, issue, marks, whole.side):
+                found.twins.append(Twin(whole, issue.key, issue.updated, items))
             else:
-                found.left.append(Left.of(whole, Why.CHANGED, issue.key))
+                found.left.append(_with_items(Left.of(whole, Why.CHANGED, issue.key), items))
             return []
         return list(self._fields(spots, issue, values, marks, found))
+
+    def _is_untouched(
+        self, spots: Notes, issue: Issue, marks: Mapping[str, str], side: Side
+    ) -> bool:
+        """Whether nobody did anything to an issue that was created, but our making of items."""
+        notes = {spot.key: rows for spot, rows in spots.items()}
+        if untouched(notes, marks, issue.updated, created_at(issue)):
+            return True
+        since = as_made(notes, marks, created_at(issue))
+        if since is None:
+            return False
+
+        def edits() -> Changelog:
+            self._claim(side, 2)
+            return self._sites[side].changelog(issue.id)
+
+        return only_ours_since(self.items, side, issue, since, edits)
 
     def _fields(
         self,
@@ -246,11 +262,12 @@ class Reader:
         ][:1]
 
 
-def why_not(link: Link | None) -> Why | None:
-    """Why nothing can be undone in a pair now, if so."""
-    if link is None or link.left_id is None or link.right_id is None:
-        return Why.UNLINKED
-    return None if link.create_sent_at is None else Why.BUSY
+def _with_items(left: Left, items: int) -> Left:
+    """What is left, with how many items that were made on it are left with it."""
+    if not items:
+        return left
+    many = "1 item that was" if items == 1 else f"{items:,} items that were"
+    return replace(left, sentence=f"{left.sentence} With it stay {many} made on it.")
 
 
 def created_at(issue: Issue) -> datetime | None:

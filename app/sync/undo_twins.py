@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from sqlalchemy import delete
@@ -11,11 +12,12 @@ from app.activity.log import Detail
 from app.jira.site import SiteError
 from app.mapping.profile import Side
 from app.sync import unlinked
+from app.sync.items import remote_link
 from app.sync.models import IssueLink
 from app.sync.store_links import Link
+from app.sync.undo_item_read import why_not
 from app.sync.undo_look import tell
 from app.sync.undo_plan import Left, Twin, Why
-from app.sync.undo_read import why_not
 from app.sync.undo_work import Work
 
 
@@ -62,6 +64,8 @@ def _delete(work: Work, twin: Twin, link: Link, *, unlink: bool) -> bool:
             session.execute(delete(IssueLink).where(IssueLink.id == link.id))
         sentence = f"{twin.issue} was deleted by an undo of what had created it."
         tell(session, turn, link, 1, [Detail(sentence, side=twin.spot.side.value)])
+    with suppress(SiteError):  # what it links to is gone; a dead link that stays harms nobody
+        remote_link.end(turn, link)
     done.deleted += 1
     done.settled.add(twin.spot)
     return True

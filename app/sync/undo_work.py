@@ -23,34 +23,14 @@ from app.sync.plan import Base, PlannedMark, Reason, Write
 from app.sync.put_back import After
 from app.sync.store_links import Link
 from app.sync.turn import Turn
+from app.sync.undo_done import Done
 from app.sync.undo_hold import Hold
+from app.sync.undo_item_read import why_not
 from app.sync.undo_look import look, tell
-from app.sync.undo_plan import Left, Restore, Spot, Why
-from app.sync.undo_read import Reader, why_not
+from app.sync.undo_plan import Left, Restore, Why
+from app.sync.undo_read import Reader
 from app.sync.words import raw, refused_fields
 from app.sync.written import Wrote
-
-
-@dataclass
-class Done:
-    """What came of an undo so far. `trouble`: a site's refusal or fault that ended it."""
-
-    restored: int = 0
-    deleted: int = 0
-    already: int = 0
-    left: list[Left] = field(default_factory=list)
-    settled: set[Spot] = field(default_factory=set)
-    trouble: SiteError | None = None
-
-    def leave(self, left: Left) -> None:
-        """Leave something as it is."""
-        self.left.append(left)
-        self.settled.add(left.spot)
-
-    def is_already(self, spot: Spot) -> None:
-        """Nothing is to be done: it is as it was before."""
-        self.already += 1
-        self.settled.add(spot)
 
 
 @dataclass
@@ -77,7 +57,7 @@ class Work:
         self, turn: Turn, reader: Reader, hold: Hold, run_id: uuid.UUID, done: Done
     ) -> None:
         self.turn, self.reader, self.hold, self.done = turn, reader, hold, done
-        self._run_id = run_id
+        self.run_id = run_id
 
     def put_back(self, side: Side, restores: Sequence[Restore]) -> None:
         """Put these fields of one side back. Raises SiteError where the site fails the read."""
@@ -164,7 +144,7 @@ class Work:
                 one.spot.key,
                 one.mark_now,
                 one.mark_back,
-                self._run_id,
+                self.run_id,
                 read_at=visit.issue.updated,
             )
             for visit in visits

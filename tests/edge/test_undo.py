@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,8 +23,11 @@ from app.mapping.profile import Kind, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import handler
 from app.sync import store_dirty, written
+from app.sync.items.model import Gone, ItemLink
+from app.sync.items.trace import Deed
 from app.sync.undo_hold import LEASE, Hold, UnderWay, alone, let_go_of_the_dead
-from app.sync.undo_plan import Note, Verdict, judge, untouched
+from app.sync.undo_items import ItemNote, judge_item
+from app.sync.undo_plan import Note, Verdict, Why, judge, untouched
 from app.sync.written import Amended, Wrote
 
 A, B, C, X = (letter * 32 for letter in "abcd")
@@ -67,6 +71,48 @@ def test_a_created_issue_is_untouched_only_while_it_is_as_we_read_it_back() -> N
     assert not untouched(unread, {"s=s": A}, NOON, None)
     assert untouched(unread, {"s=s": A}, NOON, NOON)
     assert not untouched(unread, {"s=s": A}, later, NOON)
+
+
+ROW = ItemLink(uuid.uuid4(), "comments", "1", "2", Side.LEFT, "f", "s" * 32, A)
+MADE, ANEW, DELETED = Deed.MADE, Deed.WRITTEN, Deed.DELETED
+
+
+@pytest.mark.parametrize(
+    ("deeds", "row", "now", "verdict", "why"),
+    [
+        pytest.param([MADE], {}, A, "delete", None, id="as we made it"),
+        pytest.param([MADE, ANEW], {}, A, "delete", None, id="as we wrote it in the same run"),
+        pytest.param([MADE], {}, B, "leave", Why.CHANGED, id="edited a moment ago"),
+        pytest.param([MADE], {"touched": True}, A, "leave", Why.CHANGED, id="known as edited"),
+        pytest.param([MADE], {"twin_gone": Gone.THEIRS}, None, "already", None, id="it went"),
+        pytest.param([MADE], {"twin_gone": Gone.UNDONE}, None, "already", None, id="undone"),
+        pytest.param([MADE], {"twin_gone": Gone.UNDONE}, A, "delete", None, id="half undone"),
+        pytest.param([MADE], {"right": None}, None, "already", None, id="never made"),
+        pytest.param(
+            [MADE], {"right": None, "sent_ago": 1.0}, None, "leave", Why.BUSY, id="being made"
+        ),
+        pytest.param([MADE], {"source": None}, A, "leave", Why.UNKNOWN, id="nobody's by now"),
+        pytest.param([MADE], {"source": Side.RIGHT}, A, "leave", Why.UNKNOWN, id="turned round"),
+        pytest.param([ANEW], {}, A, "leave", Why.NO_HISTORY, id="written anew"),
+        pytest.param([ANEW, DELETED], {}, None, "leave", Why.NO_HISTORY, id="anew, then deleted"),
+        pytest.param([DELETED], {"twin_gone": Gone.OURS}, None, "leave", Why.NO_HISTORY, id="del"),
+        pytest.param([DELETED, MADE], {}, A, "leave", Why.NO_HISTORY, id="deleted, made again"),
+        pytest.param([DELETED], {"twin_gone": Gone.UNDONE}, None, "again", None, id="an undo's"),
+    ],
+)
+def test_of_twins_of_items_only_what_we_made_and_nobody_edited_since_is_deleted(
+    deeds: list[Deed], row: dict[str, Any], now: str | None, verdict: str, why: Why | None
+) -> None:
+    note = ItemNote(ROW.id, uuid.uuid4(), Side.RIGHT, 7, "comments", tuple(deeds), last=True)
+    judged = judge_item(note, replace(ROW, **row), now)
+    assert (judged.verdict, judged.why) == (verdict, why)
+    assert judge_item(note, None, now).why is Why.UNKNOWN
+
+
+def test_a_twin_that_was_written_by_a_later_change_stays() -> None:
+    note = ItemNote(ROW.id, uuid.uuid4(), Side.RIGHT, 7, "comments", (MADE,), last=False)
+    assert judge_item(note, ROW, A).why is Why.CHANGED
+    assert judge_item(note, ROW, None).verdict == "already"
 
 
 @pytest.mark.parametrize(
@@ -258,9 +304,20 @@ def test_what_is_older_than_90_days_is_forgotten(stored: StoredProfile, database
         session.execute(
             text("UPDATE written SET at = now() - interval '91 days' WHERE field_key = 'old=old'")
         )
+    with psycopg.connect(database_url) as owner:
+        for age in (91, 89):
+            owner.execute(
+                "INSERT INTO item_written (profile_id, left_tenant_id, right_tenant_id, link_id,"
+                " item_id, kind, side, issue_id, did, at) VALUES (%s, %s, %s, %s, %s, 'links',"
+                " 'left', %s, 'made', now() - make_interval(days => %s))",
+                (stored.id, stored.left_tenant, stored.right_tenant, *[uuid.uuid4()] * 2, age, age),
+            )
     with unscoped_transaction() as session:
         written.forget(session)
     assert [row[0] for row in rows_of(database_url)] == ["new=new"]
+    with psycopg.connect(database_url) as owner:
+        kept = owner.execute("SELECT issue_id FROM item_written WHERE kind = 'links'").fetchall()
+    assert kept == [(89,)]
 
 
 def test_a_run_owns_what_it_wrote_only_where_no_live_change_was_among_it() -> None:

@@ -267,7 +267,7 @@ def test_of_what_was_created_only_what_nobody_touched_is_deleted_and_only_when_a
 
     code, told = scene.undo(run)
     assert code == 1
-    assert told["plan"]["created"] == [{"issue": twins["Untouched"], "side": "right"}]
+    assert told["plan"]["created"] == [{"issue": twins["Untouched"], "side": "right", "items": 0}]
     assert told["run"] is None
     assert keys_by_summary(scene.right, RIGHT[0])["Untouched"] == [twins["Untouched"]]
 
