@@ -26,6 +26,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "unlinked": ("left_tenant_id", "right_tenant_id"),
     "value_pair": ("left_tenant_id", "right_tenant_id"),
     "item_link": ("left_tenant_id", "right_tenant_id"),
+    "item_edit": ("left_tenant_id", "right_tenant_id"),
     "change": ("left_tenant_id", "right_tenant_id"),
     "activity": ("left_tenant_id", "right_tenant_id"),
     "conflict_question": ("left_tenant_id", "right_tenant_id"),
@@ -127,6 +128,12 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         " left_item, source, root, target_tenant_id, target_issue_id)"
         " SELECT %s, profile_id, left_tenant_id, right_tenant_id, id, 'comments', '1', 'left',"
         " 'f00d', right_tenant_id, 2 FROM issue_link WHERE profile_id = %s",
+        (uuid.uuid4(), rows.profile),
+    )
+    owner.execute(
+        "INSERT INTO item_edit (id, profile_id, left_tenant_id, right_tenant_id, link_id, kind,"
+        " side, item, updated, held) SELECT %s, profile_id, left_tenant_id, right_tenant_id, id,"
+        " 'comments', 'right', '2', now(), 'x' FROM issue_link WHERE profile_id = %s",
         (uuid.uuid4(), rows.profile),
     )
     owner.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,12 +35,15 @@ OF_PARENTS = frozenset({"Parent", "IssueParentAssociation", "Epic Link", "Parent
 @dataclass(frozen=True)
 class ItemEvent:
     """What a delivery tells of an item of its issue. `updated`: None where it is gone. `private`:
-    not everybody may see it who sees the issue."""
+    not everybody may see it who sees the issue. `said`: what an edit made it say, for people; None
+    where that is not told, or for a role or a group alone."""
 
     kind: ItemKind
     id: str
     updated: datetime | None
     private: bool = False
+    is_edit: bool = False
+    said: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,12 @@ def read_event(body: Mapping[str, Any]) -> Event:
         changed=_changed(changelog) if isinstance(changelog, dict) else _of_item(body),
         told=Why.DELETED if kind == DELETED else TOLD.get(str(body.get(TYPE_NAME))),
         is_back=body.get(TYPE_NAME) == "issue_restored",
-        item=_item(body, ITEMS[kind], gone=kind.endswith("_deleted"))
-        if kind in ITEMS
-        else _file(changelog),
+        item=_item(body, ITEMS[kind], event=kind) if kind in ITEMS else _file(changelog),
     )
 
 
 def _of_work(body: Mapping[str, Any], kind: str) -> Event:
-    item = _item(body, ItemKind.WORKLOGS, gone=kind.endswith("_deleted"))
+    item = _item(body, ItemKind.WORKLOGS, event=kind)
     issue = {"id": _object(body, "worklog").get("issueId")}
     return _by_id(kind, _whole(issue, "worklog.issueId"), item)
 
@@ -125,13 +126,27 @@ def _of_item(body: Mapping[str, Any]) -> frozenset[str] | None:
     return frozenset() if is_shadow else None
 
 
-def _item(body: Mapping[str, Any], kind: ItemKind, *, gone: bool) -> ItemEvent:
+def _item(body: Mapping[str, Any], kind: ItemKind, *, event: str) -> ItemEvent:
     name = kind.value.removesuffix("s")
     found = _object(body, name)
     item = str(_whole(found, f"{name}.id"))
     private = found.get("jsdPublic") is False or bool(found.get("visibility"))
+    gone, is_edit = event.endswith("_deleted"), event.endswith("_updated")
     updated = None if gone else _time(found.get("updated"), f"{name}.updated")
-    return ItemEvent(kind, item, updated, private)
+    return ItemEvent(kind, item, updated, private, is_edit, _said(found) if is_edit else None)
+
+
+def _said(found: Mapping[str, Any]) -> str | None:
+    """What a comment or a worklog says, as wiki markup: a webhook has no other form."""
+    words = found.get("body", found.get("comment"))
+    if found.get("visibility") or not isinstance(words, str | None):
+        return None
+    if "timeSpentSeconds" not in found:
+        return words
+    seconds, started = found["timeSpentSeconds"], found.get("started")
+    if not isinstance(seconds, int) or not isinstance(started, str):
+        return words
+    return f"{seconds // 60} minutes from {started}\n{words or ''}".rstrip()
 
 
 def _file(changelog: object) -> ItemEvent | None:

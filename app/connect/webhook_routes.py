@@ -35,7 +35,7 @@ ROUTES = text(
                l.id AS link_id, l.lane, l.base -> 'left' AS base, l.planned, l.left_seen AS seen,
                l.outside IS NOT NULL AS still, l.left_issue_id, l.right_issue_id,
                i.id AS item_link, i.source AS item_source, i.left_seen AS item_seen,
-               i.source_gone, i.twin_gone
+               i.source_gone, i.twin_gone, i.over AS item_over
         FROM asked a
         JOIN profile p ON p.left_tenant_id = tandem_tenant()
         LEFT JOIN issue_link l ON l.profile_id = p.id AND l.left_issue_id = a.issue
@@ -45,7 +45,7 @@ ROUTES = text(
         SELECT a.number, p.id, p.revision, p.left_tenant_id, p.right_tenant_id, 'right',
                l.id, l.lane, l.base -> 'right', l.planned, l.right_seen, l.outside IS NOT NULL,
                l.left_issue_id, l.right_issue_id,
-               i.id, i.source, i.right_seen, i.source_gone, i.twin_gone
+               i.id, i.source, i.right_seen, i.source_gone, i.twin_gone, i.over
         FROM asked a
         JOIN profile p ON p.right_tenant_id = tandem_tenant()
         LEFT JOIN issue_link l ON l.profile_id = p.id AND l.right_issue_id = a.issue
@@ -67,12 +67,14 @@ ROUTES = text(
 @dataclass(frozen=True)
 class KnownItem:
     """An item of a pair: `seen` is the `updated` of the state that is known. `ours`: it is the
-    twin. `idle`: it and its other are of others, and nothing is written for them."""
+    twin. `idle`: it and its other are of others, and nothing is written for them. `over`: the times
+    of our writes of it, two each: of the state that was read, and of ours."""
 
     seen: datetime | None
     gone: bool
     ours: bool
     idle: bool
+    over: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Route:
     visited: bool  # the pair may be read or written at this moment
     seen: datetime | None
     still: bool  # an issue of the pair was outside its filter when it was last looked at
+    link: uuid.UUID | None = None
     item: KnownItem | None = None  # what is known of the item that the event is about
 
 
@@ -127,6 +130,7 @@ def routes_of(pipe: Pipe, events: Sequence[Event]) -> tuple[Any, list[tuple[int,
             visited=bool(row.visited),
             seen=row.seen,
             still=bool(row.still),
+            link=row.link_id,
             item=_known_item(row),
         )
         found.append((position, route))
@@ -138,5 +142,7 @@ def _known_item(row: Any) -> KnownItem | None:
         return None
     is_source = row.item_source == row.side
     gone = row.source_gone if is_source else row.twin_gone is not None
-    idle = row.item_source is None
-    return KnownItem(row.item_seen, bool(gone), ours=not is_source and not idle, idle=idle)
+    idle, over = row.item_source is None, tuple(row.item_over)
+    return KnownItem(
+        row.item_seen, bool(gone), ours=not is_source and not idle, idle=idle, over=over
+    )

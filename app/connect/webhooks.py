@@ -16,6 +16,7 @@ from flask import Blueprint, Response, g, request
 from app.connect.bodies import json_object
 from app.connect.events import FILES_FIELD, UPDATED, Event, ItemEvent, read_event
 from app.connect.gathering import Gatherer
+from app.connect.twin_edits import keep_edit, may_be_replaced
 from app.connect.verifier import verified_again
 from app.connect.webhook_routes import KnownItem, Route, routes_of
 from app.database import Pipe, piped_transaction
@@ -124,6 +125,9 @@ def _take(
         ]
         if marks:
             _mark(pipe, marks)
+            for event, route in marks:
+                if event.item is not None and event.item.is_edit:
+                    keep_edit(pipe, vault, event, route, mappings.of(route))
             tell_through(
                 pipe,
                 [
@@ -148,7 +152,8 @@ def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bo
         return False  # any field may be one that brings the issue inside the filter
     if event.item is not None:
         carried = any(one.kind is event.item.kind for one in profile.items)
-        return not carried or _is_seen(event.item, route.item)
+        is_news = may_be_replaced(event.item, route) or not _is_seen(event.item, route.item)
+        return not carried or not is_news
     if event.kind == UPDATED and event.changed is not None:
         mapped = {m.field(route.side) for m in fields} | SCOPE_FIELDS
         if any(one.kind is ItemKind.ATTACHMENTS for one in profile.items):

@@ -29,6 +29,7 @@ from app.sync import (
 from app.sync import written as notes
 from app.sync.awaiting import Awaited
 from app.sync.fingerprints import of_profile
+from app.sync.items import edits
 from app.sync.items import store as items
 from app.sync.items.model import ItemLink
 from app.sync.lookups import Lookups
@@ -82,6 +83,7 @@ class Visit:
     amended: tuple[notes.Amended, ...] = ()
     made: Side | None = None  # the side whose issue was created
     items: tuple[ItemLink, ...] = ()
+    edits: tuple[uuid.UUID, ...] = ()  # what webhooks told of items, and is told or of no use
     waits: bool = False  # for an item that another profile makes, or that may still land
     awaits: Awaited | None = None  # the parent that a field is set aside for
 
@@ -180,6 +182,7 @@ class Turn:
             fingerprints=self.fingerprints,
         )
         items.save(session, self.profile, visit.link, visit.items)
+        edits.drop(session, visit.edits)
         if visit.waits:
             changes, seconds = visit.pair.changes, _item_wait(visit)
             store_dirty.postpone(session, self.profile, changes, seconds, "waiting-for-item")

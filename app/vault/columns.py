@@ -32,6 +32,7 @@ SEALED = (
     SealedColumn("profile_revision", "document", "left_tenant_id", ("profile_id", "number")),
     SealedColumn("activity", "detail", "left_tenant_id", ("id",)),
     SealedColumn("conflict_question", "held", "left_tenant_id", ("id",)),
+    SealedColumn("item_edit", "held", "left_tenant_id", ("id",)),
     SealedColumn("load", "jql", "left_tenant_id", ("run_id",)),
     SealedColumn("parked_cause", "said", "left_tenant_id", ("id",)),
 )

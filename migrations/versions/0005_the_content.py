@@ -13,6 +13,7 @@ depends_on = None
 
 PARTS: tuple[str, ...] = (
     "values", "provenance", "items", "moves", "hierarchy", "lifecycle", "codes", "completeness",
+    "item_edits",
 )  # fmt: skip
 
 

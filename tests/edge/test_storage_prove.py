@@ -37,6 +37,7 @@ def rows(app: Flask, database_url: str) -> Rows:
         owner.execute("DELETE FROM profile_revision")
         owner.execute("DELETE FROM conflict_question")
         owner.execute("DELETE FROM parked_cause")
+        owner.execute("DELETE FROM item_edit")
     store = app.extensions["tandem"].vault.store
     for tenant in (written.left, written.right, written.stranger):
         store.create(tenant)

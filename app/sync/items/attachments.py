@@ -65,9 +65,10 @@ class AttachmentKind(NotedKind):
             return _item(made, to.mapping, {})
         raise Refusal(f"The attachment broke off {TRIES} times while it was read.")
 
-    def delete(self, to: Target, twin: Item) -> None:
+    def delete(self, to: Target, twin: Item) -> bool:
         """See KindOfItem."""
         to.site.files.delete(twin.id)
+        return True
 
     def note(self, to: Target, twins: Mapping[str, tuple[Mark, Item | None]]) -> None:
         """See KindOfItem."""

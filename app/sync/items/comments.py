@@ -79,9 +79,10 @@ class CommentKind(KindOfItem):
         found = to.site.comments.edit(to.issue.id, twin.id, _kept(to, twin, source), changed)
         return _item(found, to.issue, to.mapping)
 
-    def delete(self, to: Target, twin: Item) -> None:
+    def delete(self, to: Target, twin: Item) -> bool:
         """See KindOfItem."""
         to.site.comments.delete(to.issue.id, twin.id)
+        return True
 
     def text(self, item: Item) -> str:
         """See KindOfItem."""

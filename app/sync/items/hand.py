@@ -11,8 +11,7 @@ from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.mapping.rich import Carried, File
-from app.mapping.values import whole
-from app.sync.items import store, trace
+from app.sync.items import lost, store, trace
 from app.sync.items.found import settled
 from app.sync.items.kinds import KindOfItem, Target
 from app.sync.items.media import Media, deleted_of, twins_of
@@ -97,6 +96,8 @@ class Did:
     causes: list[Cause] = field(default_factory=list)
     written: int = 0
     lost: int = 0
+    edits: list[uuid.UUID] = field(default_factory=list)
+    """What webhooks told of twins and is judged: nobody needs it any more."""
     refused: int = 0
     again: bool = False
     waits: bool = False
@@ -119,19 +120,34 @@ class Hand:
             noted = [] if one.double else [one.row.id]
             self._trace(trace.Deed.DELETED, noted)
             try:
-                self.kind.delete(self._target(one.to), one.twin)
+                deleted = self.kind.delete(self._target(one.to), one.twin)
             except SiteError as error:
-                if error.site_status != 404:  # else it is gone, as it should be
-                    if error.surely_refused:
-                        self._trace(trace.Deed.DELETED, noted, undone=True)
+                if error.surely_refused:
+                    self._trace(trace.Deed.DELETED, noted, undone=True)
+                if error.site_status != 404:
                     self._refused(one, error)
                     continue
-            self._count(one.to, "deleted")
-            if one.held is not None:
-                self._tell(one.to, f"{one.held.sentence} Its twin was deleted.")
-            if not one.double:
-                gone = replace(one.row, twin_gone=Gone.OURS, source_gone=one.held is None)
-                self._store(gone.with_item(one.to, one.twin.id))
+                self._gone(one)  # somebody else was quicker: it is gone, as it should be
+                continue
+            if deleted:
+                self._deleted(one)
+            else:
+                self._trace(trace.Deed.DELETED, noted, undone=True)
+                if not one.double:
+                    self._store(replace(one.row, source_gone=one.held is None))
+
+    def _deleted(self, one: Delete) -> None:
+        self._count(one.to, "deleted")
+        if one.held is not None:
+            self._tell(one.to, f"{one.held.sentence} Its twin was deleted.")
+        self._lost(lost.by_delete(self.kind, one, self.turn.fingerprints))
+        self._gone(one)
+
+    def _gone(self, one: Delete) -> None:
+        if not one.double:
+            gone = replace(one.row, twin_gone=Gone.OURS, source_gone=one.held is None)
+            gone = gone.with_item(one.to, one.twin.id)
+            self._store(gone.with_seen(one.to, one.twin.updated))
 
     def _trace(self, deed: trace.Deed, rows: list[uuid.UUID], *, undone: bool = False) -> None:
         with self.turn.transaction() as session:
@@ -163,10 +179,10 @@ class Hand:
             except SiteError as error:
                 self._refused(one, error)
                 continue
-            if one.lost:
-                self._lost(one)
+            self._lost(lost.by_update(self.kind, one))
             self._count(one.to, "written anew")
-            self._settle(one.row, one.source, twin, trace.Deed.WRITTEN)
+            row = lost.written(one, twin)
+            self._settle(row, one.source, twin, trace.Deed.WRITTEN)
 
     def create(self) -> None:
         """Make twins."""
@@ -267,14 +283,10 @@ class Hand:
         row = settled(one.row, one.source, one.twin, self.turn.fingerprints)
         return row.source_mark
 
-    def _lost(self, one: Update) -> None:
-        self.did.lost += 1
-        sentence = (
-            f"The {self.noun} {one.twin.id} that Tandem made was edited on the {one.to.value} "
-            "side; a later edit of its source took the place of that."
-        )
-        old = whole(self.kind.text(one.twin))
-        self.did.details.append(Detail(sentence, self.kind.field, one.to.value, old=old))
+    def _lost(self, told: Detail | None) -> None:
+        if told is not None:
+            self.did.lost += 1
+            self.did.details.append(told)
 
     def _tell(self, side: Side, sentence: str) -> None:
         self.did.details.append(Detail(sentence, field=self.kind.field, side=side.value))

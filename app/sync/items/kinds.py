@@ -110,8 +110,9 @@ class KindOfItem(ABC):
         """Write a twin anew from its source; as it is stored then."""
 
     @abstractmethod
-    def delete(self, to: Target, twin: Item) -> None:
-        """Delete a twin. Where it is gone already, a SiteError of 404 says so."""
+    def delete(self, to: Target, twin: Item) -> bool:
+        """Delete a twin. Where it is gone already, a SiteError of 404 says so. False: it was left,
+        for it is not ours."""
 
     @abstractmethod
     def text(self, item: Item) -> str:

@@ -84,15 +84,16 @@ class LinkKind(NotedKind):
             )
         return same
 
-    def delete(self, to: Target, twin: Item) -> None:
+    def delete(self, to: Target, twin: Item) -> bool:
         """See KindOfItem. The notes of what we made are the issue's, and anybody with the right to
         edit it can write them: a link whose history names somebody else stays."""
         stored = to.site.stored(to.issue.id, [self.field])
         edits = stored.changelog.edits if stored is not None and stored.changelog else ()
         if maker(edits, twin) not in {None, to.site.links.author()}:
             to.tell(f"The link {self.text(twin)} was made by somebody else, so it stays.")
-            return
+            return False
         to.site.links.delete(twin.id)
+        return True
 
     def note(self, to: Target, twins: Mapping[str, tuple[Mark, Item | None]]) -> None:
         """See KindOfItem."""

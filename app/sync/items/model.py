@@ -119,12 +119,18 @@ class Gone(StrEnum):
     UNDONE = "undone"  # an undo did: it is made again only once its source is edited
 
 
+MOST_TIMES = 8
+"""So many times of writes of a twin are kept: of the last four."""
+
+
 @dataclass(frozen=True)
 class ItemLink:
     """A source and its twin, as stored. Marks are keyed fingerprints.
 
     `source`: None where others made both: neither is ever written. `touched`: a person edited the
     twin since it was written. `sent_ago`: seconds since its create was sent without an answer.
+    `over`: of our last writes of the twin two times each, its `updated` as it was read and as ours.
+    `told`: a webhook told of an edit of the twin that one of these may have replaced.
     """
 
     id: uuid.UUID
@@ -141,6 +147,8 @@ class ItemLink:
     touched: bool = False
     source_gone: bool = False
     twin_gone: Gone | None = None
+    over: tuple[datetime, ...] = ()
+    told: bool = False
 
     def item(self, side: Side) -> str | None:
         """The id of the item on `side`."""
@@ -151,6 +159,10 @@ class ItemLink:
         if side is Side.LEFT:
             return replace(self, left=item)
         return replace(self, right=item)
+
+    def written_over(self, *times: datetime) -> ItemLink:
+        """The row with one more write of the twin: the `updated` that it had, and that it has."""
+        return replace(self, over=(*self.over, *times)[-MOST_TIMES:])
 
     def with_seen(self, side: Side, seen: datetime | None) -> ItemLink:
         """The row with the `updated` of the state of `side` that it knows."""

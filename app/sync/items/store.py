@@ -17,7 +17,9 @@ from app.sync.store_links import Link
 
 _ROWS = text(
     """
-    SELECT i.*, extract(epoch FROM now() - i.create_sent_at) AS sent_ago
+    SELECT i.*, extract(epoch FROM now() - i.create_sent_at) AS sent_ago,
+        EXISTS (SELECT FROM item_edit e WHERE e.link_id = i.link_id AND e.kind = i.kind
+            AND e.item IN (i.left_item, i.right_item)) AS told
     FROM item_link i WHERE i.link_id IN :links
     """
 ).bindparams(bindparam("links", expanding=True))
@@ -25,11 +27,12 @@ _ROWS = text(
 _VALUES = """
     INSERT INTO item_link (id, profile_id, left_tenant_id, right_tenant_id, link_id, kind,
         left_item, right_item, source, root, target_tenant_id, target_issue_id, source_mark,
-        twin_mark, left_seen, right_seen, create_sent_at, touched, source_gone, twin_gone, gone_at)
+        twin_mark, left_seen, right_seen, create_sent_at, touched, source_gone, twin_gone, gone_at,
+        over)
     VALUES (:id, :profile, :left_tenant, :right_tenant, :link, :kind, :left, :right, :source,
         :root, :target_tenant, :target_issue, :source_mark, :twin_mark, :left_seen, :right_seen,
         CASE WHEN :sent THEN now() END, :touched, :source_gone, CAST(:twin_gone AS text),
-        CASE WHEN CAST(:twin_gone AS text) IS NOT NULL THEN now() END)
+        CASE WHEN CAST(:twin_gone AS text) IS NOT NULL THEN now() END, :over)
 """
 # A row of the same root on the same issue is another profile's: it makes the twin, or has made it.
 _BEGIN = text(_VALUES + " ON CONFLICT DO NOTHING RETURNING id")
@@ -43,7 +46,8 @@ _SAVE = text(
         source_gone = excluded.source_gone, twin_gone = excluded.twin_gone,
         gone_at = CASE WHEN excluded.twin_gone IS NOT NULL
             THEN coalesce(item_link.gone_at, now()) END,
-        gone_run = CASE WHEN excluded.twin_gone IS NOT NULL THEN item_link.gone_run END
+        gone_run = CASE WHEN excluded.twin_gone IS NOT NULL THEN item_link.gone_run END,
+        over = excluded.over
     """
 )
 _SEND_AGAIN = text(
@@ -85,6 +89,8 @@ def rows_of(session: Session, links: Iterable[Link]) -> dict[uuid.UUID, list[Ite
                 touched=row.touched,
                 source_gone=row.source_gone,
                 twin_gone=Gone(row.twin_gone) if row.twin_gone else None,
+                over=tuple(row.over),
+                told=row.told,
             )
         )
     return found
@@ -139,4 +145,5 @@ def _values(profile: StoredProfile, link: Link, row: ItemLink, *, sent: bool) ->
         "touched": row.touched,
         "source_gone": row.source_gone,
         "twin_gone": row.twin_gone.value if row.twin_gone else None,
+        "over": list(row.over),
     }

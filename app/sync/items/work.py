@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
-from app.sync.items import looked, remote_link, store, trace
+from app.sync.items import looked, lost, remote_link, store, trace
 from app.sync.items.attachments import AttachmentKind
 from app.sync.items.comments import CommentKind
 from app.sync.items.hand import Did, Hand, Planned, Work
@@ -156,6 +156,7 @@ def carry_out(turn: Turn, work: Work) -> Did:
         hand.note()
         did.details += hand.counted()
     remote_link.carry_out(turn, work, did)
+    lost.by_the_way(turn, work, did)
     return did
 
 
@@ -179,6 +180,7 @@ def with_items(visit: Visit, did: Did) -> Visit:
         dirty=visit.dirty or did.again,
         parked=(*visit.parked, *did.causes),
         items=tuple(did.rows.values()),
+        edits=tuple(did.edits),
         waits=visit.waits or did.waits,
     )
 

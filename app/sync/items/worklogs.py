@@ -59,9 +59,10 @@ class WorklogKind(KindOfItem):
             said["comment"] = RICH.write(to.media.keeping(now, body))
         return _item(to.site.worklogs.edit(to.issue.id, twin.id, said))
 
-    def delete(self, to: Target, twin: Item) -> None:
+    def delete(self, to: Target, twin: Item) -> bool:
         """See KindOfItem."""
         to.site.worklogs.delete(to.issue.id, twin.id)
+        return True
 
     def text(self, item: Item) -> str:
         """See KindOfItem."""
