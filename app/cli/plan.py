@@ -54,8 +54,9 @@ def plan(
     """Show what Tandem would do for PROFILE (its id or its name), and do nothing of it.
 
     Both sites are read as they are now. Shown are each field that would be written, with old and
-    new value; what would be left alone or blocked, and why; and the REST calls and minutes it
-    would take. The first issues are printed, FILE and --json have all.
+    new value; how many comments, files, worklogs and links would be made, written anew or deleted;
+    what would wait, be left alone or blocked, and why; and the REST calls and minutes it would
+    take. The first issues are printed, FILE and --json have all.
 
     Ends with 0 where nothing is blocked, with 1 where something is, with 2 where no plan was made.
     """

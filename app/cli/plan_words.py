@@ -71,7 +71,7 @@ class JsonPrinter:
 
 
 def _lines(one: IssuePlan) -> Iterator[str]:
-    from app.sync.planning_items import phrases
+    from app.sync.planning_item_words import phrases
     from app.sync.planning_types import Step
 
     to = one.side.other.value
@@ -114,12 +114,8 @@ def _summary_lines(summary: Summary, estimate: Estimate) -> Iterator[str]:
     yield f"Fields to write: {fields}."
     yield from _item_lines(summary)
     if summary.found:
-        twins = (
-            "1 twin without a link is"
-            if summary.found == 1
-            else (f"{summary.found:,} twins without a link are")
-        )
-        yield f"{twins} found by the marks that Tandem made, and linked again."
+        twins = "1 twin" if summary.found == 1 else f"{summary.found:,} twins"
+        yield f"{twins} without a link would be linked again, found by the mark that Tandem made."
     if summary.older:
         yield (
             f"{summary.older:,} to create are older than the profile. Where twins of them may be "
@@ -143,18 +139,16 @@ def _summary_lines(summary: Summary, estimate: Estimate) -> Iterator[str]:
 def _item_lines(summary: Summary) -> Iterator[str]:
     """What becomes of items, a line for each side."""
     from app.mapping.profile import Side
-    from app.sync.items.attachments import megabytes
-    from app.sync.planning_items import phrase
+    from app.sync.planning_item_words import is_file, phrase
 
     for side in Side:
         found = [
-            phrase(kind, deed, number)
+            phrase(kind, deed, number, summary.bytes[side] if is_file(kind, deed) else 0)
             for (on, kind, deed), number in sorted(summary.items.items())
             if on is side
         ]
-        size = f" (files of {megabytes(summary.bytes[side])})" if summary.bytes[side] else ""
         if found:
-            yield f"Items on the {side.value}: {', '.join(found)}{size}."
+            yield f"Items on the {side.value}: {', '.join(found)}."
 
 
 def _cost(estimate: Estimate) -> str:

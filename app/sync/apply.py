@@ -25,7 +25,7 @@ from app.sync.marks import Mark, mark
 from app.sync.plan_file import PlanFile, Planned
 from app.sync.plan_json import items_of, writes_of
 from app.sync.planning import Planner
-from app.sync.planning_items import NOUNS
+from app.sync.planning_item_words import NOUNS, count
 from app.sync.planning_read import PAGE
 from app.sync.planning_types import IssuePlan, Step
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
@@ -242,7 +242,7 @@ def items_moved(
 def _told(what: str, kind: str, side: Side, number: int) -> str:
     noun = NOUNS[ItemKind(kind)]
     article = "an" if noun[0] in "aeiou" else "a"
-    named = f"{article} {noun} was" if number == 1 else f"{number:,} {noun}s were"
+    named = f"{article} {noun} was" if number == 1 else f"{count(ItemKind(kind), number)} were"
     return f"{named} {what} on the {side.value} side since the plan"
 
 

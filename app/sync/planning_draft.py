@@ -16,6 +16,8 @@ from app.sync.store_links import Link
 NO_ID = uuid.UUID(int=0)
 SECOND = Note(Cause.SECOND_TWIN, "Its source has another twin already; it is left as it is.")
 
+UNREADABLE = Note(Cause.ABSENT, "A site does not let Tandem read what is on the issue.")
+
 
 @dataclass
 class Draft:

@@ -3,7 +3,7 @@ never what an item says. Reads more of both sites where a visit would; writes to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -214,34 +214,3 @@ def _size(kind: ItemKind, item: Item) -> int | None:
     if kind is not ItemKind.ATTACHMENTS or not isinstance(item.value, tuple):
         return None
     return int(str(item.value[1]))
-
-
-def sizes(writes: Sequence[ItemWrite]) -> int:
-    """The bytes of the files that are made."""
-    return sum(one.size or 0 for one in writes if one.deed is ItemDeed.MADE)
-
-
-def phrases(writes: Sequence[ItemWrite]) -> Iterator[tuple[Side, str]]:
-    """What becomes of items, in words, one after another: "2 comments would be made"."""
-    grouped: dict[tuple[Side, ItemKind, ItemDeed], list[ItemWrite]] = {}
-    for one in writes:
-        grouped.setdefault((one.side, one.kind, one.deed), []).append(one)
-    for (side, kind, deed), found in grouped.items():
-        yield side, phrase(kind, deed, len(found), sizes(found), sum(one.lost for one in found))
-
-
-def phrase(kind: ItemKind, deed: ItemDeed, number: int, size: int = 0, lost: int = 0) -> str:
-    """How many of what: "1 attachment (4.0 MB) would be made"."""
-    noun = NOUNS[kind] if number == 1 else f"{NOUNS[kind]}s"
-    weight = f" ({megabytes(size)})" if size else ""
-    over = f", {lost:,} of them over somebody else's edit" if lost else ""
-    return f"{number:,} {noun}{weight} would be {deed.value}{over}"
-
-
-NOUNS: Mapping[ItemKind, str] = {
-    ItemKind.COMMENTS: "comment",
-    ItemKind.ATTACHMENTS: "attachment",
-    ItemKind.WORKLOGS: "worklog",
-    ItemKind.LINKS: "link",
-    ItemKind.REMOTE_LINK: "link to the twin",
-}

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from app.jira.site import FieldChanges, FieldRule
+from app.jira.site import FieldChanges, FieldRule, SiteError
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import completeness_store as rows_of
@@ -16,7 +16,7 @@ from app.sync.inbox import decisions_of
 from app.sync.lookups import Carrying
 from app.sync.merge import for_create
 from app.sync.plan import Base, Decision, Plan
-from app.sync.planning_draft import NO_ID, Draft, gone, loose
+from app.sync.planning_draft import NO_ID, UNREADABLE, Draft, gone, loose
 from app.sync.planning_ends import ends
 from app.sync.planning_items import ItemSurvey
 from app.sync.planning_known import Known
@@ -138,8 +138,15 @@ class Survey:
                 there = self._known.read[side.other]
                 issues = {side: source, side.other: self._items.without_twin(side, source, there)}
             if link is not None:
-                found = self._items.look(link, issues, rows.get(link.id, ()))
-                draft.work, draft.told = found
+                try:
+                    found = self._items.look(link, issues, rows.get(link.id, ()))
+                except SiteError as error:
+                    if error.passing or error.locked_out:
+                        raise
+                    draft.step, draft.plan = Step.NOTHING, None
+                    draft.notes.append(UNREADABLE)
+                else:
+                    draft.work, draft.told = found
 
     def _merge(self, drafts: Sequence[Draft]) -> None:
         """Merge the pairs; with what people chose and with times, where the engine asks them."""

@@ -75,6 +75,9 @@ class Summary:
     _lanes: dict[Side, Counter[int]] = field(
         default_factory=lambda: {side: Counter() for side in Side}
     )
+    _unlinked: dict[Side, Counter[int]] = field(
+        default_factory=lambda: {side: Counter() for side in Side}
+    )
     _calls: Counter[Side] = field(default_factory=Counter)
     _points: Counter[Side] = field(default_factory=Counter)
 
@@ -118,6 +121,8 @@ class Summary:
         for side, spent in plan.item_calls.items():
             self._calls[side] += spent.calls
             self._points[side] += spent.points
+        if plan.link is None:
+            self._unlinked[plan.side][plan.lane] += 1
         if plan.step is Step.CREATE:
             to = plan.side.other
             self.made[to] += 1
@@ -132,6 +137,9 @@ class Summary:
             self._calls[side] += any(write.side is side for write in plan.writes)
             self._calls[side] += plan.asks_times
             self._points[side] += READ + UPDATE
+        if plan.link is None:  # it is linked first, and then visited
+            self._lanes[plan.side][plan.lane] += 1
+            self._points[plan.side] += READ
 
     def estimate(
         self,
@@ -144,8 +152,10 @@ class Summary:
         """What applying it takes. `hands`: lanes that workers take at once; `points_an_hour`: what
         each site gives, None or left out: the platform's usual; `filtered`: sides that are asked
         about a filter as well."""
-        batches = {s: sum(math.ceil(n / FEW) for n in self._lanes[s].values()) for s in Side}
-        reads = {side: batches[side] * (2 if side in filtered else 1) for side in Side}
+        reads = {side: _batches(self._lanes[side]) for side in Side}
+        # Where no link is known, marks are looked for: one question about a batch.
+        looks = {side: _batches(self._unlinked[side.other]) for side in Side}
+        reads = {s: reads[s] * (2 if s in filtered else 1) + looks[s] for s in Side}
         calls = {side: reads[side] + self._calls[side] for side in Side}
         second = A_CALL if seconds_a_call is None else max(seconds_a_call, 0.01)
         lanes = len({lane for side in Side for lane in self._lanes[side]})
@@ -164,6 +174,11 @@ class Summary:
             how += "; held by the share of background work in each site's points an hour"
         points = {side: self._points[side] for side in Side}
         return Estimate(calls, points, max(working, waiting) / 60, how)
+
+
+def _batches(lanes: Counter[int]) -> int:
+    """How many batches of issues the lanes have."""
+    return sum(math.ceil(number / FEW) for number in lanes.values())
 
 
 def is_told(plan: IssuePlan) -> bool:

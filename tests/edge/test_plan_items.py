@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from app.cli.plan_words import Printer
 from app.errors import Problem
 from app.jira.item_calls import File
-from app.jira.site import Issue
+from app.jira.site import Issue, SiteError
 from app.mapping.profile import Flow, ItemKind, ItemMapping, Side
 from app.sync.apply import Applier
 from app.sync.plan_file import PlanFile
@@ -415,6 +415,22 @@ def applied(plans: Plans, path: Path, *, begin: bool = True) -> None:
         applier.check(plan)
         if begin:
             applier.begin(plan)
+
+
+def test_an_issue_whose_items_a_site_does_not_give_is_blocked_alone(plans: ItemPlans) -> None:
+    left = plans.site(Side.LEFT)
+    left.shown = 1
+    left.put(1, "comment", comment(10), comment(11))
+    left.put(2, "comment", comment(12))
+
+    def gone(issue_id: int) -> list[dict[str, Any]]:
+        raise SiteError("answered 404: It is gone.", site_status=404)
+
+    left.comments.all = gone
+    first, second = plans.of(Side.LEFT, 1, 2)
+    assert (first.step, first.items, first.writes) == (Step.NOTHING, (), ())
+    assert [note.cause for note in first.blocked] == [Cause.ABSENT]
+    assert told(second) == [("right", "comments", "made", "12")]
 
 
 def test_half_a_character_in_a_value_ends_no_plan(
