@@ -292,6 +292,50 @@ def test_a_pair_whose_items_cross_while_it_is_read_again_waits_and_does_not_diff
     assert (check.agreed, check.differing, check.waiting) == (1, 0, 1)
 
 
+def test_a_pair_of_which_something_is_heard_while_it_is_read_again_waits(world: Worlds) -> None:
+    made = world(2, COMMENTS)
+    made.left.comments_of[1] = [comment(1, "Its webhook comes late")]
+    made.left.shown = 0
+    profile, listed = made.scene.profile, made.left.comments.all
+
+    def hear(issue_id: int) -> list[dict[str, Any]]:
+        if made.left.asked.count("all") == 1:  # this is the second look
+            made.scene.owner.execute(
+                "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id,"
+                " lane) VALUES (%s, 'left', 1, %s, %s, 1)",
+                (profile.id, profile.left_tenant, profile.right_tenant),
+            )
+        return listed(issue_id)
+
+    made.left.comments.all = hear  # type: ignore[method-assign]
+    check = made.check()
+    assert (check.agreed, check.differing, check.waiting) == (1, 0, 1)
+
+
+def test_a_twin_that_may_still_land_waits_and_one_that_is_set_aside_is_parked(
+    world: Worlds,
+) -> None:
+    made = world(3, COMMENTS)
+    made.say(1, 1)
+    made.left.comments_of[2] = [comment(2, "Refused")]
+    made.right.comments_of.clear()
+    profile, database = made.scene.profile, made.scene.owner
+    database.execute(
+        "UPDATE item_link SET right_item = NULL, create_sent_at = now() + interval '1 hour'"
+    )
+    database.execute(
+        "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane,"
+        " parked) VALUES (%s, 'left', 2, %s, %s, 1, true)",
+        (profile.id, profile.left_tenant, profile.right_tenant),
+    )
+    check = made.check()
+    assert (check.agreed, check.waiting, check.parked, well(check)) == (1, 1, 1, True)
+    database.execute("UPDATE item_link SET create_sent_at = now() - interval '1 hour'")
+    check = made.check()
+    assert (check.agreed, check.differing, check.parked) == (1, 1, 1)
+    assert "1 comment is missing on the right side." in made.said(check)
+
+
 def test_listings_that_are_not_whole_are_paged_from_the_share_and_each_pair_counts_once(
     world: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
