@@ -19,7 +19,8 @@ _RUNS = """
         p.name AS profile,
         count(*) FILTER (WHERE NOT w.created) AS fields,
         count(DISTINCT (w.side, w.issue_id)) FILTER (WHERE w.created) AS created,
-        count(DISTINCT (w.side, w.issue_id)) AS issues
+        count(DISTINCT (w.side, w.issue_id)) AS issues,
+        (SELECT count(*) FROM item_written i WHERE i.run_id = r.id) AS items
     FROM run r JOIN profile p ON p.id = r.profile_id LEFT JOIN written w ON w.run_id = r.id
     WHERE CAST(:wanted AS text) IS NULL
         OR CAST(:wanted AS text) IN (CAST(p.id AS text), p.name)
@@ -43,7 +44,8 @@ def runs(profile: str | None, as_json: bool) -> None:
     for row in rows:
         click.echo(
             f"{row['id']}  {row['kind']:<5}  {row['state']:<7}  {row['begun_at'][:16]}  "
-            f"{row['profile']}: {row['fields']} fields written, {row['created']} issues created"
+            f"{row['profile']}: {row['fields']} fields written, {row['created']} issues created, "
+            f"{row['items']} items"
         )
     if not rows:
         click.echo("There is no run yet.")

@@ -55,13 +55,12 @@ def only_ours_since(
     now = reader.issues(side, [issue.id], KINDS).get(issue.id)
     if now is None or now.updated != issue.updated:
         return False
-    # What is not shown may be a person's.
-    if any(kind.read(now, now, reader.mapping(name)) is None for name, kind in KINDS.items()):
-        return False
     there = {name: reader.there(side, now, name) for name in KINDS}
     # A link shows from its other end too, whose pair has its row.
-    twins = _twins(reader, side, issue.id, tuple(there[ItemKind.LINKS.value]))
+    twins = _twins(reader, side, issue.id, tuple(there[ItemKind.LINKS.value] or ()))
     for name, items in there.items():
+        if items is None:
+            return False  # what is not shown may be a person's
         for item in items.values():
             if not _is_as_written(reader, side, name, item, twins.get((name, item.id))):
                 return False

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from sqlalchemy import text
+
 from app.database import tenant_transaction
 from app.jira.site import Issue, JiraSite
 from app.mapping.profile import ItemKind, ItemMapping, Kind, Side
@@ -16,7 +18,6 @@ from app.sync.items import store
 from app.sync.items.found import mark_of
 from app.sync.items.kinds import KindOfItem, NotedKind
 from app.sync.items.model import Item, ItemLink, Place
-from app.sync.items.trace import Deed
 from app.sync.items.work import KINDS
 from app.sync.store_links import Link
 from app.sync.undo_items import ItemNote, ItemVerdict, judge_item
@@ -24,6 +25,12 @@ from app.sync.undo_plan import Left, TwinItem, Why, name_of
 
 _ORDER = {kind: number for number, kind in enumerate(KINDS)}
 """Comments, files, worklogs, links."""
+
+# A twin that its mark told of after a loss: nobody knows whether it was edited before.
+_FOUND_AGAIN = text(
+    "SELECT id FROM item_link"
+    " WHERE link_id = ANY(:links) AND made_at IS NULL AND written_at IS NULL"
+)
 
 Claim = Callable[[Side, float], None]
 
@@ -58,6 +65,7 @@ class ItemReader:
     ) -> None:
         self.profile, self.sites = profile, sites
         self.fingerprints, self._claim = fingerprints, claim
+        self._found_again: set[uuid.UUID] = set()
         self._mappings = {one.kind.value: one for one in profile.profile.items}
 
     def judge(
@@ -67,28 +75,26 @@ class ItemReader:
         found = FoundItems()
         issues = self.issues(side, {n.issue_id for n in notes}, {n.kind for n in notes})
         rows = self.rows([links[one] for one in {n.link_id for n in notes} if one in links])
-        there: dict[tuple[int, str], dict[str, Item]] = {}
+        there: dict[tuple[int, str], dict[str, Item] | None] = {}
         # Comments first: a file that only these show goes with them.
         for note in sorted(notes, key=lambda one: _ORDER[one.kind]):
             issue, link = issues.get(note.issue_id), links.get(note.link_id)
             problem, row = why_not(link), rows.get(note.row_id)
             if issue is None:
-                self._of_a_gone_issue(note, found)
-            elif problem is not None or link is None:
+                found.left.append(_left(note, row, "", Why.GONE))
+                continue
+            if problem is not None or link is None:
                 found.left.append(_left(note, row, issue.key, problem or Why.UNLINKED))
+                continue
+            place = issue.id, note.kind
+            if place not in there:
+                there[place] = self.there(side, issue, note.kind)
+            items = there[place]
+            if items is None:
+                found.left.append(_left(note, row, issue.key, Why.UNREADABLE))
             else:
-                place = issue.id, note.kind
-                if place not in there:
-                    there[place] = self.there(side, issue, note.kind)
-                self._judge(note, row, Here(issue, link, there[place]), found)
+                self._judge(note, row, Here(issue, link, items), found)
         return found
-
-    def _of_a_gone_issue(self, note: ItemNote, found: FoundItems) -> None:
-        """What was made on it is gone with it; the rest was lost before."""
-        if note.deeds[0] is Deed.MADE:
-            found.already += 1
-        else:
-            found.left.append(_left(note, None, "", Why.GONE))
 
     def _judge(
         self,
@@ -131,14 +137,19 @@ class ItemReader:
         """The rows of the items of these pairs, by their ids."""
         with tenant_transaction(self.profile.left_tenant) as session:
             found = store.rows_of(session, links)
+            lost = session.scalars(_FOUND_AGAIN, {"links": [link.id for link in links]})
+            self._found_again |= set(lost)
         return {row.id: row for rows in found.values() for row in rows}
 
-    def there(self, side: Side, issue: Issue, name: str) -> dict[str, Item]:
-        """The items of one kind on an issue, by their ids, with their marks. Raises SiteError."""
+    def there(self, side: Side, issue: Issue, name: str) -> dict[str, Item] | None:
+        """The items of one kind on an issue, by their ids, with their marks; None where the site
+        does not show them. Raises SiteError."""
         kind, mapping = KINDS[name], self.mapping(name)
         listing = kind.read(issue, issue, mapping)
-        items = listing.items if listing is not None else ()
-        if listing is not None and not listing.whole:
+        if listing is None:
+            return None
+        items = listing.items
+        if not listing.whole:
             self._claim(side, 2)
             items = kind.read_all(self.sites[side], issue, issue, mapping)
         return self._marked(side, kind, items)
@@ -166,6 +177,8 @@ class ItemReader:
         """Why a twin that is as Tandem wrote it stays nonetheless, if so. `without`: the comments
         of its issue that do not stay."""
         twin = here.items[row.item(side) or ""]
+        if row.id in self._found_again and not isinstance(KINDS[kind], NotedKind):
+            return Why.UNKNOWN
         if not self._is_ours(kind, side, row, here.link, twin):
             return Why.NOT_OURS
         shown = kind == ItemKind.ATTACHMENTS and self._is_shown(side, here.issue, twin.id, without)

@@ -19,7 +19,7 @@ from app.sync.items.work import KINDS
 from app.sync.marks import Mark, mark
 from app.sync.undo_item_read import Here, why_not
 from app.sync.undo_look import tell
-from app.sync.undo_plan import Left, TwinItem, Why
+from app.sync.undo_plan import SENTENCES, Left, TwinItem, Why
 from app.sync.undo_work import Work
 
 
@@ -44,7 +44,7 @@ class _OnIssue:
         self.done, self.turn, self.reader = work.done, work.turn, work.reader.items
         self.gone: set[str] = set()
         self.counts: Counter[tuple[str, str]] = Counter()
-        self.there: dict[str, dict[str, Item]] = {}
+        self.there: dict[str, dict[str, Item] | None] = {}
 
     def do(self) -> None:
         """Undo what can be undone, and tell of it."""
@@ -54,10 +54,7 @@ class _OnIssue:
         issue = self.reader.issues(self.side, [self.issue_id], kinds).get(self.issue_id)
         if issue is None or link is None or why_not(link) is not None:
             for one in self.ones:
-                if issue is None:  # and all that was made on it with it
-                    self.done.is_already(one.spot)
-                else:
-                    self._leave(one, why_not(link) or Why.UNLINKED)
+                self._leave(one, Why.GONE if issue is None else why_not(link) or Why.UNLINKED)
             return
         self.here = Here(issue, link, {})
         self.rows = self.reader.rows([link])
@@ -82,7 +79,11 @@ class _OnIssue:
         if one.kind not in self.there:
             issue = self.here.issue
             self.there[one.kind] = self.reader.there(self.side, issue, one.kind)
-        twin = self.there[one.kind].get(one.item)
+        there = self.there[one.kind]
+        twin = there.get(one.item) if there is not None else None
+        if there is None:
+            self._leave(one, Why.UNREADABLE)
+            return
         if twin is None:
             self.done.is_already(one.spot)
             return
@@ -90,7 +91,7 @@ class _OnIssue:
         if row.touched or row.item(self.side) != one.item or not now == row.twin_mark == one.mark:
             self._leave(one, Why.CHANGED)
             return
-        here = replace(self.here, items=self.there[one.kind])
+        here = replace(self.here, items=there)
         why = self.reader.why_stays(one.kind, self.side, row, here, self.gone)
         if why is not None:
             self._leave(one, why)
@@ -101,10 +102,12 @@ class _OnIssue:
         """Whoever dies in between has noted that it was to be: the twin is not made again, and a
         further undo finds it there or not."""
         self.work.hold.renew()
-        self._note(replace(row, twin_gone=Gone.UNDONE))
+        # What is edited after `updated` is told by the webhook of that edit.
+        self._note(replace(row, twin_gone=Gone.UNDONE).with_seen(self.side, twin.updated))
         words: list[str] = []
         try:
-            KINDS[one.kind].delete(self._target(one, words), twin)
+            if not KINDS[one.kind].delete(self._target(one, words), twin):
+                words.append(SENTENCES[Why.NOT_OURS])
         except SiteError as error:
             if error.passing or error.site_status == 401:
                 self.done.trouble = error
@@ -113,7 +116,7 @@ class _OnIssue:
                 words.append(error.detail)
         if words:
             self._note(replace(row, twin_gone=None), undone=True)
-            self._leave(one, Why.REFUSED, " ".join(words))
+            self._leave(one, Why.REFUSED, words[0])
             return
         if one.kind == ItemKind.COMMENTS:
             self.gone.add(one.item)

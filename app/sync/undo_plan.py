@@ -42,7 +42,7 @@ SENTENCES = {
     Why.BUSY: "A write to this pair is under way, or a worker died in it. Run the undo again.",
     Why.REFUSED: "The site refused it.",
     Why.NO_HISTORY: "Jira keeps no history of it, so what was there before cannot be had back.",
-    Why.UNKNOWN: "Tandem no longer knows which one it was.",
+    Why.UNKNOWN: "What Tandem knew of it was lost, so it may be another's, or edited since.",
     Why.NOT_OURS: "It does not bear Tandem's mark for this pair.",
     Why.SHOWN: "A text of the issue shows it.",
     Why.CREATED: "It was created, and is left: --delete-created deletes what nobody changed since.",

@@ -56,7 +56,8 @@ def row(*over: int, seen: int | None = 0, gone: Gone | None = None, **more: Any)
         (row(seen=2, gone=Gone.OURS), None, [3], 3, [3]),  # it went with the twin
         (row(seen=4, gone=Gone.OURS), None, [3], None, [3]),  # read, and told, before
         (row(seen=2, gone=Gone.THEIRS), None, [3], None, [3]),  # others took the twin away
-        (row(seen=2, gone=Gone.UNDONE), None, [3], None, [3]),
+        (row(seen=2, gone=Gone.UNDONE), None, [3], 3, [3]),  # it went by an undo
+        (row(seen=4, gone=Gone.UNDONE), None, [3], None, [3]),
         (None, None, [3], None, [3]),
     ],
 )

@@ -126,7 +126,8 @@ def judge(edits: Sequence[Edit], row: ItemLink | None, read: datetime | None) ->
     lost, done = [], []
     for edit in edits:
         was_read = known is not None and edit.updated <= known
-        if is_over(edit.updated, row.over) or (row.twin_gone is Gone.OURS and not was_read):
+        deleted = row.twin_gone in {Gone.OURS, Gone.UNDONE} and not was_read
+        if deleted or is_over(edit.updated, row.over):
             lost.append(edit)
         elif was_read or row.twin_gone is not None:
             done.append(edit)

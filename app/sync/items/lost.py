@@ -16,7 +16,7 @@ from app.sync.fingerprint import Fingerprinter
 from app.sync.items import edits
 from app.sync.items.found import mark_of
 from app.sync.items.kinds import KindOfItem
-from app.sync.items.model import Delete, Item, ItemLink, Update
+from app.sync.items.model import Delete, Gone, Item, ItemLink, Update
 
 if TYPE_CHECKING:
     from app.sync.items.hand import Did, Planned, Work
@@ -83,7 +83,9 @@ def by_the_way(turn: Turn, work: Work, did: Did) -> None:
             continue
         gone = row.twin_gone is not None
         what = "it was deleted" if gone else "it was written anew from its source"
-        words = None if gone and not row.source_gone else judged.lost.said
+        # With its source, or by an undo; else it may not be seen there any more.
+        told = not gone or row.source_gone or row.twin_gone is Gone.UNDONE
+        words = judged.lost.said if told else None
         sentence = f"{what} before that was read, and the edit is lost there."
         did.lost += 1
         did.details.append(_detail(plan.kind, side, item, sentence, words))
