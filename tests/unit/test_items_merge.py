@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.mapping.profile import Flow, ItemMapping, Side
 from app.sync.items.found import mark_of
 from app.sync.items.merge import WAIT_SECONDS
-from app.sync.items.model import Held, Mark, Place, root_of
+from app.sync.items.model import Gone, Held, Mark, Place, root_of
 from tests.unit.items_world import FINGERPRINTS, KIND, PROFILE, TENANTS, World
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
@@ -92,6 +92,54 @@ def test_a_twin_that_a_person_deleted_is_told_once_and_never_made_again() -> Non
     world.rest()
     assert (world.texts(LEFT), world.texts(RIGHT)) == (["mine again"], [])
     assert len(world.told) == 1
+
+
+def undone(world: World) -> None:
+    """An undo takes the only twin away."""
+    world.drop(RIGHT, the_twin(world))
+    [row] = world.rows.values()
+    world.rows[row.id] = replace(row, twin_gone=Gone.UNDONE)
+
+
+def test_a_twin_that_an_undo_took_away_is_made_again_once_its_source_is_edited_and_not_before() -> (
+    None
+):
+    world = World()
+    source = world.say(LEFT, "mine")
+    world.rest()
+    undone(world)
+    assert world.visit() == 0
+    world.say(RIGHT, "and others go on")
+    world.rest()
+    assert world.texts(RIGHT) == ["and others go on"]
+    world.edit(LEFT, source, "mine again")
+    world.rest()
+    assert world.texts(RIGHT) == ["and others go on", "> mine again"]
+    world.edit(LEFT, source, "and again")
+    world.rest()
+    assert world.texts(RIGHT) == ["and others go on", "> and again"]
+    assert world.told == []
+
+    world = World()
+    source = world.say(LEFT, "mine")
+    world.rest()
+    undone(world)
+    world.drop(LEFT, source)
+    world.rest()
+    assert world.texts(RIGHT) == []
+
+
+def test_an_undo_that_died_before_it_took_the_twin_away_leaves_it_a_twin() -> None:
+    world = World()
+    source = world.say(LEFT, "mine")
+    world.rest()
+    [row] = world.rows.values()
+    world.rows[row.id] = replace(row, twin_gone=Gone.UNDONE)
+    assert world.visit() == 0
+    world.edit(LEFT, source, "mine again")
+    world.rest()
+    assert world.texts(RIGHT) == ["> mine again"]
+    assert [one.twin_gone for one in world.rows.values()] == [None]
 
 
 @pytest.mark.parametrize("flow", [Flow.TO_RIGHT, Flow.TO_LEFT])
