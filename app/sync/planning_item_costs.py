@@ -49,7 +49,7 @@ class Costs:
         found[one.side] += WRITE
         if one.kind is ItemKind.ATTACHMENTS and one.deed is ItemDeed.MADE:
             found[one.side.other] += READ  # the file itself
-        elif one.kind is ItemKind.LINKS:
+        elif one.kind is ItemKind.LINKS and one.deed is ItemDeed.MADE:
             found[one.side] += READ  # what is there, and who made it
             if one.side not in self._named:
                 self._named.add(one.side)

@@ -18,7 +18,9 @@ from app.sync.items import remote_link, store
 from app.sync.items.attachments import megabytes
 from app.sync.items.found import mark_of
 from app.sync.items.hand import Planned, Work
-from app.sync.items.model import Create, Item, ItemLink, key_of
+from app.sync.items.link_ties import maker
+from app.sync.items.links import LinkKind
+from app.sync.items.model import Create, Delete, Item, ItemLink, key_of
 from app.sync.items.reads import Amiss
 from app.sync.items.work import look_at_items
 from app.sync.planning_item_costs import Costs
@@ -38,6 +40,7 @@ _AT_IT = text(
       AND coalesce(o.twin_gone, '') NOT IN ('ours', 'undone')
     """
 )
+OTHERS = "Somebody else made it, so it stays, though its source was deleted."
 _DEEDS = {
     Amiss.MISSING: ItemDeed.MADE,
     Amiss.DIFFERENT: ItemDeed.WRITTEN,
@@ -167,6 +170,9 @@ class ItemSurvey:
             written = ItemWrite(one.to, kind, ItemDeed.WRITTEN, *ids, mark, lost=one.lost)
             told.writes.append(written)
         for gone in plan.deletes:
+            if kind is ItemKind.LINKS and not self._is_ours(work, gone):
+                told.notes.append(_of_others(gone))
+                continue
             ids = gone.row.item(gone.to.other) or "", gone.twin.id
             why = gone.held.sentence if gone.held else ""
             told.writes.append(ItemWrite(gone.to, kind, ItemDeed.DELETED, *ids, why=why))
@@ -192,6 +198,13 @@ class ItemSurvey:
                 taken |= {(side, row.kind, row.root) for row in session.execute(_AT_IT, told)}
         return [one for one in creates if (one.to, one.row.kind, one.row.root) not in taken]
 
+    def _is_ours(self, work: Work, gone: Delete) -> bool:
+        """Whether the history of a link's issue names nobody else as who made it."""
+        site = self._asked[gone.to]
+        stored = site.stored(work.issues[gone.to].id, [LinkKind.field])
+        edits = stored.changelog.edits if stored is not None and stored.changelog else ()
+        return maker(edits, gone.twin) in {None, site.links.author()}
+
     def _blocked(self, kind: ItemKind, create: Create) -> Note | None:
         """Why a site would refuse a file, if it would."""
         size = _size(kind, create.source)
@@ -207,6 +220,11 @@ class ItemSurvey:
             return None
         ids = (create.source.id,)
         return Note(Cause.BLOCKED, sentence, "attachment", to.other, ids, group)
+
+
+def _of_others(gone: Delete) -> Note:
+    sentence = f"link {gone.twin.id} on the {gone.to.value} side: {OTHERS}"
+    return Note(Cause.KEPT, sentence, LinkKind.field, gone.to, (gone.twin.id,), OTHERS)
 
 
 def _size(kind: ItemKind, item: Item) -> int | None:

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from app.cli.plan_words import Printer
 from app.errors import Problem
 from app.jira.item_calls import File
-from app.jira.site import Issue, SiteError
+from app.jira.site import Changelog, Edit, Issue, SiteError
 from app.mapping.profile import Flow, ItemKind, ItemMapping, Side
 from app.sync.apply import Applier
 from app.sync.plan_file import PlanFile
@@ -27,6 +27,7 @@ from app.sync.plan_json import as_json
 from app.sync.planning_summary import Summary
 from app.sync.planning_types import Cause, IssuePlan, ItemDeed, Step
 from tests.edge.test_completeness import (
+    NOW,
     RIGHT_IDS,
     Maker,
     owner,  # noqa: F401  a fixture
@@ -92,16 +93,21 @@ class Site(Played):
     items: dict[int, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     shown: int = 5000
     limit: int | None = 10_000_000
+    history: list[Edit] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.comments = SimpleNamespace(all=self._all, marks=self._marks)
         self.worklogs = SimpleNamespace(marks=self._marks)
         self.files = SimpleNamespace(limit=self._limit, read=self._file)
-        self.links = SimpleNamespace()
+        self.links = SimpleNamespace(author=lambda: "tandem")
 
     def put(self, issue: int, kind: str, *items: dict[str, Any]) -> None:
         """Give an issue these items."""
         self.items.setdefault(issue, {})[kind] = list(items)
+
+    def stored(self, issue_id: int, fields: Sequence[str]) -> Issue:
+        """See JiraSite.stored."""
+        return replace(self._issue(issue_id, fields), changelog=Changelog(tuple(self.history)))
 
     def _all(self, issue_id: int) -> list[dict[str, Any]]:
         self._ask("comments")
@@ -415,6 +421,23 @@ def applied(plans: Plans, path: Path, *, begin: bool = True) -> None:
         applier.check(plan)
         if begin:
             applier.begin(plan)
+
+
+def test_a_link_of_somebody_else_stays_whatever_a_note_says(
+    plans: ItemPlans,
+    owner: psycopg.Connection,  # noqa: F811
+) -> None:
+    carry(plans, owner, ItemMapping(ItemKind.LINKS))
+    right = plans.site(Side.RIGHT)
+    right.put(1 + RIGHT_IDS, "issuelinks", link(70, to=2 + RIGHT_IDS), link(71, to=3 + RIGHT_IDS))
+    for source, twin, to in (("60", "70", 2), ("61", "71", 3)):
+        row(owner, "links", source, twin)
+        told_by = (f"WEB-{to + RIGHT_IDS}", f"This issue blocks WEB-{to + RIGHT_IDS}")
+        author = "bob" if twin == "71" else "tandem"
+        right.history.append(Edit("Link", NOW, (None, None), told_by, author))
+    one = plans.one()
+    assert told(one) == [("right", "links", "deleted", "60")]
+    assert [(note.cause, note.items) for note in one.left_alone] == [(Cause.KEPT, ("71",))]
 
 
 def test_an_issue_whose_items_a_site_does_not_give_is_blocked_alone(plans: ItemPlans) -> None:
