@@ -226,6 +226,31 @@ def test_what_people_do_to_a_twin_is_left_alone_until_its_source_is_edited(sides
     assert "took the place of that" in told
 
 
+def test_a_twin_that_somebody_made_for_few_goes_with_its_source_and_its_words_are_not_kept(
+    sides: Sides,
+) -> None:
+    first, second, third = (sides.say("left", text) for text in ("One", "Two", "Three"))
+    sides.has("right", BY + "One", BY + "Two", BY + "Three")
+    sides.stack.settle()
+    edited, restricted, written = sides.comments("right")
+    sides.edit("right", edited["id"], "Damsons, for few eyes", visibility=ROLE)
+    path = f"issue/{sides.right}/comment/{restricted['id']}"
+    said = {"body": restricted["body"], "visibility": ROLE}
+    assert sides.site("right").call("PUT", path, json=said).status_code == 200
+    sides.edit("right", written["id"], "Quinces, for few eyes", visibility=ROLE)
+    sides.stack.settle()
+    sides.drop("left", first)
+    sides.drop("left", second)
+    sides.edit("left", third, "Three again")
+    sides.has("right", BY + "Three again")
+    sides.stack.settle()
+    assert [one["visibility"]["value"] for one in sides.comments("right")] == [ROLE["value"]]
+    assert sides.texts("left") == ["Three again"]
+    told = activity(sides.stack)
+    assert told.count("What it said is not kept") == 2
+    assert "for few eyes" not in told
+
+
 def test_with_its_rows_lost_tandem_finds_its_own_by_their_marks_and_touches_nothing_else(
     sides: Sides,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from demo.stack import APP_KEY, Stack, wait_until
-from demo.walk import create_issue
+from demo.walk import create_issue, keys_by_summary
 from sandbox.process import SiteHandle
 from tests.real.comments_scene import LONG, calls, rows
 from tests.real.work_scene import LEFT, RIGHT, forget, made
@@ -153,6 +153,65 @@ def test_a_link_to_an_issue_without_a_twin_waits_and_is_made_once_there_is_one(
     )
     carried.settle()
     assert [words(one) for one in links(globex, there.right)] == [said]
+
+
+@dataclass
+class Chain:
+    """Four issues A, B, C, D on the left, each linked to the next; B and D come late."""
+
+    keys: list[str]
+    late: tuple[int, ...]
+    wanted: list[list[str]]
+    """What each of them says of its neighbours."""
+
+    @staticmethod
+    def begun(stack: Stack, number: int, late: str, forward: str) -> Chain:
+        """`forward`: of each link, whether it goes from left to right in the chain."""
+        acme = stack.sandbox.acme
+        names = [f"Chain {number} {letter}" for letter in "ABCD"]
+        keys = [create_issue(acme, *LEFT, summary=name) for name in names]
+        wanted: list[list[str]] = [[] for _ in keys]
+        for at, way in enumerate(forward):
+            ends = (at, at + 1) if way == ">" else (at + 1, at)
+            tie(acme, BLOCKS, keys[ends[0]], keys[ends[1]])
+            wanted[ends[0]].append("blocks")
+            wanted[ends[1]].append("is blocked by")
+        order = tuple("ABCD".index(letter) for letter in late)
+        return Chain(keys, order, [sorted(one) for one in wanted])
+
+
+def test_each_link_of_a_chain_is_made_once_in_whatever_order_its_ends_get_their_twins(
+    carried: Stack,
+) -> None:
+    acme, globex = carried.sandbox.acme, carried.sandbox.globex
+    carried.settle()
+    acme.webhooks(drop=1.0)
+    orders = ("ACBD", "ACDB", "DBCA", "BDAC", "CBAD", "ABCD")
+    ways = (">>>", "<<<", "><>", "<><", ">><", "<>>")
+    chains = [
+        Chain.begun(carried, number, *one)
+        for number, one in enumerate(zip(orders, ways, strict=True))
+    ]
+    acme.wait_idle()
+    acme.webhooks(drop=0.0)
+    for step in range(4):  # one issue of each chain after the other gets its twin
+        for number, chain in enumerate(chains):
+            at = chain.late[step]
+            key, name = chain.keys[at], f"Chain {number} {'ABCD'[at]}"
+            assert acme.call("PUT", f"issue/{key}", json={"fields": {"summary": name + "!"}}).ok
+        carried.settle()
+    twins = keys_by_summary(globex, "PLAT")
+    for number, chain in enumerate(chains):
+        for letter, wanted in zip("ABCD", chain.wanted, strict=True):
+            [twin] = twins[f"Chain {number} {letter}!"]
+            said = lambda twin=twin: sorted(words(one) for one in links(globex, twin))  # noqa: E731
+            wait_until(f"{number}{letter} says {wanted}", lambda: said() == wanted, LONG)  # noqa: B023
+    carried.settle()
+    for number, chain in enumerate(chains):
+        for key, letter, wanted in zip(chain.keys, "ABCD", chain.wanted, strict=True):
+            [twin] = twins[f"Chain {number} {letter}!"]
+            assert sorted(words(one) for one in links(globex, twin)) == wanted
+            assert sorted(words(one) for one in links(acme, key)) == wanted
 
 
 def test_a_link_to_an_issue_that_nothing_carries_stays_where_it_is(ends: Ends) -> None:
