@@ -147,5 +147,5 @@ def _preview(shown: Preview, *, as_json: bool) -> str:
             values = f"{write['old']} -> {write['new']}"
             where = f"{write['field']} on the {write['side']} side"
             lines.append(f"    {where}: {values}{again[write['status']]}")
-        lines += [f"    {note}" for note in issue["notes"]]
+        lines += [f"    {told}" for told in (*issue["items"], *issue["notes"])]
     return "\n".join([*lines, "Nothing was written."])

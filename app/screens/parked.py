@@ -200,6 +200,7 @@ def preview_json(found: Preview) -> dict[str, Any]:
                     }
                     for write, status in one.writes
                 ],
+                "items": one.items,
                 "notes": [note.sentence for note in (*one.plan.blocked, *one.plan.left_alone)],
             }
             for one in found.issues

@@ -16,6 +16,7 @@ from app.sync.fingerprint import Fingerprinter
 from app.sync.fingerprints import of_profile
 from app.sync.parked_groups import Wanted
 from app.sync.planning import Planner
+from app.sync.planning_item_words import phrases
 from app.sync.planning_types import FieldWrite, IssuePlan
 from app.sync.store_dirty import Dirty
 from app.vault.vault import Vault
@@ -40,6 +41,11 @@ class Previewed:
     plan: IssuePlan
     writes: tuple[tuple[FieldWrite, Status], ...]
     again: bool
+
+    @property
+    def items(self) -> list[str]:
+        """What becomes of its items, in words."""
+        return [f"{told} on the {side.value} side" for side, told in phrases(self.plan.items)]
 
 
 @dataclass(frozen=True)

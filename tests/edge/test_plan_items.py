@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import CliRunner
+from flask import render_template
 
 from app.cli.plan_words import Printer
 from app.errors import Problem
@@ -22,6 +23,8 @@ from app.jira.item_calls import File
 from app.jira.site import Changelog, Edit, Issue, SiteError
 from app.mapping.profile import Flow, ItemKind, ItemMapping, Side
 from app.sync.apply import Applier
+from app.sync.parked_groups import Wanted
+from app.sync.parked_preview import preview
 from app.sync.plan_file import PlanFile
 from app.sync.plan_json import as_json
 from app.sync.planning_summary import Summary
@@ -454,6 +457,30 @@ def test_an_issue_whose_items_a_site_does_not_give_is_blocked_alone(plans: ItemP
     assert (first.step, first.items, first.writes) == (Step.NOTHING, (), ())
     assert [note.cause for note in first.blocked] == [Cause.ABSENT]
     assert told(second) == [("right", "comments", "made", "12")]
+
+
+def test_the_preview_of_a_retry_tells_of_items_too(
+    plans: ItemPlans,
+    owner: psycopg.Connection,  # noqa: F811
+) -> None:
+    carry(plans, owner, ItemMapping(ItemKind.COMMENTS))
+    plans.site(Side.LEFT).put(1, "comment", comment(10))
+    owner.execute(
+        "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane,"
+        " parked) SELECT id, 'left', 1, left_tenant_id, right_tenant_id, 1, true FROM profile"
+    )
+    owner.execute(
+        "INSERT INTO parked_cause (id, profile_id, side, issue_id, left_tenant_id,"
+        " right_tenant_id, at_side, code, field, field_key, said)"
+        " SELECT gen_random_uuid(), id, 'left', 1, left_tenant_id, right_tenant_id, 'right',"
+        " 'value-unknown', 'comment', 'comments.10', 'x' FROM profile"
+    )
+    opened: Any = plans.scene.sites.__getitem__
+    shown = preview(plans.scene.tandem.vault, opened, plans.profile, Wanted())
+    assert [one.items for one in shown.issues] == [["1 comment would be made on the right side"]]
+    page = render_template("parts/parked_preview.html", found=shown, field_name=str)
+    assert "1 comment would be made on the right side" in page
+    assert "Nothing is to be written any more" not in page
 
 
 def test_half_a_character_in_a_value_ends_no_plan(
