@@ -51,6 +51,12 @@ class FoundItems:
     twins: list[TwinItem] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     already: int = 0
+    back: Mapping[int, Collection[str]] = field(default_factory=dict)
+
+    def without(self, issue_id: int) -> set[str]:
+        """The comments and the fields of an issue that do not stay as they are."""
+        found = {one.item for one in self.twins if one.kind == ItemKind.COMMENTS and not one.again}
+        return found | set(self.back.get(issue_id, ()))
 
 
 class ItemReader:
@@ -69,10 +75,15 @@ class ItemReader:
         self._mappings = {one.kind.value: one for one in profile.profile.items}
 
     def judge(
-        self, side: Side, notes: Sequence[ItemNote], links: Mapping[uuid.UUID, Link]
+        self,
+        side: Side,
+        notes: Sequence[ItemNote],
+        links: Mapping[uuid.UUID, Link],
+        back: Mapping[int, Collection[str]],
     ) -> FoundItems:
-        """Judge what was done to twins on these issues of one side. Raises SiteError."""
-        found = FoundItems()
+        """Judge what was done to twins on these issues of one side. `back`: the fields of each that
+        go back. Raises SiteError."""
+        found = FoundItems(back=back)
         issues = self.issues(side, {n.issue_id for n in notes}, {n.kind for n in notes})
         rows = self.rows([links[one] for one in {n.link_id for n in notes} if one in links])
         there: dict[tuple[int, str], dict[str, Item] | None] = {}
@@ -109,8 +120,7 @@ class ItemReader:
         )
         why = judged.why
         if judged.verdict is ItemVerdict.DELETE and row is not None:
-            without = {one.item for one in found.twins if one.kind == ItemKind.COMMENTS}
-            why = self.why_stays(note.kind, note.side, row, here, without)
+            why = self.why_stays(note.kind, note.side, row, here, found.without(note.issue_id))
         if why is not None:
             left = _left(note, row, here.issue.key, why)
             found.left.append(replace(left, sentence=judged.sentence or left.sentence))
@@ -175,7 +185,7 @@ class ItemReader:
         self, kind: str, side: Side, row: ItemLink, here: Here, without: Collection[str]
     ) -> Why | None:
         """Why a twin that is as Tandem wrote it stays nonetheless, if so. `without`: the comments
-        of its issue that do not stay."""
+        and the fields of its issue that do not stay as they are."""
         twin = here.items[row.item(side) or ""]
         if row.id in self._found_again and not isinstance(KINDS[kind], NotedKind):
             return Why.UNKNOWN
@@ -200,7 +210,8 @@ class ItemReader:
         media = self.sites[side].files.media_id(file)
         comments = (issue.fields.get("comment") or {}).get("comments") or ()
         texts = [one.get("body") for one in comments if str(one.get("id")) not in without]
-        texts += [held for name, held in issue.fields.items() if name in self._texts(side)]
+        stay = self._texts(side) - set(without)
+        texts += [held for name, held in issue.fields.items() if name in stay]
         return media is not None and media in json.dumps(texts)
 
     def _texts(self, side: Side) -> set[str]:

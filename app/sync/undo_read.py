@@ -106,9 +106,13 @@ class Reader:
         )
 
     def _look_at_items(self, side: Side, notes: Sequence[ItemNote], found: _Found) -> None:
+        back: dict[int, set[str]] = {}
+        for one in found.restores:
+            if one.spot.side is side:
+                back.setdefault(one.spot.issue_id, set()).add(one.field)
         for ids in chunks(sorted({note.issue_id for note in notes})):
             some = [note for note in notes if note.issue_id in ids]
-            judged = self.items.judge(side, some, self.links(side, ids))
+            judged = self.items.judge(side, some, self.links(side, ids), back)
             found.items += judged.twins
             found.left += judged.left
             found.already += judged.already

@@ -17,7 +17,7 @@ from app import create_app
 from app.database import db
 from app.settings import load_settings
 from demo.stack import ROOT, Stack, wait_until
-from demo.walk import LEFT, RIGHT, create_issue, keys_by_summary, paragraph
+from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped, paragraph
 from tests.real.comments_scene import said
 from tests.real.test_undo import PATIENCE, Scene
 from tests.real.work_scene import STARTED
@@ -203,6 +203,72 @@ def test_what_was_written_anew_or_deleted_in_a_run_is_listed_as_lost(scene: Scen
         "It was written anew",
         "It was deleted",
     }
+
+
+def test_what_may_be_somebody_elses_or_is_shown_in_a_text_stays(scene: Scene) -> None:
+    (left, right), (back, back_there) = scene.pairs({"summary": "Stays"}, {"summary": "Goes"})
+    here, there = On(scene, left), On(scene, right)
+    with scene.unheard():
+        for key in (left, back):
+            picture = scene.left.attach(key, "dial.png", b"a picture", "image/png")
+            look = paragraph("Look:")
+            look["content"].append(shown(scene.left.media_of(picture["id"])))
+            edit_issue(scene.left, key, description=look)
+        here.attach("free.txt")
+        here.say("Unmarked")
+    run = scene.run(left, back)
+    assert there.has() == (["Unmarked"], 2, 0, 0)
+    assert On(scene, back_there).has() == ([], 1, 0, 0)
+    mark = f"comment/{there.comments()['Unmarked']}/properties/tandem"
+    there.call("DELETE", mark)
+    look = there.call("GET", f"issue/{right}?fields=description")["fields"]["description"]
+    look["content"].append(paragraph("I do.")["content"][0])
+    edit_issue(scene.right, right, description=look)
+    scene.settle()
+    code, told = scene.undo(run)
+    # A text that goes back keeps no file: Jira deletes what no text shows any more.
+    done = told["done"]
+    assert (code, done["items"] + done["already"], done["restored"]) == (1, 2, 1)
+    assert len(told["plan"]["items"]) == 2
+    assert names(told["done"]["left"], "issue", "why") == [
+        (right, "changed-since"),
+        (right, "not-ours"),
+        (right, "shown-in-text"),
+    ]
+    assert [one["filename"] for one in there.fields()["attachment"]] == ["dial.png"]
+    assert On(scene, back_there).has() == ([], 0, 0, 0)
+
+    # With its rows lost, nobody knows whether a comment was edited; a file never is.
+    with scene.unheard():
+        here.say("Found again")
+        here.attach("late.txt")
+    run = scene.run(left)
+    there.rewrite(there.comments()["Found again"], "Edited there")
+    scene.settle()
+    with scene.owner() as owner:
+        owner.execute(
+            "DELETE FROM item_link i USING issue_link k WHERE k.id = i.link_id AND k.left_key = %s",
+            (left,),
+        )
+    edit_issue(scene.left, left, summary="Stays, and is looked at")
+    wait_until(
+        "it was visited",
+        lambda: "looked at" in str(mapped(scene.right, right)["summary"]),
+        PATIENCE,
+    )
+    scene.settle()
+    code, told = scene.undo(run)
+    assert (code, told["done"]["items"]) == (1, 1)
+    assert [one["why"] for one in told["done"]["left"]] == ["not-known"]
+    assert "Edited there" in there.comments()
+    assert "late.txt" not in [one["filename"] for one in there.fields()["attachment"]]
+
+
+def shown(media: str) -> dict[str, Any]:
+    """A picture in a text."""
+    attrs = {"type": "file", "id": media, "collection": ""}
+    content = [{"type": "media", "attrs": attrs}]
+    return {"type": "mediaSingle", "attrs": {"layout": "center"}, "content": content}
 
 
 def test_an_undo_of_items_that_fails_or_is_killed_in_the_middle_comes_to_its_end(
