@@ -48,7 +48,8 @@ demo-check: $(READY) ## the same walk without hands; ends with one line of JSON
 	@$(PYTHON_BIN) -m demo check $(ARGS)
 
 test: $(READY) browser ## every test but the long ones
-	$(PYTHON_BIN) -m pytest -n $(PROCESSES) --dist loadfile $(ARGS)
+	$(PYTHON_BIN) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder \
+		$(ARGS)
 
 nightly: $(READY) browser ## the long tests
 	$(PYTHON_BIN) -m pytest -m nightly $(ARGS)

@@ -36,6 +36,17 @@ hypothesis.settings.load_profile("tandem")
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: of those that run beside each other, none is left
+    to run alone at the end."""
+    order = {"crash": 0, "real": 1, "browser": 1}
+    ranks: dict[Path, int] = {}
+    for item in items:
+        rank = min((order.get(mark.name, 2) for mark in item.iter_markers()), default=2)
+        ranks[item.path] = min(rank, ranks.get(item.path, 2))
+    items.sort(key=lambda item: ranks[item.path])
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The address of a PostgreSQL of the run's own; it ends with the run and leaves nothing."""
