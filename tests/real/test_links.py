@@ -433,8 +433,19 @@ def test_a_note_that_somebody_forged_takes_away_no_link_of_a_person(ends: Ends) 
         site.webhooks(hold=False)
         site.release()
     ends.stack.settle()
+    written = "SELECT coalesce(sum(written), 0) FROM activity"
+    before = rows(ends.stack, written)
     ends.drop("left", mine)
     ends.stack.settle()
     assert theirs in [one["id"] for one in ends.links("right")]
+    # And nothing says that it was taken away.
+    assert rows(ends.stack, written) == before
+    gone = "SELECT source_gone, twin_gone FROM item_link WHERE left_item = %s"
+    assert rows(ends.stack, gone, mine) == [(True, None)]
+    deleted = (
+        "SELECT count(*) FROM item_written w JOIN item_link i ON i.id = w.item_id"
+        " WHERE w.did = 'deleted' AND i.left_item = %s"
+    )
+    assert rows(ends.stack, deleted, mine) == [(0,)]
     ends.drop("left", ours)
     wait_until("ours went", lambda: ends.says("right") == ["relates to"], LONG)
