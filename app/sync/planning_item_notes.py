@@ -73,7 +73,7 @@ def _of_a_twin(
             return Cause.EDITED, why
         if twin is None and row.twin_gone is Gone.THEIRS:
             return Cause.DELETED, "Somebody deleted what Tandem made; it is not made again."
-        if twin is None and row.twin_gone is not None and row.twin_gone is not Gone.OURS:
+        if twin is None and row.twin_gone is Gone.UNDONE:
             why = f"An undo took it away; it is made again once the {noun} is edited."
             return Cause.DELETED, why
     if source is None and twin is not None and row.source_gone:

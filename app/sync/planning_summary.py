@@ -121,6 +121,9 @@ class Summary:
         for side, spent in plan.item_calls.items():
             self._calls[side] += spent.calls
             self._points[side] += spent.points
+        for side in Side if plan.again else ():  # both are read again, and one is written
+            self._calls[side] += 1 if side is plan.side else 2
+            self._points[side] += READ + UPDATE
         if plan.link is None:
             self._unlinked[plan.side][plan.lane] += 1
         if plan.step is Step.CREATE:

@@ -79,6 +79,8 @@ class Teller:
             older=step is Step.CREATE and link is None and self._is_older(draft),
             asks_times=draft.asks_times,
             marked=draft.marked,
+            again=step is not Step.NOTHING
+            and any(o.waits for o in (plan.left_alone if plan else ())),
         )
 
     def _is_older(self, draft: Draft) -> bool:
@@ -116,4 +118,7 @@ class Teller:
 
     def _notes(self, plan: Plan | None) -> list[Note]:
         alone = plan.left_alone if plan else ()
-        return [Note(Cause(one.reason.value), one.sentence, one.key) for one in alone]
+        return [
+            Note(Cause.WAITS if one.waits else Cause(one.reason.value), one.sentence, one.key)
+            for one in alone
+        ]

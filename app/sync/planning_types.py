@@ -177,6 +177,8 @@ class IssuePlan:
     """Whether it has no twin and was there before the profile: the engine waits for an edit."""
     asks_times: bool = False
     """Whether the engine asks both sites when fields changed, to decide a conflict."""
+    again: bool = False
+    """Whether it is visited once more, for a field that waits for what the first visit makes."""
     marked: Side | None = None
     """The side of its twin, where that has no link and is found by the mark that Tandem made."""
 

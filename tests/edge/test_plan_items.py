@@ -101,7 +101,9 @@ class Site(Played):
     def __post_init__(self) -> None:
         self.comments = SimpleNamespace(all=self._all, marks=self._marks)
         self.worklogs = SimpleNamespace(marks=self._marks)
-        self.files = SimpleNamespace(limit=self._limit, read=self._file)
+        self.files = SimpleNamespace(
+            limit=self._limit, read=self._file, media_id=lambda file: f"media-{file}"
+        )
         self.links = SimpleNamespace(author=lambda: "tandem")
 
     def put(self, issue: int, kind: str, *items: dict[str, Any]) -> None:
@@ -279,21 +281,47 @@ def test_what_somebody_else_did_to_a_twin_is_left_alone_and_said_in_every_plan(
 ) -> None:
     left, right = plans.site(Side.LEFT), plans.site(Side.RIGHT)
     carry(plans, owner, ItemMapping(ItemKind.COMMENTS, deletions=False))
-    left.put(1, "comment", comment(10), comment(11))
+    left.put(1, "comment", comment(10), comment(11), comment(13))
     mine = person("tandem")
     right.put(1 + RIGHT_IDS, "comment", comment(20, author=mine), comment(22, author=mine))
     marks = plans.one().seen_items[Side.LEFT]
-    known = [f"'{marks[f'comments.{one}']}'" for one in (10, 11)]
+    known = [f"'{marks[f'comments.{one}']}'" for one in (10, 11, 13)]
     row(owner, "comments", "10", "20", f"source_mark = {known[0]}, touched = true")
     row(owner, "comments", "11", "21", f"source_mark = {known[1]}, twin_gone = 'theirs'")
     row(owner, "comments", "12", "22", "source_gone = true")
+    row(owner, "comments", "13", "23", f"source_mark = {known[2]}, twin_gone = 'undone'")
     one = plans.one()
     assert (one.step, one.items) == (Step.NOTHING, ())
     assert {(note.cause, note.items, note.side) for note in one.left_alone} == {
         (Cause.EDITED, ("20",), Side.RIGHT),
         (Cause.DELETED, ("21",), Side.RIGHT),
+        (Cause.DELETED, ("23",), Side.RIGHT),
         (Cause.KEPT, ("22",), Side.RIGHT),
     }
+
+
+def test_a_text_waits_for_the_files_that_the_same_visit_is_to_carry(
+    plans: ItemPlans,
+    owner: psycopg.Connection,  # noqa: F811
+) -> None:
+    carry(plans, owner, ItemMapping(ItemKind.ATTACHMENTS))
+    left = plans.site(Side.LEFT)
+    left.put(1, "attachment", attachment(30, 5, mimeType="image/png"))
+    media = {"type": "media", "attrs": {"type": "file", "id": "media-30", "collection": ""}}
+    shown = {"type": "mediaSingle", "attrs": {"layout": "center"}, "content": [media]}
+    left.edits = {1: {"description": {"type": "doc", "version": 1, "content": [shown]}}}
+    one = plans.one()
+    assert told(one) == [("right", "attachments", "made", "30")]
+    assert one.writes == ()
+    assert [(note.cause, note.field) for note in one.left_alone] == [
+        (Cause.WAITS, "description=description")
+    ]
+    assert one.blocked == ()
+    summary = Summary()
+    summary.add(one)
+    estimate = summary.estimate(seconds_a_call=None, hands=1)
+    # Each side is read twice; the file is read, its limit asked, sent and noted; the text written.
+    assert estimate.all_calls == 2 + 2 + 1 + 1 + 1 + 1 + 1
 
 
 def test_what_flows_one_way_is_planned_that_way_alone(
