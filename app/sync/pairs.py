@@ -21,7 +21,8 @@ from app.sync.move_marks import settled
 from app.sync.move_resume import resume, together
 from app.sync.plan import Base, Plan, Snapshot, Write
 from app.sync.planning_rules import changed_at, decide
-from app.sync.put_back import look, look_after_a_death
+from app.sync.put_back import look
+from app.sync.put_back_late import look_after_a_death
 from app.sync.reasons import Cause
 from app.sync.store_links import Link
 from app.sync.text_files import TextFiles, text_files

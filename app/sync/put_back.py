@@ -6,22 +6,18 @@ anew from the old base. Else the write stands, and the edit's value is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
-from app.activity.log import Detail, Outcome
+from app.activity.log import Detail
 from app.jira.site import Changelog, Edit, Issue, JiraSite, SiteError
 from app.mapping.profile import FieldMapping, Side
 from app.mapping.values import handler, whole
-from app.sync import provenance
 from app.sync import written as notes
-from app.sync.bases import landed, unmoved
 from app.sync.move_back import move_back
-from app.sync.move_marks import as_one
 from app.sync.overwritten import Lost, Sent, all_replaced, source_wins
-from app.sync.plan import Base, Reason, Snapshot, Write
+from app.sync.plan import Reason, Snapshot, Write
 from app.sync.store_links import Link
 from app.sync.turn import Turn
 from app.sync.words import raw, refused_fields
@@ -85,71 +81,7 @@ def look(
     now: the next visit finds the write, and looks again."""
     issue_id = link.issue_id(side) or 0
     found = replaced_by(turn, side, issue_id, writes, read_at=read.updated, returned=returned)
-    return _decide(turn, side, link, found, returned) if found else After(returned)
-
-
-def look_after_a_death(turn: Turn, link: Link, snapshots: dict[Side, Snapshot]) -> Base:
-    """The same for writes that were noted and found done, whose worker did not get to look.
-
-    Gives the base with those that stand, and tells what came of it at once. Where an edit was put
-    back, `snapshots` has the side as it is then. Costs one call a side.
-    """
-    base = landed(link.base, link.planned, snapshots, turn.fingerprints)
-    of = turn.fingerprints.of
-    for side in Side:
-        values, issue_id = snapshots[side].values, link.issue_id(side) or 0
-        marks = {
-            key: mark.of(side)
-            for key, mark in link.planned.items()
-            if mark.to is side and key in values and of(key, side, values[key]) == mark.of(side)
-        }
-        sent = _noted(turn, link, side, marks) if marks else []
-        found = find(turn.sites[side], issue_id, sent, None, partial(_steps, turn, link, side))
-        if not found:
-            continue
-        after = _decide(turn, side, link, found, turn.read[side][issue_id])
-        _tell(turn, link, side, after)
-        base = unmoved(base, link.base, after.reopened)
-        if after.puts and after.returned is not None:
-            snapshots[side] = turn.snapshot(after.returned, side)
-    return base
-
-
-def _tell(turn: Turn, link: Link, side: Side, after: After) -> None:
-    """Tell what came of a write that its worker did not look at, and correct the notes of it: both
-    in one commit, so that it is told once."""
-    with turn.transaction() as session:
-        found = after.amended(turn, link, side)
-        notes.amend(session, found)
-        provenance.note_put_back(session, turn.profile, found)
-        turn.tell(
-            session,
-            (link.left_key, link.right_key),
-            Outcome.CONFLICT if after.lost else Outcome.UPDATED,
-            written=after.puts,
-            conflicts=len(after.lost),
-            details=after.details,
-        )
-
-
-def _noted(turn: Turn, link: Link, side: Side, marks: Mapping[str, str]) -> list[Sent]:
-    """The writes as they were noted before they were sent: by fingerprints alone."""
-    of = turn.fingerprints.of
-    mappings = {m.key: m for m in turn.profile.profile.fields}
-    with turn.transaction() as session:
-        rows = notes.newest(session, link.id, side, list(marks))
-    return [
-        Sent(
-            row.key,
-            mappings[row.key].field(side),
-            mappings[row.key].kind_of(side),
-            lambda value, row=row: of(row.key, side, value) == row.after,  # type: ignore[misc]
-            lambda value, row=row: of(row.key, side, value) == row.before,  # type: ignore[misc]
-            row.read_at,
-        )
-        for row in rows
-        if row.before is not None and row.after == marks[row.key] and row.key in mappings
-    ]
+    return decide(turn, side, link, found, returned) if found else After(returned)
 
 
 def replaced_by(
@@ -187,20 +119,6 @@ def find(
     return all_replaced(sent, log or Changelog(), by_us(site))
 
 
-def _steps(turn: Turn, link: Link, side: Side, log: Changelog, sent: Sent) -> Changelog:
-    """The changelog with the steps of a move, as it was noted, as one edit."""
-    marks, of = link.moving.get((sent.key, side), frozenset()), turn.fingerprints.of
-    if not marks:
-        return log
-    return as_one(
-        log,
-        sent.field,
-        origin=sent.was,
-        between=lambda status: of(sent.key, side, status) in marks,
-        target=sent.ours,
-    )
-
-
 def by_us(site: JiraSite) -> Callable[[Edit], bool]:
     """Tells whether a change is by our account; asks the site for it once, and only then."""
     known: list[str] = []
@@ -215,9 +133,11 @@ def by_us(site: JiraSite) -> Callable[[Edit], bool]:
     return is_ours
 
 
-def _decide(
+def decide(
     turn: Turn, side: Side, link: Link, found: Sequence[Lost], returned: Issue | None
 ) -> After:
+    """Let the policy of each field decide what becomes of the edits that a write replaced. Raises
+    SiteError."""
     mappings = {m.key: m for m in turn.profile.profile.fields}
     issue = returned or read_again(turn, side, link.issue_id(side) or 0)
     stands = {one.key: "" for one in found if source_wins(mappings[one.key], side)}
