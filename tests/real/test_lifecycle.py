@@ -246,6 +246,26 @@ def test_a_moved_issue_is_followed_under_its_new_key_where_nothing_else_is_chose
     Pair(scene, key, pair.right).crosses("Moves house, and is renamed")
 
 
+def test_an_issue_moved_into_the_scope_of_another_profile_counts_there_as_a_new_one(
+    scene: Scene,
+) -> None:
+    pair = scene.pair("Story", "Changes its house")
+    key = scene.left.move(pair.left, "SUP", "Story")
+    twins = lambda: keys_by_summary(scene.right, "OPS").get("Changes its house", [])  # noqa: E731
+    wait_until("it has a twin there", lambda: bool(twins()), LONG)
+    scene.stack.settle()
+    [other] = twins()
+    assert scene.linked(key) == [(key, other), (key, pair.right)]
+    edit_issue(scene.left, key, summary="Crosses to both")
+    wait_until(
+        "both have it",
+        lambda: (
+            {summary_of(scene.right, one) for one in (other, pair.right)} == {"Crosses to both"}
+        ),
+        LONG,
+    )
+
+
 def test_an_issue_moved_or_converted_out_of_scope_ends_its_pair_by_choice(scene: Scene) -> None:
     above = scene.pair("Task", "Stays above")
     pair = scene.pair("Task", "Becomes a sub-task")

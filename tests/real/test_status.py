@@ -273,6 +273,25 @@ def test_statuses_cross_in_both_directions_and_their_echoes_write_nothing(scene:
     assert [one[1] for one in pair.moves("left") if one[2]][:1] == ["In Progress"]
 
 
+def test_other_fields_are_written_before_an_issue_is_done_and_after_it_is_opened_again(
+    scene: Scene,
+) -> None:
+    scene.known()
+    pair = scene.pair("In order")
+    for summary, status in (("First written", "Done"), ("Written last", "To Do")):
+        scene.left.webhooks(hold=True)
+        edit_issue(scene.left, pair.left, summary=summary)
+        walk(scene.left, pair.left, status)
+        scene.left.webhooks(hold=False)
+        scene.left.release()
+        pair.becomes("right", status, "Done" if status == "Done" else None)
+        scene.stack.settle()
+    log = scene.right.call("GET", f"issue/{pair.right}/changelog").json()["values"]
+    fields = [[item["field"] for item in one["items"]] for one in log]
+    told = [next((n for n in some if n in {"summary", "status"}), "") for some in fields]
+    assert told == ["summary", "status", "status", "status", "status", "summary"]
+
+
 def test_a_resolution_comes_with_its_move_and_goes_with_it(scene: Scene) -> None:
     pair = scene.pair("Resolved")
     walk(scene.left, pair.left, "Done", resolution={"name": "Won't Do"})

@@ -350,6 +350,43 @@ def test_an_option_that_was_deleted_between_read_and_write_parks_its_field_alone
     assert made
 
 
+def test_a_name_that_two_values_have_is_nobodys_and_what_may_not_be_made_is_left_alone(
+    scene: Scene,
+) -> None:
+    for name in ("Reviewed", "REVIEWED"):
+        asked = {"field": "customfield_10143", "value": name}
+        scene.right.control("POST", "options", asked)
+    here = scene.left.control(
+        "POST", "options", {"field": "customfield_10043", "value": "reviewed"}
+    )
+    pair = scene.pair("Two of a name")
+    app = scene.right.call("GET", f"issue/{pair.keys['right']}?fields=creator").json()
+    account = app["fields"]["creator"]["accountId"]
+    scene.right.control("PUT", "people", {account: {"administersProjects": False}})
+    try:
+        made = scene.left.call("POST", "component", json={"project": "WEB", "name": "Only here"})
+        assert made.status_code == 201, made.text
+        names = [{"name": "Only here"}]
+        pair.edit(
+            "left", customfield_10043=[{"id": here["id"]}], components=names, customfield_10033=9
+        )
+        pair.comes("right", "customfield_10033", 9.0)
+        assert not pair.at("right", "customfield_10043")
+        assert not pair.at("right", "components")
+        told = activity(scene)
+        assert "'reviewed' has no twin on the right side" in html.unescape(told)
+        assert "'Only here' has no twin on the right side" in html.unescape(told)
+    finally:
+        scene.right.control("PUT", "people", {account: {"administersProjects": True}})
+    pair.edit("left", components=[*names, {"name": "Search"}])
+    wanted = {"Only here", "Search"}
+    wait_until(
+        "both are there",
+        lambda: {one["name"] for one in pair.at("right", "components") or ()} == wanted,
+        LONG,
+    )
+
+
 def test_a_person_is_paired_by_row_or_by_address_and_else_left_alone(scene: Scene) -> None:
     pair = scene.pair("People")
     for number, name in ((1, "Globex Developer"), (3, "Globex Support Agent")):
