@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,9 +17,12 @@ from app.sync.fingerprint import Fingerprinter
 from app.sync.merge import for_create, merge
 from app.sync.move_known import KEPT_SECONDS, Workflows
 from app.sync.move_marks import as_one, born, later, settled
+from app.sync.move_resume import together
 from app.sync.move_screen import Screens, constants
+from app.sync.parked import Ask, Known, field_causes
 from app.sync.plan import Base, Reason, Snapshot, Write
 from app.sync.planning_obstacles import refused
+from app.sync.reasons import Cause, Code
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 STATUS, RESOLUTION = "status=status", "resolution=resolution"
@@ -240,6 +244,46 @@ def test_writes_ride_with_the_last_move_and_before_it_where_they_are_wanted() ->
     assert found.fields(last, last=True) == {"resolution": {"id": "5"}}
     found.drop(["resolution=resolution"])
     assert found.fields(last, last=True) == {}
+
+
+def test_what_the_edit_screen_lacks_rides_with_the_first_move_that_has_it() -> None:
+    site: Any = Shown()
+    writes = [wrote("reason", "Because"), wrote("note", "A note")]
+    found = Screens(site, 1, writes=writes, read={}, constants={}, nowhere_else={"reason"})
+    first, last = step("1", DOING, has=["reason", "note"]), step("2", DONE, has=["note"])
+    assert found.fields(first, last=False) == {"reason": "Because"}
+    assert found.fields(last, last=True) == {"note": "A note"}
+
+
+def test_what_a_screen_lacked_is_tried_again_with_a_move_and_with_nothing_else() -> None:
+    summary = FieldMapping("summary", "summary", Kind.TEXT)
+    status = FieldMapping("status", "status", Kind.STATUS)
+    profile = Profile(PROFILE.left, PROFILE.right, (summary, status))
+    base = agreed(snapshot(TODO), snapshot(TODO))
+    both = merge(snapshot(DONE, summary="Two"), snapshot(TODO), base, profile, MARKS)
+    alone = merge(snapshot(TODO, summary="Two"), snapshot(TODO), base, profile, MARKS)
+    cause = Cause(
+        Side.RIGHT,
+        Code.FIELD_NOT_ON_SCREEN,
+        "summary",
+        summary.key,
+        both.base.right[summary.key],
+    )
+    known = Known(uuid.uuid4(), cause, Ask.NO, (Side.LEFT, 1))
+    assert together([known], both) == []
+    assert together([known], alone) == [known]
+    moved = Cause(Side.RIGHT, Code.MOVE_NO_WAY, "status", STATUS, both.base.right[STATUS])
+    stuck = Known(uuid.uuid4(), moved, Ask.NO, (Side.LEFT, 1))
+    assert together([known, stuck], both) == [known, stuck]
+
+
+def test_what_was_not_sent_for_want_of_a_place_is_known_by_its_field_alone() -> None:
+    write, said = wrote("note", "A note"), {"note=note": "note is not on the edit screen"}
+    base = Base({}, {"note=note": "mark"})
+    codes = {"note=note": Code.FIELD_NOT_ON_SCREEN}
+    [ours] = field_causes(Side.RIGHT, [write], said, base, codes)
+    [theirs] = field_causes(Side.RIGHT, [write], said, base)
+    assert (ours.mark, theirs.mark) == ("", "mark")
 
 
 def test_a_comment_that_is_wanted_is_a_new_one_whatever_there_is() -> None:
