@@ -98,7 +98,7 @@ def test_a_plan_names_the_items_of_a_pair_is_refused_once_one_moved_and_then_mak
     quiet: tuple[Work, Work],
     tmp_path: Path,
 ) -> None:
-    first, second = quiet
+    first, _ = quiet
     pair = Sides(running, first.left, first.right)
     for text in ("One", "Two"):
         pair.say("left", f"{SECRET} {text}")
@@ -112,24 +112,16 @@ def test_a_plan_names_the_items_of_a_pair_is_refused_once_one_moved_and_then_mak
     clear(running)
     path = tmp_path / "plan.jsonl"
     asked = ("--issue", first.left, "--out", str(path))
-    told = plan(running, *asked)
-    wanted = Counter({
-        ("right", "comments", "made"): 2,
-        ("left", "comments", "made"): 1,
-        ("right", "attachments", "made"): 1,
-        ("right", "worklogs", "written anew"): 1,
-        ("right", "links", "deleted"): 1,
-    })  # fmt: skip
-    assert announced(told) == wanted
-    assert [(o["cause"], o["field"]) for o in told["issues"][0]["left_alone"]] == [
-        ("waits", "issuelinks")
-    ]
-    assert told["issues"][0]["writes"] == []
-    said = tandem(running, "plan", "Tasks", "--issue", first.left).stdout
-    assert "right  2 comments would be made\n" in said
-    assert "right  1 attachment (0.3 MB) would be made\n" in said
-    assert "right  1 worklog would be written anew\n" in said
-    assert "right  1 link would be deleted\n" in said
+    said = tandem(running, "plan", "Tasks", *asked).stdout
+    for line in (
+        "right  2 comments would be made",
+        "left   1 comment would be made",
+        "right  1 attachment (0.3 MB) would be made",
+        "right  1 worklog would be written anew",
+        "right  1 link would be deleted",
+        "The issue at the link's other end has no twin yet",
+    ):
+        assert line in said
     assert SECRET not in said + path.read_text()
     # Written nowhere.
     assert stored(running) == before
@@ -146,7 +138,15 @@ def test_a_plan_names_the_items_of_a_pair_is_refused_once_one_moved_and_then_mak
     assert [sent(site) for site in running.sandbox.sites] == [{}, {}]
 
     told = plan(running, *asked)
-    assert announced(told) == wanted + Counter({("right", "comments", "made"): 1})
+    assert announced(told) == Counter({
+        ("right", "comments", "made"): 3,
+        ("left", "comments", "made"): 1,
+        ("right", "attachments", "made"): 1,
+        ("right", "worklogs", "written anew"): 1,
+        ("right", "links", "deleted"): 1,
+    })  # fmt: skip
+    left_alone = [(one["cause"], one["field"]) for one in told["issues"][0]["left_alone"]]
+    assert (left_alone, told["issues"][0]["writes"]) == ([("waits", "issuelinks")], [])
     clear(running)
     done = tandem(running, "apply", str(path))
     assert done.returncode == 0, done.stderr
@@ -165,7 +165,6 @@ def test_a_plan_names_the_items_of_a_pair_is_refused_once_one_moved_and_then_mak
     assert calls <= total(running) <= calls + 8
     again = plan(running, "--issue", first.left)
     assert (again["issues"][0]["step"], again["issues"][0]["items"]) == ("nothing", [])
-    assert second.right
 
 
 def test_a_new_twin_is_planned_with_its_items_and_gets_just_those(
@@ -205,8 +204,6 @@ def test_a_new_twin_is_planned_with_its_items_and_gets_just_those(
     }
     calls = sum(told["summary"]["calls"].values())
     assert calls <= total(running) <= calls + 8
-    again = plan(running, "--issue", key)
-    assert again["issues"] == [] or again["issues"][0]["step"] == "nothing"
     # With its link lost, it is found again by its mark.
     wait_until("search knows the twin", lambda: twins_of(globex, "It has no twin"), LONG)
     [twin] = twins_of(globex, "It has no twin")
