@@ -190,7 +190,9 @@ def what_moved(then: Planned, now: IssuePlan | None, profile: StoredProfile) -> 
             return f"the issue on the {side.value} side is gone or hidden from Tandem"
     if _ids(then.left, then.right) != _ids(now.left, now.right):
         return "it was paired with another issue"
-    moved = _fields_moved(then, now, profile) or items_moved(then.seen_items, now.seen_items)
+    moved = _fields_moved(then, now, profile)
+    if not moved and now.seen_items:  # else nothing of it is to be done now, and nobody looked
+        moved = items_moved(then.seen_items, now.seen_items)
     if moved:
         return moved
     if then.step is not now.step or then.link != now.link:

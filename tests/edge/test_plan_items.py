@@ -25,7 +25,7 @@ from app.mapping.profile import Flow, ItemKind, ItemMapping, Side
 from app.sync.apply import Applier
 from app.sync.parked_groups import Wanted
 from app.sync.parked_preview import preview
-from app.sync.plan_file import PlanFile
+from app.sync.plan_file import PlanFile, PlanWriter
 from app.sync.plan_json import as_json
 from app.sync.planning_summary import Summary
 from app.sync.planning_types import Cause, IssuePlan, ItemDeed, Step
@@ -165,9 +165,15 @@ def plans(scene: Maker, owner: psycopg.Connection) -> ItemPlans:  # noqa: F811
     return found
 
 
-def carry(plans: Plans, owner: psycopg.Connection, *items: ItemMapping) -> None:  # noqa: F811
-    """Have the profile carry these."""
-    document = replace(plans.profile.profile, items=items)
+def carry(
+    plans: Plans,
+    owner: psycopg.Connection,  # noqa: F811
+    *items: ItemMapping,
+    jql: str | None = None,
+) -> None:
+    """Have the profile carry these, of what its filter on the left finds."""
+    profile = plans.profile.profile
+    document = replace(profile, items=items, left=replace(profile.left, filter=jql))
     owner.execute("UPDATE profile SET revision = 1")
     owner.execute("DELETE FROM profile_revision WHERE number = 2")
     revise(plans, owner, document)
@@ -429,6 +435,23 @@ def test_a_plan_is_refused_where_an_item_moved_and_says_which(
         assert "1 issue moved" in refused.value.detail
         assert "Nothing was applied" in refused.value.detail
     assert owner.execute("SELECT FROM change").fetchall() == []
+
+
+def test_of_an_issue_that_left_its_filter_no_item_is_said_to_be_taken_away(
+    plans: ItemPlans,
+    owner: psycopg.Connection,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    carry(plans, owner, ItemMapping(ItemKind.COMMENTS), jql="labels = ours")
+    left = plans.site(Side.LEFT)
+    left.put(1, "comment", comment(10))
+    path = tmp_path / "plan.jsonl"
+    writer = PlanWriter(path, plans.scene.tandem.vault, plans.profile, {})
+    writer.add(plans.one())
+    writer.end({})
+    left.outside = frozenset({1})
+    with pytest.raises(Problem, match="it would be treated otherwise now"):
+        applied(plans, path)
 
 
 def test_a_plan_whose_items_still_fit_marks_its_issues(
