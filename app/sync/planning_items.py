@@ -21,6 +21,7 @@ from app.sync.items.hand import Planned, Work
 from app.sync.items.link_ties import maker
 from app.sync.items.links import LinkKind
 from app.sync.items.model import Create, Delete, Item, ItemLink, key_of
+from app.sync.items.neighbours import Neighbour
 from app.sync.items.reads import Amiss
 from app.sync.items.work import look_at_items
 from app.sync.planning_item_costs import Costs
@@ -41,6 +42,7 @@ _AT_IT = text(
     """
 )
 OTHERS = "Somebody else made it, so it stays, though its source was deleted."
+INCOMING = "It is made with the issue that it goes out from, in a visit of its own."
 _DEEDS = {
     Amiss.MISSING: ItemDeed.MADE,
     Amiss.DIFFERENT: ItemDeed.WRITTEN,
@@ -103,8 +105,16 @@ class ItemSurvey:
         """What a visit would do, and how a plan tells it. What was refused before is asked again,
         as by a plan that is applied. Raises SiteError."""
         self._costs.begin()
-        work = look_at_items(self, link, issues, rows)
-        return work, self._tell(work)
+        incoming: list[Note] = []
+
+        def woken(pair: Neighbour, on: Side, item: str) -> None:
+            sentence = f"link {item} on the {on.value} side: {INCOMING}"
+            incoming.append(Note(Cause.WAITS, sentence, LinkKind.field, on, (item,), INCOMING))
+
+        work = look_at_items(self, link, issues, rows, woken=woken)
+        told = self._tell(work)
+        told.notes += incoming
+        return work, told
 
     def without_twin(self, side: Side, source: Issue, known: Mapping[int, Issue]) -> Issue:
         """The issue that a twin begins as: of the other side's project, and with nothing on it.

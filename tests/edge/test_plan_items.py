@@ -27,6 +27,7 @@ from app.sync.parked_groups import Wanted
 from app.sync.parked_preview import preview
 from app.sync.plan_file import PlanFile, PlanWriter
 from app.sync.plan_json import as_json
+from app.sync.planning_items import INCOMING
 from app.sync.planning_summary import Summary
 from app.sync.planning_types import Cause, IssuePlan, ItemDeed, Step
 from tests.edge.test_completeness import (
@@ -278,7 +279,9 @@ def test_an_issue_without_a_twin_is_planned_with_the_items_that_its_twin_would_g
     ]
     links = [o.side for o in one.items if o.kind is ItemKind.REMOTE_LINK]
     assert sorted(links) == [Side.LEFT, Side.RIGHT]
-    assert not one.left_alone
+    # What comes in from another pair is that one's to make, once there is a twin to link to.
+    assert [(note.cause, note.items) for note in one.left_alone] == [(Cause.WAITS, ("61",))]
+    assert one.left_alone[0].group == INCOMING
 
 
 def test_what_somebody_else_did_to_a_twin_is_left_alone_and_said_in_every_plan(

@@ -59,8 +59,12 @@ def plan_items(turn: Turn, pair: Pair, link: Link, issues: Mapping[Side, Issue])
         read_rows(turn, [link])
     work.rows = turn.item_rows.pop(link.id)
     for mapping in turn.profile.profile.items:
-        _plan(turn, work, mapping, Waker(turn, link, mapping.kind))
+        _plan(turn, work, mapping, Waker(turn, link, mapping.kind, work.run_id))
     return work
+
+
+def _wake_nobody(pair: Neighbour, side: Side, item: str) -> None:
+    return
 
 
 def look_at_items(
@@ -69,17 +73,15 @@ def look_at_items(
     issues: Mapping[Side, Issue],
     rows: Sequence[ItemLink],
     refused: Refused | None = None,
+    *,
+    woken: Callable[[Neighbour, Side, str], None] = _wake_nobody,
 ) -> Work:
-    """What a visit would do for the items of a pair. Nothing is noted, and no other pair is woken.
-    Raises SiteError."""
+    """What a visit would do for the items of a pair. Nothing is noted, and no other pair is woken:
+    `woken` hears of those that would be. Raises SiteError."""
     work = Work(link, issues, rows=rows, refused=refused or {})
     for mapping in reads.profile.profile.items:
-        _plan(reads, work, mapping, _wake_nobody)
+        _plan(reads, work, mapping, woken)
     return work
-
-
-def _wake_nobody(pair: Neighbour, side: Side, item: str) -> None:
-    return
 
 
 def _plan(
