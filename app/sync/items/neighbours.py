@@ -94,11 +94,13 @@ def known(
 
 @dataclass(frozen=True)
 class Waker:
-    """Wakes other pairs for one pair, by what that sees of items of one kind."""
+    """Wakes other pairs for one pair, by what that sees of items of one kind. `run_id`: the run
+    that it is visited for; what is woken belongs to it too."""
 
     turn: Turn
     link: Link
     kind: ItemKind
+    run_id: uuid.UUID | None = None
 
     def __call__(self, pair: Neighbour, side: Side, item: str) -> None:
         """Have a pair visited whose issue on `side` has an item that it has not heard of, where its
@@ -108,7 +110,9 @@ class Waker:
             return
         left, right = profile.left_tenant, profile.right_tenant
         own = side.other if pair.turned else side
-        due = Mark(profile.id, own, int(pair.ids[side]), left, right, pair.lane, None)
+        due = Mark(
+            profile.id, own, int(pair.ids[side]), left, right, pair.lane, None, self._run(pair)
+        )
         carries = any(one.kind is self.kind for one in profile.profile.items)
         with turn.transaction() as session:
             store.save(session, turn.profile, self.link, [self._row(side, item)])
@@ -116,6 +120,10 @@ class Waker:
                 mark(session, [due])
         if carries:
             turn.ring(profile.id, pair.lane)
+
+    def _run(self, pair: Neighbour) -> uuid.UUID | None:
+        """A run is of one profile."""
+        return self.run_id if pair.profile_id == self.turn.profile.id else None
 
     def _row(self, side: Side, item: str) -> ItemLink:
         """A row of nobody's: the item is known, and nothing is made of it here."""
