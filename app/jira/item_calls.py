@@ -97,6 +97,9 @@ class Links(Protocol):
     def author(self) -> str:
         """The account that histories name for what we do."""
 
+    def types(self) -> list[tuple[str, str]]:
+        """The types of links that the site has, by id and name; none where it has no links."""
+
     def add(self, kind: Mapping[str, str], source: int, target: int) -> None:
         """Link two issues; `kind` has the id or the name of the link's type. The site does not say
         which link that made, nor whether it was there already."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.jira.answers import LINKS, text, understood
+from app.jira.site import SiteError
 from app.jira.wire import Wire
 
 MOST_KEPT = 10_000
@@ -29,6 +30,18 @@ class CloudLinks:
                 _authors.clear()
             _authors[self._site] = text(self._call("GET", "rest/api/3/myself")["accountId"])
         return _authors[self._site]
+
+    @understood
+    def types(self) -> list[tuple[str, str]]:
+        """See Links.types. Where linking is switched off, Jira answers 404."""
+        # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-link-types/
+        try:
+            answer = self._call("GET", "rest/api/3/issueLinkType")
+        except SiteError as error:
+            if error.site_status == 404:
+                return []
+            raise
+        return [(text(raw["id"]), text(raw["name"])) for raw in answer["issueLinkTypes"]]
 
     @understood
     def add(self, kind: Mapping[str, str], source: int, target: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from app.mapping.profile import ItemKind, Side
 from app.sync.items.hand import Planned
@@ -24,6 +25,16 @@ def notes_of(planned: Planned) -> list[Note]:
         group = _in_general(planned, why)
         notes.append(Note(cause, sentence, planned.kind.field, side, tuple(ids), group))
     return notes
+
+
+def joined(notes: Iterable[Note]) -> list[Note]:
+    """The notes, those that say the same as one."""
+    found: dict[Note, Note] = {}
+    for one in notes:
+        same = replace(one, items=())
+        items = (*found[same].items, *one.items) if same in found else one.items
+        found[same] = replace(one, items=items)
+    return list(found.values())
 
 
 _Found = tuple[Side, Cause, str, str]

@@ -15,17 +15,17 @@ from app.mapping.profile import ItemKind, Side
 from app.mapping.profiles import StoredProfile
 from app.sync.fingerprint import Fingerprinter
 from app.sync.items import remote_link, store
-from app.sync.items.attachments import megabytes
+from app.sync.items.attachments import AttachmentKind, megabytes
 from app.sync.items.found import mark_of
 from app.sync.items.hand import Planned, Work
 from app.sync.items.link_ties import maker
-from app.sync.items.links import LinkKind
+from app.sync.items.links import TYPE, LinkKind
 from app.sync.items.model import Create, Delete, Item, ItemLink, key_of
 from app.sync.items.neighbours import Neighbour
 from app.sync.items.reads import Amiss
 from app.sync.items.work import look_at_items
 from app.sync.planning_item_costs import Costs
-from app.sync.planning_item_notes import notes_of
+from app.sync.planning_item_notes import joined, notes_of
 from app.sync.planning_read import Reader
 from app.sync.planning_rules import in_scope
 from app.sync.planning_site import PlanSite
@@ -152,6 +152,7 @@ class ItemSurvey:
             ItemWrite(side, ItemKind.REMOTE_LINK, _DEEDS[how])
             for side, how in remote_link.amiss(self, work).items()
         ]
+        told.notes = joined(told.notes)
         told.calls = self._costs.of(work, told.writes)
         return told
 
@@ -216,10 +217,13 @@ class ItemSurvey:
         return maker(edits, gone.twin) in {None, site.links.author()}
 
     def _blocked(self, kind: ItemKind, create: Create) -> Note | None:
-        """Why a site would refuse a file, if it would."""
+        """Why a site would refuse an item, if it would."""
         size = _size(kind, create.source)
-        if size is None:
-            return None
+        if size is not None:
+            return self._too_large(create, size)
+        return self._of_no_type(create) if kind is ItemKind.LINKS else None
+
+    def _too_large(self, create: Create, size: int) -> Note | None:
         limit, to = self._asked[create.to].files.limit(size), create.to
         if limit is None:
             sentence = group = f"The {to.value} site takes no attachments."
@@ -229,7 +233,18 @@ class ItemSurvey:
         else:
             return None
         ids = (create.source.id,)
-        return Note(Cause.BLOCKED, sentence, "attachment", to.other, ids, group)
+        return Note(Cause.BLOCKED, sentence, AttachmentKind.field, to.other, ids, group)
+
+    def _of_no_type(self, create: Create) -> Note | None:
+        """Where the types of links of a side lack the one that is wanted."""
+        wanted, to = create.source.raw[TYPE], create.to
+        for type_id, name in self._asked[to].links.types():
+            if type_id == wanted.get("id") or name.casefold() == wanted.get("name", "").casefold():
+                return None
+        name = create.source.raw["type"]["name"]
+        sentence = f"link type '{name}' has no twin on the {to.value} side"
+        ids = (create.source.id,)
+        return Note(Cause.NO_TWIN, sentence, LinkKind.field, to.other, ids)
 
 
 def _of_others(gone: Delete) -> Note:

@@ -141,6 +141,7 @@ class _Links:
     def __init__(self, site: PlanSite) -> None:
         self._site = site
         self._author: str | None = None
+        self._types: list[tuple[str, str]] | None = None
 
     def author(self) -> str:
         """See Links.author. Asked once for a whole plan."""
@@ -149,3 +150,10 @@ class _Links:
             site.count(1, LOOK)
             self._author = site.reader.call(site.side, LOOK, lambda one: one.links.author())
         return self._author
+
+    def types(self) -> list[tuple[str, str]]:
+        """See Links.types. Asked once for a whole plan, and not counted: no visit asks."""
+        site = self._site
+        if self._types is None:
+            self._types = site.reader.call(site.side, LOOK, lambda one: one.links.types())
+        return self._types

@@ -36,11 +36,12 @@ CALLS: dict[str, Callable[[CloudSite], Any]] = {
     "administered_projects": lambda site: site.administered_projects("a"),
     "people": lambda site: site.people(["a"]),
     "find_people": lambda site: site.find_people("a"),
+    "link_types": lambda site: site.links.types(),
 }
 # Every list and every thing in a list that the calls read is of another kind.
 READ = (
     *("issues", "values", "issueTypes", "fields", "globalPermissions", "projectPermissions"),
-    *("id", "key"),
+    *("id", "key", "issueLinkTypes"),
 )
 ODD = [
     dict.fromkeys(READ, odd)
@@ -61,6 +62,19 @@ def test_an_unknown_form_is_the_sites_fault_or_says_nothing(name: str, body: Any
             assert "unknown form" in error.detail or "did not answer" in error.detail
         else:
             assert not found  # nothing was made of it
+
+
+@pytest.mark.parametrize(("status", "types"), [("404 Not Found", []), ("403 Forbidden", None)])
+def test_a_site_without_links_has_no_types_of_them(status: str, types: list[Any] | None) -> None:
+    with serve(saying(ok(b"{}", status=status))) as server:
+        base = f"http://127.0.0.1:{server.port}"
+        credential = ConnectCredential("tandem", "a-secret-as-long-as-jira-makes-them", base)
+        site = CloudSite(base, credential, NetworkPolicy(insecure_http=True))
+        if types is not None:
+            assert site.links.types() == types
+            return
+        with pytest.raises(SiteError, match="403"):
+            site.links.types()
 
 
 @pytest.mark.parametrize("body", [5, None, [], {"errorMessages": 5}, {"errors": [1]}])

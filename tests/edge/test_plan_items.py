@@ -105,7 +105,7 @@ class Site(Played):
         self.files = SimpleNamespace(
             limit=self._limit, read=self._file, media_id=lambda file: f"media-{file}"
         )
-        self.links = SimpleNamespace(author=lambda: "tandem")
+        self.links = SimpleNamespace(author=lambda: "tandem", types=lambda: [("1", "Blocks")])
 
     def put(self, issue: int, kind: str, *items: dict[str, Any]) -> None:
         """Give an issue these items."""
@@ -478,6 +478,22 @@ def applied(plans: Plans, path: Path, *, begin: bool = True) -> None:
         applier.check(plan)
         if begin:
             applier.begin(plan)
+
+
+def test_a_link_of_a_type_that_the_other_side_lacks_is_blocked(
+    plans: ItemPlans,
+    owner: psycopg.Connection,  # noqa: F811
+) -> None:
+    carry(plans, owner, ItemMapping(ItemKind.LINKS))
+    plans.site(Side.LEFT).put(1, "issuelinks", link(60, to=2), link(61, to=3))
+    assert len(told(plans.one())) == 2
+    right: Any = plans.site(Side.RIGHT)
+    right.links.types = lambda: [("7", "Relates")]
+    one = plans.one()
+    assert (one.step, one.items) == (Step.NOTHING, ())
+    assert [(note.cause, note.sentence, note.items) for note in one.blocked] == [
+        (Cause.NO_TWIN, "link type 'Blocks' has no twin on the right side", ("60", "61"))
+    ]
 
 
 def test_a_link_of_somebody_else_stays_whatever_a_note_says(
