@@ -426,6 +426,25 @@ def test_a_twin_that_was_surely_not_made_or_deleted_is_not_noted(world: World) -
     assert still.gone is None
 
 
+def test_a_twin_that_a_dead_worker_deleted_is_no_person_s_deletion(world: World) -> None:
+    link = world.pair(1)
+    row = item_row(world, link, "7")
+    begun(world, link, row)
+    stored_as(world, link, row.with_item(Side.RIGHT, "8"))
+    with tenant_transaction(world.rows.left) as session:
+        trace.note(session, world.profile, trace.Deed.DELETED, [row.id], None)
+    with tenant_transaction(world.rows.left) as session:
+        [found] = store.rows_of(session, [link])[link.id]
+    assert found.twin_gone is Gone.OURS
+    # Whoever finds it there stores that it was not done.
+    stored_as(world, link, replace(found, twin_gone=None))
+    with tenant_transaction(world.rows.left) as session:
+        [found] = store.rows_of(session, [link])[link.id]
+    assert found.twin_gone is None
+    [told] = world.why(link).items
+    assert told.gone is None
+
+
 def test_a_twin_that_its_mark_told_of_has_no_time_and_one_of_others_is_nobodys(
     world: World,
 ) -> None:

@@ -88,12 +88,20 @@ def rows_of(session: Session, links: Iterable[Link]) -> dict[uuid.UUID, list[Ite
                 sent_ago=None if row.sent_ago is None else float(row.sent_ago),
                 touched=row.touched,
                 source_gone=row.source_gone,
-                twin_gone=Gone(row.twin_gone) if row.twin_gone else None,
+                twin_gone=_gone(row),
                 over=tuple(row.over),
                 told=row.told,
             )
         )
     return found
+
+
+def _gone(row: Any) -> Gone | None:
+    """Who took the twin away. Where it was noted that we were about to, whoever finds it gone finds
+    our doing; whoever finds it there, that it was not done."""
+    if row.twin_gone is None and row.gone_at is not None:
+        return Gone.OURS
+    return Gone(row.twin_gone) if row.twin_gone else None
 
 
 def begin(session: Session, profile: StoredProfile, link: Link, create: Create) -> bool:
