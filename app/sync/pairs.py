@@ -9,7 +9,6 @@ from datetime import datetime
 from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
-from app.mapping.values import Value
 from app.sync import hierarchy, inbox, lifecycle, moves, parked, store_links
 from app.sync import written as notes
 from app.sync.bases import confirm, planned_marks, unmoved
@@ -19,6 +18,7 @@ from app.sync.items.work import note as note_items
 from app.sync.items.work import plan_items, with_items
 from app.sync.move_marks import settled
 from app.sync.move_resume import resume, together
+from app.sync.names import Shown
 from app.sync.plan import Base, Plan, Snapshot, Write
 from app.sync.planning_rules import changed_at, decide
 from app.sync.put_back import look
@@ -114,7 +114,7 @@ class _Done:
     amended: list[notes.Amended] = field(default_factory=list)
     reopened: set[str] = field(default_factory=set)
     details: list[Detail] = field(default_factory=list)
-    stored: dict[Side, Mapping[str, Value]] = field(default_factory=dict)
+    shown: Shown = field(default_factory=Shown)
     written: int = 0
     lost: int = 0
     dirty: bool = False
@@ -126,6 +126,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
     causes = (*planned.kept.causes, *parked.unpaired(turn.profile.profile, plan))
     done = _Done(planned.link, plan.base, causes=causes)
     for side in Side:
+        done.shown.saw(side, turn.read[side].get(done.link.issue_id(side) or 0))
         done.link = done.link.with_seen(side, planned.snapshots[side].updated)
         if plan.writes(side):
             _write_side(turn, planned, side, done)
@@ -142,7 +143,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         outcome_of(told, done.written, news, lost=bool(done.lost)),
         written=done.written,
         conflicts=len(told.conflicts) + done.lost,
-        details=(*details_of(told, news, done.stored), *done.details),
+        details=(*details_of(told, news, done.shown), *done.details),
         dirty=done.dirty or bool(done.reopened) or any(one.waits for one in plan.left_alone),
         parked=causes,
         questions=questions + planned.kept.conflicts,
@@ -184,7 +185,8 @@ def _write_side(turn: Turn, planned: Planned, side: Side, done: _Done) -> None:
         return
     stay = tuple(w for w in sent if w.key not in after.reopened)
     stored = turn.snapshot(after.returned, side)
-    done.stored[side] = stored.values
+    done.shown.values[side] = stored.values
+    done.shown.saw(side, after.returned)
     done.base, moved = confirm(
         done.base,
         side,

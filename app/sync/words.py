@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from app.activity.log import Detail, Outcome
 from app.jira.site import SiteError
 from app.mapping.profile import Kind, Side
-from app.mapping.values import Value, handler, whole
-from app.sync.names import stored_form
+from app.mapping.values import handler, whole
+from app.sync.names import Shown
 from app.sync.plan import Conflict, Plan, Write
 from app.sync.reasons import NO_FORMAT
 
@@ -52,15 +52,11 @@ def outcome_of(
     return Outcome.LEFT_ALONE if told else None
 
 
-def details_of(
-    plan: Plan, refused: dict[str, str], stored: Mapping[Side, Mapping[str, Value]]
-) -> list[Detail]:
-    """The sentences of a visit, field by field. `stored`: what the sides that were written hold
-    then, by mapping key, as far as they told."""
+def details_of(plan: Plan, refused: dict[str, str], shown: Shown) -> list[Detail]:
+    """The sentences of a visit, field by field."""
     details = []
     for side in Side:
         for write in plan.writes(side):
-            brief = handler(write.kind).brief
             if write.key in refused:
                 details.append(Detail(refused[write.key], field=write.field, side=side.value))
                 continue
@@ -69,19 +65,19 @@ def details_of(
                     f"{write.field} was written on the {side.value} side.",
                     field=write.field,
                     side=side.value,
-                    old=brief(write.was),
-                    new=brief(stored_form(write, stored.get(side, {}).get(write.key))),
+                    old=shown.old(side, write),
+                    new=shown.new(side, write),
                 )
             )
             details += [Detail(one, field=write.field, side=side.value) for one in write.notes]
     kinds = {w.key: w.kind for side in Side for w in plan.writes(side)}
-    details += [_lost(c, kinds[c.key]) for c in plan.conflicts if c.winner]
+    details += [_lost(c, kinds[c.key], shown) for c in plan.conflicts if c.winner]
     left = [one for one in plan.left_alone if not one.waits]
     details += [Detail(one.sentence, field=one.key) for one in left]
     return details
 
 
-def _lost(conflict: Conflict, kind: Kind) -> Detail:
+def _lost(conflict: Conflict, kind: Kind, shown: Shown) -> Detail:
     """A decided conflict, with the whole value that lost."""
     loser = Side.RIGHT if conflict.winner is Side.LEFT else Side.LEFT
     value = conflict.left if loser is Side.LEFT else conflict.right
@@ -89,5 +85,5 @@ def _lost(conflict: Conflict, kind: Kind) -> Detail:
         conflict.sentence,
         field=conflict.key,
         side=loser.value,
-        old=whole(handler(kind).text(value)),
+        old=whole(shown.text(loser, kind, value)),
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import requests
 
-from demo.stack import Stack, scope_ids, wait_until
+from demo.stack import APP_KEY, Stack, scope_ids, wait_until
 from demo.walk import create_issue, edit_issue, keys_by_summary
 from sandbox.process import SiteHandle
 from tests.stack_fixture import owner, running, tandem  # noqa: F401  a fixture
@@ -145,6 +148,11 @@ def test_another_parent_crosses_in_either_direction_and_none_does_too(scene: Sce
     edit_issue(scene.right, twin, parent={"key": epics[0]})
     scene.is_below(scene.left, task, first)
     scene.stack.settle()
+    token = scene.left.context_token(APP_KEY, accountId=scene.left.admin["accountId"])
+    headers = {"Authorization": f"JWT {token}", "Accept": "text/html"}
+    said = requests.get(f"{scene.stack.url}/pages/parts/overview", headers=headers, timeout=30).text
+    for key, above_it in ((twin, epics[1]), (task, first)):
+        assert re.search(rf"arent of {key} is now “{above_it}”", html.unescape(said)), said
     edit_issue(scene.right, twin, parent=None)
     scene.is_below(scene.left, task, None)
     scene.stack.settle()

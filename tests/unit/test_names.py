@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 import app.mapping.kinds  # noqa: F401  registers the kinds
-from app.jira.site import FieldRule
+from app.jira.site import FieldRule, Issue
 from app.mapping.profile import Kind, Side
 from app.mapping.values import Value, handler
-from app.sync.names import stored_form, with_names
+from app.sync.names import Shown, with_names
 from app.sync.plan import Base, Plan, Reason, Write
 from app.sync.words import details_of
 
@@ -25,8 +26,9 @@ def plan(kind: Kind, value: Value) -> Plan:
     return Plan((), (write,), (), (), Base(), frozenset())
 
 
-def told(found: Plan, stored: Value = None) -> Any:
-    return details_of(found, {}, {Side.RIGHT: {"a=b": stored}})[0].new
+def told(found: Plan, stored: Value = None, shown: Shown | None = None) -> Any:
+    shown = shown or Shown({Side.RIGHT: {"a=b": stored}})
+    return details_of(found, {}, shown)[0].new
 
 
 @pytest.mark.parametrize(
@@ -59,5 +61,18 @@ def test_what_the_site_answers_is_told_where_it_is_what_was_written() -> None:
     assert told(bare, ("8", "Highest of all")) == "Highest of all"
     assert told(bare, ("7", "Low")) == "What it was called once"  # somebody's edit
     assert told(bare) == "What it was called once"
-    number = plan(Kind.NUMBER, 3)
-    assert stored_form(number.right[0], 3.0) == 3
+    assert told(plan(Kind.NUMBER, 3), 4) == "3"
+
+
+def test_a_parent_is_told_by_its_key_where_an_issue_came_with_it() -> None:
+    now = datetime(2027, 3, 1, tzinfo=UTC)
+    write = Write("parent=parent", "parent", Kind.PARENT, "20", "10", Reason.CHANGED)
+    found = Plan((), (write,), (), (), Base(), frozenset())
+    shown = Shown()
+    assert [details_of(found, {}, shown)[0].old, told(found, shown=shown)] == ["10", "20"]
+    for number, key in (("10", "PLAT-1"), ("20", "PLAT-2")):
+        shown.saw(Side.RIGHT, Issue(1, "PLAT-9", {"parent": {"id": number, "key": key}}, now))
+    shown.saw(Side.LEFT, Issue(1, "WEB-9", {"parent": {"id": "20", "key": "WEB-2"}}, now))
+    shown.saw(Side.RIGHT, Issue(1, "PLAT-9", {"parent": None}, now))
+    shown.saw(Side.RIGHT, None)
+    assert [details_of(found, {}, shown)[0].old, told(found, shown=shown)] == ["PLAT-1", "PLAT-2"]
