@@ -169,7 +169,7 @@ def _kinds(plan: Inverse) -> str:
     for again, what in ((False, "To delete"), (True, "To make again")):
         counts = Counter(one.kind for one in plan.items if one.again is again)
         if counts:
-            told += f" {what}: {', '.join(f'{n:,} {kind}' for kind, n in counts.items())}."
+            told += f" {what}: {', '.join(_many(n, k[:-1]) for k, n in counts.items())}."
     return told
 
 

@@ -148,7 +148,7 @@ def test_items_of_a_run_go_with_it_but_for_what_was_edited_since_and_stay_undone
     shown = tandem(scene.stack.environment, "undo", run, "--dry-run")
     assert shown.returncode == 1, shown.stderr
     assert f"ITEM    {right:<12} comment {twin} is deleted\n" in shown.stdout
-    assert "To delete: 2 comments, 1 attachments, 1 worklogs, 1 links." in shown.stdout
+    assert "To delete: 2 comments, 1 attachment, 1 worklog, 1 link." in shown.stdout
     assert "Somebody edited it since Tandem wrote it." in shown.stdout
     assert there.has()[1:] == (1, 1, 1)  # nothing was done
 
