@@ -192,6 +192,34 @@ def test_a_comment_on_the_twin_says_what_became_of_its_issue(scene: Scene) -> No
     assert "was deleted" in words
 
 
+def test_a_comment_whose_answer_was_lost_is_not_written_twice(scene: Scene) -> None:
+    pair = scene.pair("Bug", "Told of once")
+    path = {"method": "POST", "path": "/comment$", "app": APP_KEY}
+    scene.right.faults({"kind": "commit-then-500", "times": 1, **path})
+    delete(scene.left, pair.left)
+    pair.end()
+    scene.right.faults()
+    [words] = comments(scene.right, pair.right)
+    assert "was deleted" in words
+
+
+def test_a_twin_that_no_way_leads_to_its_closed_status_is_parked_and_closed_once_one_does(
+    scene: Scene,
+) -> None:
+    stays = {"id": "1", "name": "Look at it again", "to": "To Do"}
+    scene.right.workflow("PLAT", "Epic", initial="To Do", moves=[stays])
+    pair = scene.pair("Epic", "Cannot be closed")
+    delete(scene.left, pair.left)
+    wait_until("it is parked", lambda: scene.parked() == ["move-no-way"], LONG)
+    assert scene.linked(pair.right)
+    scene.right.workflow("PLAT", "Epic", **EVERYWHERE)
+    scene.stack.page(scene.left, "POST", f"/pages/parked/{scene.profiles['Epic']}/retry", x="x")
+    pair.end()
+    status = scene.right.call("GET", f"issue/{pair.right}?fields=status").json()["fields"]["status"]
+    assert status["name"] == "Done"
+    assert scene.parked() == []
+
+
 def test_the_twin_that_tandem_made_is_deleted_with_its_issue(scene: Scene) -> None:
     pair = scene.pair("Story", "Goes too")
     delete(scene.left, pair.left)
