@@ -20,6 +20,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+import urllib3.connection
 from flask import Flask
 from sqlalchemy import event
 
@@ -47,21 +48,23 @@ MODULES = tuple(
     )
 )
 HTTP: dict[CodeType, str] = {
-    http.client.HTTPConnection.request.__code__: "send",
+    urllib3.connection.HTTPConnection.request.__code__: "send",
     http.client.HTTPConnection.getresponse.__code__: "answer",
 }
 
 
 class Points:
-    """Counts the points that a process passes, and kills it at the chosen one."""
+    """Counts the points that a process passes, and kills it at the chosen one: the one with this
+    number, or the first one with this label."""
 
-    def __init__(self, die_at: int | None) -> None:
+    def __init__(self, die_at: int | str | None) -> None:
         self.die_at = die_at
         self.labels: list[str] = []
+        self._making: dict[int, bool] = {}
 
     def __call__(self, label: str) -> None:
         """Pass a point."""
-        if self.die_at == len(self.labels):
+        if self.die_at in {len(self.labels), label}:
             os.kill(os.getpid(), signal.SIGKILL)
         self.labels.append(label)
 
@@ -76,11 +79,19 @@ class Points:
     def _trace(self, frame: FrameType, kind: str, _arg: Any) -> Any:
         code = frame.f_code
         if code in HTTP:
-            self(f"{HTTP[code]} call")
+            self(f"{HTTP[code]} {'create' if self._creates(frame) else 'call'}")
             return self._returns
         if code.co_filename in MODULES:
             return self._lines
         return None
+
+    def _creates(self, frame: FrameType) -> bool:
+        """Whether what a connection sends, or was last sent on it, makes an issue."""
+        sent = frame.f_locals
+        if "method" in sent:
+            path = str(sent["url"]).partition("?")[0]
+            self._making[id(sent["self"])] = sent["method"] == "POST" and path.endswith("/issue")
+        return self._making[id(sent["self"])]
 
     def _returns(self, frame: FrameType, kind: str, _arg: Any) -> Any:
         if kind == "return":
@@ -109,6 +120,19 @@ def places(labels: Sequence[str], known: set[str] | None = None) -> list[int]:
     return chosen
 
 
+def boundaries(labels: Sequence[str]) -> list[int]:
+    """The numbers of the points by which something outside of the process may have changed: after
+    each statement and each commit, and between a call to a site and its answer, and after that. To
+    die anywhere between two of them leaves the same behind as to die at the first."""
+    told = [(number, label) for number, label in enumerate(labels) if ":" not in label]
+    after = [label in {"commit", "rollback"} for _, label in told]
+    return [
+        number
+        for (number, label), was_ended in zip(told, [True, *after[:-1]], strict=True)
+        if was_ended or label.startswith(("after", "answer"))
+    ]
+
+
 @dataclass(frozen=True)
 class Victim:
     """The product put together in this process, warm, with no connection open."""
@@ -133,7 +157,9 @@ class Victim:
             db.engine.dispose()
         gc.freeze()  # a collection in a child would copy every page that it looks at
 
-    def drain(self, profile: str, lane: int, *, die_at: int | None = None) -> list[str] | None:
+    def drain(
+        self, profile: str, lane: int, *, die_at: int | str | None = None
+    ) -> list[str] | None:
         """Drain once in a process of its own. The points that it passed; None: it was killed.
 
         Without `die_at` it is undisturbed.
@@ -151,7 +177,7 @@ class Victim:
         found: list[str] = json.loads(told.read_text())
         return found
 
-    def _in_child(self, profile: str, lane: int, die_at: int | None, told: Path) -> None:
+    def _in_child(self, profile: str, lane: int, die_at: int | str | None, told: Path) -> None:
         code = 1
         try:
             sink = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
