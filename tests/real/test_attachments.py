@@ -27,7 +27,7 @@ from tests.real.attachments_scene import (
     rows,
     twin_of,
 )
-from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -91,9 +91,7 @@ def test_a_file_takes_five_calls_in_all_and_its_echo_none(
     stack.settle()
     for site in stack.sandbox.sites:
         site.webhooks(delayMs=1500, jitterMs=0)
-    for waits in ("search_look", "completeness"):  # these have calls of their own
-        rows(stack, f"UPDATE {waits} SET due_at = now() + interval '1 day'")
-    stack.settle()
+    look_no_more(stack)
     before = calls(stack)
     sides.attach("left", "counted.txt", b"counted")
     sides.have("right", "first.txt", "counted.txt")

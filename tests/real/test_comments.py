@@ -11,7 +11,7 @@ import requests
 from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import create_issue, keys_by_summary
 from tests.real.comments_scene import INTERNAL, LONG, ROLE, Sides, calls, carry, pair, rows
-from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -62,6 +62,7 @@ def test_comments_cross_both_ways_with_their_authors_and_follow_edits_and_deleti
 def test_a_comment_takes_three_calls_in_all_and_its_echo_none(carried: Stack, sides: Sides) -> None:
     for site in carried.sandbox.sites:
         site.webhooks(delayMs=1500, jitterMs=0)
+    look_no_more(carried)
     before = calls(carried)
     sides.say("left", "Counted")
     sides.has("right", "Acme Admin:\nCounted")
@@ -79,6 +80,7 @@ def test_a_comment_takes_three_calls_in_all_and_its_echo_none(carried: Stack, si
 def test_a_comment_that_does_not_cross_takes_two_calls(desks: tuple[Stack, str]) -> None:
     stack, _ = desks
     sides = pair(stack, "Counted", DESK_LEFT, DESK_RIGHT)
+    look_no_more(stack)
     before = calls(stack)
     sides.say("left", "Internal", properties=[INTERNAL])
     stack.settle()

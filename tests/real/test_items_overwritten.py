@@ -20,7 +20,7 @@ from demo.stack import APP_KEY, Stack, wait_until
 from sandbox.process import SiteHandle
 from tests.real.comments_scene import LONG, ROLE, Sides, pair, rows
 from tests.real.work_scene import Work
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.stack_fixture import look_no_more, running  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -139,6 +139,7 @@ def test_an_edit_that_is_told_of_long_after_is_told_as_lost_and_costs_two_reads(
     sides.has("right", "Third")
     scene.at_rest()
     assert scene.told(sides) == []
+    look_no_more(scene.stack)
     before = scene.site.calls()["byApp"][APP_KEY]
     scene.site.webhooks(hold=False)
     scene.site.release()

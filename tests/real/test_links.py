@@ -13,7 +13,7 @@ from demo.walk import create_issue, keys_by_summary
 from sandbox.process import SiteHandle
 from tests.real.comments_scene import LONG, calls, rows
 from tests.real.work_scene import LEFT, RIGHT, forget, made
-from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -115,6 +115,7 @@ def test_a_link_takes_five_calls_in_all_and_its_echo_none(carried: Stack, ends: 
     carried.settle()
     for site in carried.sandbox.sites:
         site.webhooks(delayMs=1500, jitterMs=0)
+    look_no_more(carried)
     before = calls(carried)
     ends.link("left")
     ends.has("right", "blocks", "duplicates")

@@ -19,7 +19,7 @@ from tests.real.comments_scene import LONG, Sides
 from tests.real.test_links import links, tie
 from tests.real.test_plan import stored
 from tests.real.work_scene import LEFT, RIGHT, Work, made
-from tests.stack_fixture import owner, running  # noqa: F401  a fixture
+from tests.stack_fixture import look_no_more, owner, running  # noqa: F401  a fixture
 from tests.stack_fixture import tandem as run_tandem
 
 pytestmark = pytest.mark.real
@@ -41,9 +41,7 @@ def quiet(running: Stack) -> Iterator[tuple[Work, Work]]:  # noqa: F811
     wait_until("the worklog is there", lambda: len(first.ours("right")) == 1, LONG)
     wait_until("the link is there", lambda: links(first.site("right"), first.right), LONG)
     running.settle()
-    with owner(running) as connection:
-        connection.execute("UPDATE search_look SET due_at = now() + interval '1 day'")
-        connection.execute("UPDATE completeness SET due_at = now() + interval '1 day'")
+    look_no_more(running)
     for site in running.sandbox.sites:
         site.webhooks(drop=1.0)
     yield first, second

@@ -15,7 +15,7 @@ import requests
 from demo.stack import APP_KEY, Stack, scope_ids, wait_until
 from demo.walk import create_issue, edit_issue, keys_by_summary
 from sandbox.process import SiteHandle
-from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -243,6 +243,7 @@ def test_a_way_that_nobody_could_see_is_not_taken_until_an_issue_shows_it(scene:
 def test_one_move_costs_two_reads_its_transitions_itself_and_a_look(scene: Scene) -> None:
     pair = scene.pair("Direct")
     scene.stack.settle()
+    look_no_more(scene.stack)
     for site in (scene.left, scene.right):
         site.clear_calls()
     walk(scene.left, pair.left, "In Progress")
