@@ -109,7 +109,7 @@ def node(type_: str, *content: Any, marks: list[Any] | None = None, **attrs: Any
 
 def text(words: str, *marks: str, href: str | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {"type": "text", "text": words}
-    all_ = [{"type": one} for one in marks]
+    all_: list[dict[str, Any]] = [{"type": one} for one in marks]
     if href:
         all_.append({"type": "link", "attrs": {"href": href}})
     return {**found, "marks": all_} if all_ else found
@@ -181,7 +181,8 @@ def _of(draw: st.DrawFn, name: str, parent: str, depth: int) -> dict[str, Any]:
     else:
         made = draw(_with_attrs(name, NODE_ATTRS))
     allowed = PLACES.get(parent, {}).get(name, ())
-    if allowed and draw(st.booleans()):
+    marked = bool(allowed) and draw(st.booleans())
+    if marked:
         names = draw(st.sets(st.sampled_from(sorted(draw(st.sampled_from(allowed)))), max_size=3))
         marks = [draw(_with_attrs(one, MARK_ATTRS)) for one in sorted(names)]
         if marks:
