@@ -73,3 +73,24 @@ def test_a_load_after_the_loss_of_the_pairs_pairs_again_and_doubles_nothing(
         edit_issue(paired.sandbox.acme, left, labels=[])
     paired.settle()
     assert {name: keys(paired, name) for name in NAMES} == before
+
+
+def test_a_twin_that_another_issue_has_meanwhile_is_not_taken_from_it(paired: Stack) -> None:
+    [first], [twin] = keys(paired, NAMES[1])
+    [other], _ = keys(paired, NAMES[3])
+    with owner(paired) as database:
+        taken = database.execute(
+            "SELECT right_issue_id, right_key FROM issue_link WHERE left_key = %s", (first,)
+        ).fetchone()
+        for table in ("change", "item_link", "written"):
+            database.execute(f"DELETE FROM {table}")
+        database.execute("DELETE FROM issue_link WHERE left_key <> %s", (other,))
+        database.execute("UPDATE issue_link SET (right_issue_id, right_key) = (%s, %s)", taken)
+    words = ("profile", "load", "Lost", "--from", "left", "--no-match")
+    done = tandem(paired.environment, *words, seconds=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    paired.settle()
+    with owner(paired) as database:
+        links = dict(database.execute("SELECT left_key, right_key FROM issue_link").fetchall())
+    assert links[other] == twin
+    assert links[first] not in {None, twin}  # a new one
