@@ -94,3 +94,4 @@ def test_a_twin_that_another_issue_has_meanwhile_is_not_taken_from_it(paired: St
         links = dict(database.execute("SELECT left_key, right_key FROM issue_link").fetchall())
     assert links[other] == twin
     assert links[first] not in {None, twin}  # a new one
+    assert "reconcile failed" not in (paired.instance / "tandem.log").read_text()
