@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import select
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NewType
+from typing import TYPE_CHECKING, Any, NewType, cast
 
 import psycopg
 from flask import Flask
@@ -111,7 +112,8 @@ def init_database(app: Flask, url: str, *, pool_size: int = 16, as_owner: bool =
 
 
 def _look_after_rest(engine: Engine) -> None:
-    """Look whether a connection that rested is still there.
+    """Look whether a connection is still there: by asking, where it rested for a while, else by
+    whether anything came that nobody asked for, as its end does.
 
     A restart of the database cuts them all, and nobody's call should have to fail to find that.
     """
@@ -122,12 +124,20 @@ def _look_after_rest(engine: Engine) -> None:
 
     @event.listens_for(engine, "checkout")
     def look(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if time.monotonic() - record.info.get("used", math.inf) < REST_SECONDS:
-            return
         try:
-            engine.dialect.do_ping(connection)
+            rested = time.monotonic() - record.info.get("used", math.inf) >= REST_SECONDS
+            if rested or _something_came(connection):
+                engine.dialect.do_ping(connection)
         except psycopg.Error as fault:
             raise InvalidatePoolError from fault
+
+
+def _something_came(connection: DBAPIConnection) -> bool:
+    """Whether there is something to read on a connection that is idle. Raises psycopg.Error where
+    it is closed."""
+    poll = select.poll()
+    poll.register(cast("psycopg.Connection[Any]", connection).fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 _SCOPE = text("SELECT set_config('tandem.tenant', :tenant, true)")

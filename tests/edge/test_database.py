@@ -210,3 +210,13 @@ def test_a_piped_transaction_carries_nothing_that_must_leave_no_trace() -> None:
         piped_transaction(None) as pipe,
     ):
         pipe.execute(text("SELECT :it"), {"it": "a-mark-of-theirs"})
+
+
+def test_a_connection_that_was_cut_a_moment_ago_fails_nobody(app: Flask, database_url: str) -> None:
+    with app.app_context(), psycopg.connect(database_url, autocommit=True) as owner:
+        for _ in range(20):
+            with unscoped_transaction() as session:
+                pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            owner.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
+            with unscoped_transaction() as session:
+                assert session.execute(text("SELECT pg_backend_pid()")).scalar_one() != pid
