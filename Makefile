@@ -12,7 +12,7 @@ SETUP_INPUTS := pyproject.toml $(wildcard requirements*.lock) package.json packa
 STYLED := $(shell find static templates sandbox/static sandbox/templates -type f \
 	-not -path 'static/vendor/*' 2>/dev/null)
 # Files of tests that run beside each other: they wait for processes for most of their time.
-PROCESSES := 3
+PROCESSES := 5
 # More arguments for pytest, the demo or the benchmarks: make test ARGS="-k merge"
 ARGS ?=
 

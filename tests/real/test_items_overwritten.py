@@ -139,7 +139,7 @@ def test_an_edit_that_is_told_of_long_after_is_told_as_lost_and_costs_two_reads(
     sides.has("right", "Third")
     scene.at_rest()
     assert scene.told(sides) == []
-    look_no_more(scene.stack)
+    look_no_more(scene.stack, settle=False)
     before = scene.site.calls()["byApp"][APP_KEY]
     scene.site.webhooks(hold=False)
     scene.site.release()
