@@ -9,14 +9,11 @@ from typing import Any
 import pytest
 
 from tests.real.comments_scene import Sides, carry, said
-from tests.real.crash_points import places
+from tests.real.crash_points import boundaries
 from tests.real.test_crash import Scene, scene  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.real, pytest.mark.crash]
 
-# All calls and commits, and of the lines of the modules that carry items some.
-CALLS, LINES = ("send", "answer", "commit"), ("work:", "hand:", "store:")
-EACH_LINE = 3  # one of so many, or the whole takes minutes
 LEAST_KILLS = 60
 
 
@@ -91,9 +88,7 @@ def test_workers_killed_while_they_carry_comments_lose_and_double_nothing(
     recover(commented)
     assert not is_whole(trial, sides)
 
-    every = places(labels)
-    lines = [n for n in every if labels[n].startswith(LINES)]
-    chosen = sorted({*(n for n in every if labels[n].startswith(CALLS)), *lines[::EACH_LINE]})
+    chosen = boundaries(labels)
     words = [commented.name() for _ in chosen]
     cases = talked(commented, words)
     before = commented.kills

@@ -15,7 +15,7 @@ import pytest
 from app.settings import load_settings
 from demo.stack import APP_KEY, Stack, stack
 from demo.walk import create_issue, keys_by_summary
-from tests.real.crash_points import Victim
+from tests.real.crash_points import Victim, boundaries
 
 pytestmark = [pytest.mark.real, pytest.mark.crash]
 
@@ -152,13 +152,9 @@ def ring() -> Iterator[Ring]:
 EACH = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.nightly)])
 
 
-def between(labels: Sequence[str]) -> list[int]:
-    """The numbers of the points that are statements, commits and calls to sites."""
-    return [number for number, label in enumerate(labels) if ":" not in label]
-
-
 def kill_at(ring: Ring, name: str, profile: int, every: int, *, closing: bool) -> None:
-    """Kill the worker that visits a fresh issue of a ring, at every so many points between lines.
+    """Kill the worker that visits a fresh issue of a ring, after every so many of its statements,
+    commits and calls.
 
     `closing`: the issue is the twin that the first profile made, and the third has made its own,
     so that the two have to be linked; else it is the first of the ring.
@@ -178,7 +174,7 @@ def kill_at(ring: Ring, name: str, profile: int, every: int, *, closing: bool) -
     trial = prepare(f"{name} undisturbed")
     labels = ring.visit(profile, "left", trial)
     assert labels is not None
-    chosen = between(labels)[::every]
+    chosen = boundaries(labels)[::every]
     ring.recover()
     words = [f"{name} {number}" for number in range(len(chosen))]
     killed = 0

@@ -15,7 +15,7 @@ from tests.real.work_scene import Work, carry
 
 pytestmark = [pytest.mark.real, pytest.mark.crash]
 
-CALLS = ("send", "answer", "commit")
+CALLS = ("answer", "commit")
 LEAST_KILLS = 15
 
 
