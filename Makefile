@@ -53,6 +53,7 @@ test: $(READY) browser ## every test but the long ones
 
 nightly: $(READY) browser ## the long tests
 	$(PYTHON_BIN) -m pytest -m nightly $(ARGS)
+	$(PYTHON_BIN) -m pytest -n $(PROCESSES) --hypothesis-profile=chance tests/unit
 
 lint: $(READY) ## ruff, mypy, and the directions that imports may run
 	.venv/bin/ruff check .

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from app.mapping.profile import FieldMapping, Kind, Missing, Profile, Side
 from app.mapping.rich import told
-from app.mapping.rich.attrs import clean
+from app.mapping.rich.characters import clean
 from app.mapping.rich.known import SENTENCES
 from app.mapping.rich.known import Reason as Why
 from app.mapping.transforms import (

@@ -32,6 +32,8 @@ def profile(running: Stack) -> str:  # noqa: F811
     acme.make_issues(PAIRS, *LEFT, webhooks=True)
     wait_until("all are paired", lambda: running.overview()[0]["linked"] == PAIRS, seconds=240)
     running.settle()
+    with owner(running) as connection:  # what no webhook told is not to be found by a search
+        connection.execute("UPDATE search_look SET due_at = now() + interval '1 day'")
     with owner(running) as connection:  # at a pace of its own, the test would take minutes
         wait_until(
             "its row is there",

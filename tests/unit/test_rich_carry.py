@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.mapping.kinds.rich_text import nodes
@@ -135,6 +135,7 @@ def test_any_json_at_all_gives_a_valid_document_and_no_exception(
 @needs_schema
 @settings(max_examples=400, deadline=None, suppress_health_check=SLOW)
 @given(content=st.lists(NODES, min_size=1, max_size=3))
+@example(content=[{"type": None, "marks": [{"type": "\x08"}]}])
 def test_nodes_in_any_wrong_place_give_a_valid_document_and_lose_nothing(
     content: list[Any], schema: Checker
 ) -> None:

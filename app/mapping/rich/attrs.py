@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
+from app.mapping.rich.characters import clean
 from app.mapping.rich.known import Node, Notes, Part, Reason, attrs_of, named
 from app.mapping.rich.shapes import MARK_ATTRS, MAY_LACK_ATTRS, NODE_ATTRS, Attr
 
-# What XML 1.0 has no place for, which is what Jira refuses or drops. Line breaks and tabs stay.
-# Reference: https://www.w3.org/TR/xml/#charsets
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_SURROGATES = re.compile("[\ud800-\udfff]")
 # Written anew at each save, so canonical documents never have it; `write` puts it back.
 LOCAL_ID = "localId"
 # Marks that point to what their own site alone has: a comment in the text, another macro.
 OF_ITS_SITE = frozenset({"annotation", "dataConsumer"})
 _LEVELS = 100
-
-
-def clean(text: str) -> str:
-    """The text without control characters, and with U+FFFD for each half of a character."""
-    if _SURROGATES.search(text):
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return _CONTROLS.sub("", text)
 
 
 def clean_value(value: Any, levels: int = _LEVELS) -> Any:

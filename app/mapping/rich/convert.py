@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.mapping.profile import Kind
-from app.mapping.rich.attrs import clean, fit_node
+from app.mapping.rich.attrs import fit_node
+from app.mapping.rich.characters import clean
 from app.mapping.rich.known import (
     Carried,
     Context,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from app.mapping.rich.characters import clean
+
 Node: TypeAlias = dict[str, Any]
 
 
@@ -164,9 +166,9 @@ class Notes:
 
     def node(self, node: Node, reason: Reason, words: str = "", *, within: bool = False) -> None:
         """Note a node that degrades, with the marks that go with it."""
-        self.degraded.append(Degraded(Part.NODE, named(node), reason, words, within))
+        self.degraded.append(Degraded(Part.NODE, shown(node), reason, words, within))
         for mark in marks_of(node):
-            self.degraded.append(Degraded(Part.MARK, named(mark), reason, within=True))
+            self.degraded.append(Degraded(Part.MARK, shown(mark), reason, within=True))
 
     def needs(self) -> Needs:
         """What is to be looked up."""
@@ -177,6 +179,11 @@ def named(part: object) -> str:
     """The type of a node or mark; "?" where it has none that can be read."""
     kind = part.get("type") if isinstance(part, dict) else None
     return kind if isinstance(kind, str) and kind else "?"
+
+
+def shown(part: object) -> str:
+    """The type of a node or mark as it is told; "?" where it has none that can be."""
+    return clean(named(part)) or "?"
 
 
 def attrs_of(node: Any) -> dict[str, Any]:

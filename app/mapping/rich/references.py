@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from app.mapping.rich.attrs import clean
+from app.mapping.rich.characters import clean
 from app.mapping.rich.known import Context, Notes, attrs_of, named
 
 # An issue key that stands by itself: no part of a longer word, of a path, an address or the name

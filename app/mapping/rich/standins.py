@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from app.mapping.rich.attrs import clean, clean_value, text_attr
+from app.mapping.rich.attrs import clean_value, text_attr
+from app.mapping.rich.characters import clean
 from app.mapping.rich.known import Context, File, Node, Notes, Reason, attrs_of, marks_of, named
 from app.mapping.rich.references import in_card, in_text
 

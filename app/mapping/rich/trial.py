@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from app.mapping.kinds.rich_text import nodes
-from app.mapping.rich.attrs import LOCAL_ID, clean
-from app.mapping.rich.known import Degraded, Node, Part, attrs_of, marks_of, named
+from app.mapping.rich.attrs import LOCAL_ID
+from app.mapping.rich.known import Degraded, Node, Part, attrs_of, marks_of, named, shown
 from app.mapping.rich.references import masked
 
 # The most characters that Jira takes in one text.
@@ -29,7 +29,7 @@ def vanished(before: str, after: str | None, degraded: tuple[Degraded, ...]) -> 
     old, new = _tree(before), _tree(after)
     listed = Counter((one.part, one.name) for one in degraded)
     lost = []
-    gone = Counter(map(_name, old)) - Counter(map(_name, new))
+    gone = Counter(map(shown, old)) - Counter(map(shown, new))
     if after is None:
         gone.pop("paragraph", None)  # a text of empty paragraphs is no text
     for name, count in gone.items():
@@ -50,14 +50,10 @@ def _tree(document: str | None) -> list[Node]:
     return nodes(raw, "content")
 
 
-def _name(node: Node) -> str:
-    return clean(named(node)) or "?"
-
-
 def _marks(tree: list[Node]) -> Iterator[str]:
     for node in tree:
         if named(node) != "text" or _words(node):
-            yield from (_name(mark) for mark in marks_of(node))
+            yield from (shown(mark) for mark in marks_of(node))
 
 
 def _words(node: Node) -> str:
@@ -83,7 +79,7 @@ def _differences(old: list[Node], new: list[Node]) -> list[str]:
         return ["the order of the nodes"]
     for one, other in zip(old, new, strict=True):
         if _shape(one) != _shape(other):
-            return [f"a part of {_name(one)}"]
+            return [f"a part of {shown(one)}"]
     return []
 
 

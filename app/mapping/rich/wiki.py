@@ -11,7 +11,7 @@ import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-from app.mapping.rich.attrs import clean
+from app.mapping.rich.characters import clean
 from app.mapping.rich.convert import carry_document
 from app.mapping.rich.files import keys_in, mentions_in
 from app.mapping.rich.known import Carried, Context, Node, Notes, Part, Reason, content_of, named
