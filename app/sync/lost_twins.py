@@ -26,16 +26,11 @@ def find_lost_twins(turn: Turn, pairs: Sequence[Pair]) -> None:
         wanted = [one.issue_id for one in changes if one.side is side and _may_have_twin(turn, one)]
         if wanted:
             found = turn.sites[side.other].find_twins(profile, wanted)
-            taken = _linked(turn, side.other, [twin.id for twin in found.values()])
+            # Twins of others meanwhile, whatever our mark says of their source.
+            with turn.transaction() as session:
+                ids = [twin.id for twin in found.values()]
+                taken = store_links.links_by_issue(session, turn.profile, side.other, ids)
             turn.twins |= {(side, s): twin for s, twin in found.items() if twin.id not in taken}
-
-
-def _linked(turn: Turn, side: Side, issues: Sequence[int]) -> frozenset[int]:
-    """Which of these are twins of others meanwhile, whatever our mark says of their source."""
-    left, right = (issues, ()) if side is Side.LEFT else ((), issues)
-    with turn.transaction() as session:
-        links = store_links.links_of(session, turn.profile, left, right)
-    return frozenset(link.issue_id(side) or 0 for link in links)
 
 
 def _may_have_twin(turn: Turn, change: Dirty) -> bool:

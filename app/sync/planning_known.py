@@ -34,10 +34,8 @@ class Known:
 
     def links(self, side: Side, ids: Sequence[int]) -> dict[int, Link]:
         """The links of these issues of a side, by id."""
-        left, right = (ids, ()) if side is Side.LEFT else ((), ids)
         with self.transaction() as session:
-            found = store_links.links_of(session, self.profile, left, right)
-        return {link.issue_id(side) or 0: link for link in found}
+            return store_links.links_by_issue(session, self.profile, side, ids)
 
     def fetch(self, side: Side, ids: Sequence[int]) -> None:
         """Read those of these that are not known yet, with all that the profile carries."""

@@ -4,16 +4,18 @@ write. What it is asked is what a visit asks, so that it also counts what that c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from app.jira.item_calls import File
-from app.jira.site import Issue
+from app.jira.item_calls import Comments, File, Worklogs
+from app.jira.site import Issue, JiraSite
 from app.jira.wire import PAGE
 from app.mapping.profile import Side
 from app.sync.planning_read import Reader
 from app.sync.planning_types import Calls
+
+T = TypeVar("T")
 
 LOOK = 2
 """Points of a read of one thing."""
@@ -26,7 +28,8 @@ class PlanSite:
     def __init__(self, reader: Reader, side: Side) -> None:
         self.reader, self.side = reader, side
         self.spent = Calls()
-        self.comments, self.worklogs = _Comments(self), _Worklogs(self)
+        self.comments = _Marked(self, lambda site: site.comments)
+        self.worklogs = _Marked(self, lambda site: site.worklogs)
         self.files, self.links = _Files(self), _Links(self)
         self._account: str | None = None
 
@@ -44,8 +47,12 @@ class PlanSite:
 
     def stored(self, issue_id: int, fields: Sequence[str]) -> Issue | None:
         """See JiraSite.stored."""
-        self.count(1, LOOK)
-        return self.reader.call(self.side, LOOK, lambda site: site.stored(issue_id, fields))
+        return self.ask(LOOK, lambda site: site.stored(issue_id, fields))
+
+    def ask(self, points: int, work: Callable[[JiraSite], T]) -> T:
+        """Make one call, and count it. Raises Problem."""
+        self.count(1, points)
+        return self.reader.call(self.side, points, work)
 
     def count(self, calls: int, points: int) -> None:
         """Count what was asked."""
@@ -57,44 +64,22 @@ class PlanSite:
         self.count(pages, LOOK * pages)
 
 
-class _Comments:
-    """See app.jira.item_calls.Comments."""
+class _Marked:
+    """See app.jira.item_calls.Comments and Worklogs, of which this is the reads."""
 
-    def __init__(self, site: PlanSite) -> None:
-        self._site = site
+    def __init__(self, site: PlanSite, of: Callable[[JiraSite], Comments | Worklogs]) -> None:
+        self._site, self._of = site, of
 
     def all(self, issue_id: int) -> list[dict[str, Any]]:
         """See Comments.all."""
         site = self._site
-        found = site.reader.call(site.side, LOOK, lambda one: one.comments.all(issue_id))
+        found = site.reader.call(site.side, LOOK, lambda one: self._of(one).all(issue_id))
         site.pages(found)
         return found
 
     def marks(self, ids: Sequence[str]) -> dict[str, Any]:
         """See Comments.marks."""
-        site, cost = self._site, 1 + len(ids)
-        site.count(1, cost)
-        return site.reader.call(site.side, cost, lambda one: one.comments.marks(ids))
-
-
-class _Worklogs:
-    """See app.jira.item_calls.Worklogs."""
-
-    def __init__(self, site: PlanSite) -> None:
-        self._site = site
-
-    def all(self, issue_id: int) -> list[dict[str, Any]]:
-        """See Worklogs.all."""
-        site = self._site
-        found = site.reader.call(site.side, LOOK, lambda one: one.worklogs.all(issue_id))
-        site.pages(found)
-        return found
-
-    def marks(self, ids: Sequence[str]) -> dict[str, Any]:
-        """See Worklogs.marks."""
-        site, cost = self._site, 1 + len(ids)
-        site.count(1, cost)
-        return site.reader.call(site.side, cost, lambda one: one.worklogs.marks(ids))
+        return self._site.ask(1 + len(ids), lambda one: self._of(one).marks(ids))
 
 
 class _Files:
@@ -108,30 +93,19 @@ class _Files:
     @contextmanager
     def read(self, file: File) -> Iterator[Iterator[bytes]]:
         """See Files.read: to compare two files by their bytes."""
-        site = self._site
-        site.count(1, LOOK)
         with ExitStack() as stack:
-            pieces = site.reader.call(
-                site.side, LOOK, lambda one: stack.enter_context(one.files.read(file))
-            )
-            yield pieces
+            yield self._site.ask(LOOK, lambda one: stack.enter_context(one.files.read(file)))
 
     def limit(self, size: int) -> int | None:
         """See Files.limit. Asked once for a whole plan."""
-        site = self._site
         if self._limit is None:
-            site.count(1, LOOK)
-            self._limit = (site.reader.call(site.side, LOOK, lambda one: one.files.limit(size)),)
+            self._limit = (self._site.ask(LOOK, lambda one: one.files.limit(size)),)
         return self._limit[0]
 
     def media_id(self, file_id: str) -> str | None:
         """See Files.media_id. It never changes."""
-        site = self._site
         if file_id not in self._media:
-            site.count(1, LOOK)
-            self._media[file_id] = site.reader.call(
-                site.side, LOOK, lambda one: one.files.media_id(file_id)
-            )
+            self._media[file_id] = self._site.ask(LOOK, lambda one: one.files.media_id(file_id))
         return self._media[file_id]
 
 
@@ -145,10 +119,8 @@ class _Links:
 
     def author(self) -> str:
         """See Links.author. Asked once for a whole plan."""
-        site = self._site
         if self._author is None:
-            site.count(1, LOOK)
-            self._author = site.reader.call(site.side, LOOK, lambda one: one.links.author())
+            self._author = self._site.ask(LOOK, lambda one: one.links.author())
         return self._author
 
     def types(self) -> list[tuple[str, str]]:

@@ -162,8 +162,9 @@ class Searcher:
             return 0
         fingerprints = of_profile(self._vault, profile.left_tenant, profile.id, profile.profile)
         with tenant_transaction(profile.left_tenant) as session:
-            links = _links(session, profile, side, [issue.id for issue in issues])
-            waiting = _waiting(session, profile, side, [issue.id for issue in issues])
+            ids = [issue.id for issue in issues]
+            links = store_links.links_by_issue(session, profile, side, ids)
+            waiting = _waiting(session, profile, side, ids)
             # The last of a page may be the first of the next, never twice in one statement.
             news = {
                 issue.id: _mark_of(profile, side, issue, links.get(issue.id))
@@ -201,14 +202,6 @@ def _search(site: JiraSite, profile: StoredProfile, look: Look, page: str | None
     fields = [m.field(look.side) for m in profile.profile.fields]
     jql = look.jql(scope.project_id, scope.issue_type_id, scope.filter)
     return site.search(jql, fields, page=page)
-
-
-def _links(
-    session: Session, profile: StoredProfile, side: Side, issues: Sequence[int]
-) -> dict[int, Link]:
-    left, right = (issues, ()) if side is Side.LEFT else ((), issues)
-    found = store_links.links_of(session, profile, left, right)
-    return {link.issue_id(side) or 0: link for link in found}
 
 
 def _waiting(

@@ -87,6 +87,14 @@ def links_of(
     return [_link(row, ago) for row, ago in rows]
 
 
+def links_by_issue(
+    session: Session, profile: StoredProfile, side: Side, issues: Sequence[int]
+) -> dict[int, Link]:
+    """The links of these issues of a side, by id; those without one are left out."""
+    left, right = (issues, ()) if side is Side.LEFT else ((), issues)
+    return {link.issue_id(side) or 0: link for link in links_of(session, profile, left, right)}
+
+
 def _link(row: IssueLink, sent_ago: timedelta | None) -> Link:
     return Link(
         id=row.id,

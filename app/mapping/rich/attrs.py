@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from app.mapping.rich.characters import clean
-from app.mapping.rich.known import Node, Notes, Part, Reason, attrs_of, named
+from app.mapping.rich.known import Node, Notes, Part, Reason, attrs_of, named, shown
 from app.mapping.rich.shapes import MARK_ATTRS, MAY_LACK_ATTRS, NODE_ATTRS, Attr
 
 # Written anew at each save, so canonical documents never have it; `write` puts it back.
@@ -61,7 +61,7 @@ def fit_mark(mark: object, notes: Notes) -> Node | None:
     attrs = _fit(MARK_ATTRS[name], raw, name, notes) if name in MARK_ATTRS else None
     if attrs is None:
         reason = Reason.BROKEN if name in MARK_ATTRS else Reason.UNKNOWN
-        notes.add(Part.MARK, clean(name) or "?", reason)
+        notes.add(Part.MARK, shown(mark), reason)
         return None
     return {"type": name, "attrs": attrs} if attrs else {"type": name}
 

@@ -19,6 +19,7 @@ from app.mapping.rich.known import (
     content_of,
     marks_of,
     named,
+    shown,
 )
 from app.mapping.rich.place import INLINE, Placer
 from app.mapping.rich.references import in_mark, in_text
@@ -167,7 +168,7 @@ class _Conversion:
 
     def _unknown(self, open_: _Open) -> list[Node]:
         """A node of a newer editor, or one that Jira would refuse: its text, then its content."""
-        raw, name = open_.raw, clean(named(open_.raw)) or "?"
+        raw, name = open_.raw, shown(open_.raw)
         reason = Reason.BROKEN if name in NODE_ATTRS else Reason.UNKNOWN
         children = open_.done
         words = "" if children and not isinstance(raw.get("text"), str) else words_of(raw)
