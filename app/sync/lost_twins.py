@@ -4,7 +4,7 @@ by their marks, and never made again."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.jira.site import Created, Issue
 from app.jira.times import parse_time
@@ -14,7 +14,7 @@ from app.sync.store_dirty import Dirty
 from app.sync.turn import Pair, Turn
 
 NEW = timedelta(minutes=10)
-"""An issue that is edited so soon after it was made has no twin of which no link knows."""
+"""An issue that is visited so soon after it was made has no twin of which no link knows."""
 
 
 def find_lost_twins(turn: Turn, pairs: Sequence[Pair]) -> None:
@@ -23,7 +23,7 @@ def find_lost_twins(turn: Turn, pairs: Sequence[Pair]) -> None:
     profile = str(turn.profile.id)
     for side in Side:
         changes = [pair.changes[0] for pair in pairs if pair.link is None]
-        wanted = [one.issue_id for one in changes if one.side is side and _may_have_twin(turn, one)]
+        wanted = [one.issue_id for one in changes if one.side is side and _is_asked(turn, one)]
         if wanted:
             found = turn.sites[side.other].find_twins(profile, wanted)
             # Twins of others meanwhile, whatever our mark says of their source.
@@ -33,13 +33,18 @@ def find_lost_twins(turn: Turn, pairs: Sequence[Pair]) -> None:
             turn.twins |= {(side, s): twin for s, twin in found.items() if twin.id not in taken}
 
 
-def _may_have_twin(turn: Turn, change: Dirty) -> bool:
-    """Whether an issue was there before the change that it came by: what a load brings, or what was
-    made a while before it was edited."""
+def _is_asked(turn: Turn, change: Dirty) -> bool:
+    """Whether the issue of a change may have a twin that no link knows."""
     issue = turn.read[change.side].get(change.issue_id)
     if issue is None:
         return False
-    return change.run_id is not None or issue.updated - _created_at(issue) > NEW
+    return change.run_id is not None or is_old(issue, datetime.now(UTC))
+
+
+def is_old(issue: Issue, now: datetime) -> bool:
+    """Whether an issue was there a while before its last change, or before `now`: one that a
+    search found was perhaps made and given its twin before the links were lost."""
+    return max(issue.updated, now) - _created_at(issue) > NEW
 
 
 def adopt_twin(turn: Turn, pair: Pair, issue: Issue, side: Side, twin: Created) -> None:

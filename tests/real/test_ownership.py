@@ -23,7 +23,7 @@ from sandbox.process import SiteHandle
 from tests.processes import children
 from tests.real.comments_scene import LONG, rows, said
 from tests.real.work_scene import STARTED, words
-from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -284,6 +284,8 @@ def carried(running: Stack) -> Iterator[Stack]:  # noqa: F811
     running.create_profile(
         running.connect(), left=("WEB", "Task"), right=("PLAT", "Task"), name="Tasks", items=ITEMS
     )
+    # A search that comes right after a loss would take issues of this minute for new ones.
+    look_no_more(running)
     yield running
 
 
