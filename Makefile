@@ -1,6 +1,6 @@
 # Every chore of the project, one obvious way each. `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-check test nightly lint bench lock browser clean
+.PHONY: help setup demo demo-check test nightly lint bench lock browser words clean
 
 PYTHON_BIN := .venv/bin/python
 # Stamps: a set-up that is up to date costs nothing, an edit of what it was made from renews it.
@@ -11,6 +11,8 @@ SETUP_INPUTS := pyproject.toml $(wildcard requirements*.lock) package.json packa
 # static/vendor/tokens.css holds just the design tokens that these name.
 STYLED := $(shell find static templates sandbox/static sandbox/templates -type f \
 	-not -path 'static/vendor/*' 2>/dev/null)
+# What the pages say in other languages.
+WORDS := $(wildcard translations/*/LC_MESSAGES/messages.po)
 # Files of tests that run beside each other: they wait for processes for most of their time.
 PROCESSES := 5
 # More arguments for pytest, the demo or the benchmarks: make test ARGS="-k merge"
@@ -34,8 +36,9 @@ help: ## what each target does (this text)
 $(INSTALLED): $(SETUP_INPUTS)
 	@scripts/setup.sh
 
-$(READY): $(INSTALLED) $(STYLED)
+$(READY): $(INSTALLED) $(STYLED) $(WORDS)
 	@$(PYTHON_BIN) scripts/front_end.py >.venv/front-end.log
+	@.venv/bin/pybabel --quiet compile --directory translations
 	@touch $@
 
 setup: $(READY) ## .venv and the front end's packages, from the lock files
@@ -75,6 +78,13 @@ lock: $(READY) ## the lock files anew from pyproject.toml (ARGS=--upgrade: newes
 	$(COMPILE) $(ARGS) pyproject.toml --extra sandbox --extra aws --extra dev -o requirements.lock
 	$(COMPILE) $(ARGS) --group installer -o requirements-installer.lock
 	$(COMPILE) $(ARGS) --group node -o requirements-node.lock
+
+words: $(READY) ## the catalogue of what the pages say, anew; then translate what is new in it
+	@.venv/bin/pybabel --quiet extract --mapping-file translations/babel.cfg --keyword _ \
+		--keyword noop --no-location --omit-header --sort-output -o translations/messages.pot .
+	@for words in $(WORDS); do .venv/bin/pybabel --quiet update --no-fuzzy-matching \
+		--ignore-pot-creation-date --input-file translations/messages.pot --output-file $$words --locale \
+		$$(basename $$(dirname $$(dirname $$words))); done
 
 clean: ## remove what set-up and tools made; instance/ and .env stay
 	rm -rf .venv node_modules static/vendor build dist *.egg-info shots bench/results.json \

@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
     from app.database import database_url, init_database
     from app.database_faults import Disk, register_database_answers
     from app.errors import register_error_answers
+    from app.language import init_language
     from app.logs import log_requests
     from app.screens.headers import protect_everything
     from app.settings import load_settings
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0
         )
     log_requests(app)
+    init_language(app)
     register_error_answers(app)
     app.extensions["disk"] = disk = Disk(url)
     register_database_answers(app, disk)

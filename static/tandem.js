@@ -1,21 +1,17 @@
-// The page's own script: a fresh token on each request, problems as sentences, Jira's theme.
+// The pages' own script: a fresh token on each request, views, problems as sentences, Jira's theme.
 
 const TOKEN_MS = 10_000; // how long Jira may take to answer with a token
 const QUIET_MS = 2_500; // how long the counts must rest before they are read out
 
-const AWAY =
-  "Tandem does not answer. Nothing is lost: Jira sends again what it could not deliver, and searches find the rest. " +
-  "This page goes on by itself; if it stays so, whoever runs Tandem should look whether its web server runs.";
-
 const page = document.getElementById("page");
-const overview = document.getElementById("overview");
-const panel = document.getElementById("panel");
+const view = document.getElementById("view");
 const news = document.getElementById("news");
 const bridge = window.AP;
+const words = news.dataset; // the sentences of this script, in the reader's language
 
-// What a person has under way, from the click to the answer: the overview keeps still meanwhile.
+// What a person has under way, from the click to the answer: what polls keeps still meanwhile.
 const underWay = new Set();
-let shown = ""; // the overview as last swapped in
+const shown = new Map(); // what polls, by id: as last swapped in
 let pollFailed = false;
 let unanswered = 0; // polls in a row that nobody answered
 
@@ -40,20 +36,22 @@ function asker(event) {
   return event.detail.requestConfig.elt;
 }
 
+/** Whether an element asks by itself, every so often: its part of the page is its own. */
 function isPoll(element) {
-  return element === overview;
+  return element.matches("[data-poll]");
 }
 
 /** Whether a swap now would take something from under the person's hands or eyes. */
-function mustKeepStill() {
+function mustKeepStill(element) {
   const selection = getSelection();
-  const reading = !selection.isCollapsed && overview.contains(selection.anchorNode);
-  return document.hidden || underWay.size > 0 || reading;
+  const reading = !selection.isCollapsed && element.contains(selection.anchorNode);
+  const typing = document.activeElement.matches("input, select, textarea") && element.contains(document.activeElement);
+  return document.hidden || underWay.size > 0 || reading || typing;
 }
 
 /** A select that was set back to its prompt asks for nothing; what hangs on it empties too. */
 function emptyDependents(select) {
-  const next = document.querySelector(select.dataset.then);
+  const next = select.dataset.then && document.querySelector(select.dataset.then);
   if (!next) return;
   next.replaceChildren(new Option(next.dataset.prompt, ""));
   emptyDependents(next);
@@ -63,8 +61,8 @@ function emptyDependents(select) {
 document.addEventListener("htmx:confirm", async (event) => {
   const { elt, issueRequest } = event.detail;
   event.preventDefault();
-  if (isPoll(elt) && mustKeepStill()) return;
-  if (elt.matches("select")) {
+  if (isPoll(elt) && shown.has(elt.id) && mustKeepStill(elt)) return;
+  if (elt.matches("select[data-then]")) {
     emptyDependents(elt);
     if (!elt.value) return;
   }
@@ -74,7 +72,7 @@ document.addEventListener("htmx:confirm", async (event) => {
     elt.tandemToken = await contextToken();
     issueRequest(true);
   } catch {
-    tell(elt, "Jira did not answer this page. Reload it, and try again.");
+    tell(elt, words.silent);
   } finally {
     underWay.delete(waiting);
   }
@@ -91,32 +89,35 @@ document.addEventListener("htmx:beforeSend", (event) => {
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, xhr } = event.detail;
-  if (target !== overview || xhr.status !== 200) return;
-  if (isPoll(asker(event)) && (underWay.size > 0 || xhr.responseText === shown)) event.detail.shouldSwap = false;
-  else shown = xhr.responseText;
+  if (!isPoll(target) || xhr.status !== 200) return;
+  const old = shown.get(target.id);
+  const still = underWay.size > 0 && old !== undefined;
+  if (isPoll(asker(event)) && (still || xhr.responseText === old)) event.detail.shouldSwap = false;
+  else shown.set(target.id, xhr.responseText);
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
   const { successful, xhr } = event.detail;
   const elt = asker(event);
-  if (isPoll(elt)) {
-    unanswered = xhr.status ? 0 : unanswered + 1;
-    // One alone may be a frame that is being left, or a connection that was just let go.
-    if (unanswered > 1) tell(elt, AWAY);
-    else if (successful ? pollFailed : xhr.status) tell(elt, successful ? "" : sentenceOf(xhr).sentence);
-    pollFailed = !successful;
-    return;
-  }
+  if (isPoll(elt)) return tellOfPoll(elt, successful, xhr);
   if (!underWay.delete(xhr)) return; // told again for a form that took itself away
   if (!successful) {
     const { sentence, field } = sentenceOf(xhr);
     tell(elt, sentence);
-    markWrong(field);
+    markWrong(elt, field);
     return;
   }
   tell(elt, "");
   if (elt.matches("form")) finish(elt);
 });
+
+/** One poll alone may be unanswered: a frame that is being left, or a connection just let go. */
+function tellOfPoll(elt, successful, xhr) {
+  unanswered = xhr.status ? 0 : unanswered + 1;
+  if (unanswered > 1) tell(elt, words.away);
+  else if (successful ? pollFailed : xhr.status) tell(elt, successful ? "" : sentenceOf(xhr).sentence);
+  pollFailed = !successful;
+}
 
 /** A form that was accepted goes away, empties for the next, or keeps what it was asked about. */
 function finish(form) {
@@ -124,7 +125,7 @@ function finish(form) {
   if (!form.matches("[data-close]")) return form.reset();
   form.remove();
   announce(form.dataset.close);
-  document.getElementById("new").focus();
+  (document.getElementById("new") ?? document.getElementById("view-title"))?.focus();
 }
 
 /** What an answer says is wrong: a sentence for people, and the field at fault if one is. */
@@ -134,40 +135,59 @@ function sentenceOf(xhr) {
     const bare = field && detail.startsWith(`${field}: `) ? detail.slice(field.length + 2) : detail;
     return { sentence: bare.charAt(0).toUpperCase() + bare.slice(1), field };
   } catch {
-    return { sentence: "Tandem did not answer. Try again in a moment." };
+    return { sentence: words.failed };
   }
 }
 
-function markWrong(field) {
-  const input = field && document.querySelector(`[name="${CSS.escape(field.replace(".", "_"))}"]`);
+/** Mark the control of a field that was refused, in the asker's own form before any other. */
+function markWrong(elt, field) {
+  const named = field && `[name="${CSS.escape(field.replace(".", "_"))}"]`;
+  const input = named && (elt.closest("[data-says]")?.querySelector(named) ?? document.querySelector(named));
   if (!input) return;
   input.setAttribute("aria-invalid", "true");
   input.focus();
   input.addEventListener("input", () => input.removeAttribute("aria-invalid"), { once: true });
 }
 
-// A form that opened takes the focus: it may be far from the button that opened it.
+// A view takes the focus at its title, a form that opened at its first control: it may be far from
+// the button that opened it.
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target === panel) panel.querySelector("select, input, button")?.focus();
-  if (event.target === overview) announceCounts();
+  const { target } = event;
+  if (target === view) entered(event.detail.requestConfig?.elt);
+  if (target.id === "panel") target.querySelector("select, input, button")?.focus();
+  if (target.id === "overview") announceCounts();
 });
 
+let focusThen; // the id of what takes the focus in the view that was asked for
+
+/** A view was swapped in. */
+function entered(elt) {
+  if (elt?.closest("nav")) {
+    for (const one of elt.closest("nav").children) one.toggleAttribute("aria-current", false);
+    elt.setAttribute("aria-current", "page");
+  }
+  for (const id of shown.keys()) if (!document.getElementById(id)) shown.delete(id);
+  const wanted = focusThen && document.getElementById(focusThen);
+  focusThen = undefined;
+  (wanted || document.getElementById("view-title"))?.focus();
+}
+
 /** Have a screen reader say it. */
-function announce(words) {
-  news.textContent = words;
+function announce(sentence) {
+  news.textContent = sentence;
 }
 
 let counts = "";
 let resting;
 function countsNow() {
-  return [...overview.querySelectorAll("[data-words]")].map((row) => row.dataset.words).join(". ");
+  return [...document.querySelectorAll("#overview [data-words]")].map((row) => row.dataset.words).join(". ");
 }
 /** Counts are read out once they rest: not each of a hundred steps. */
 function announceCounts() {
   clearTimeout(resting);
   resting = setTimeout(() => {
     const now = countsNow();
-    if (now !== counts) announce(now);
+    if (now && now !== counts) announce(now);
     counts = now;
   }, QUIET_MS);
 }
@@ -193,22 +213,31 @@ document.addEventListener("input", (event) => {
 async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
   try {
-    await navigator.clipboard.writeText(source.textContent);
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
   } catch {
-    getSelection().selectAllChildren(source);
-    if (!document.execCommand("copy")) return announce("Copy the marked code by hand.");
+    if (source.select) source.select();
+    else getSelection().selectAllChildren(source);
+    if (!document.execCommand("copy")) return announce(words.byHand);
   }
-  button.textContent = "Copied";
-  announce("Copied");
+  button.textContent = words.copied;
+  announce(words.copied);
+}
+
+/** Put the focus on what a button names; `data-view`: the view that has it, where it is not here. */
+function focusOn(button) {
+  const wanted = document.getElementById(button.dataset.focus);
+  if (wanted) return wanted.focus();
+  focusThen = button.dataset.focus;
+  document.getElementById(`view-${button.dataset.view}`)?.click();
 }
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.copy) copy(button);
-  if (button?.dataset.focus) document.getElementById(button.dataset.focus).focus();
+  if (button?.dataset.focus) focusOn(button);
   if (button?.matches("[data-dismiss]")) {
-    panel.replaceChildren();
-    document.getElementById("new").focus();
+    document.getElementById("panel").replaceChildren();
+    (document.getElementById("new") ?? document.getElementById("view-title"))?.focus();
   }
 });
 
@@ -223,5 +252,5 @@ if (bridge) {
   bridge.theming?.initializeTheming();
   counts = countsNow();
 } else {
-  tell(page, "Jira's bridge did not load, so nothing here can work. Open Tandem again from Jira's Apps menu.");
+  tell(page, words.reload);
 }

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, g, jsonify, render_template, request
 from app.database_faults import DATABASE_ERRORS, FAILED
 from app.errors import NotFound, Problem, problem_response
 from app.jira.site import Named
+from app.language import gettext as _
 from app.mapping import profiles
 from app.mapping.models import ProfileState
 from app.screens.desk import Desk
@@ -66,12 +67,40 @@ def _home_views(blueprint: Blueprint, desk: Desk) -> None:
     def home() -> str:
         caller = current_caller()
         bridge = bridge_url(desk.site_url(caller.tenant))
-        return render_template("home.html", bridge=bridge, **desk.home(caller, current_standing()))
+        shown = desk.home(caller, current_standing())
+        return render_template("home.html", bridge=bridge, views=views(), **shown)
+
+    @blueprint.get("/views/profiles")
+    @accepts(Proof.CONTEXT, Permission.SEE)
+    def profiles_view() -> str:
+        shown = desk.home(current_caller(), current_standing())
+        return render_template("views/profiles.html", **shown)
+
+    @blueprint.get("/views/conflicts")
+    @accepts(Proof.CONTEXT, Permission.SEE)
+    def conflicts_view() -> str:
+        return render_template("views/conflicts.html")
+
+    @blueprint.get("/views/settings")
+    @accepts(Proof.CONTEXT, Permission.SEE)
+    def settings_view() -> str:
+        standing = current_standing()
+        may = {one.value: standing.may(one) for one in Permission}
+        return render_template("views/settings.html", may=may)
 
     @blueprint.get("/parts/overview")
     @accepts(Proof.CONTEXT, Permission.SEE)
     def overview() -> str:
         return _overview(desk)
+
+
+def views() -> list[tuple[str, str]]:
+    """The views of the navigation, by the name in their address."""
+    return [
+        ("profiles", _("Profiles")),
+        ("conflicts", _("Conflicts")),
+        ("settings", _("Settings")),
+    ]
 
 
 def _pairing_views(blueprint: Blueprint, desk: Desk) -> None:

@@ -38,6 +38,13 @@ HOME = f"/plugins/servlet/ac/{APP_KEY}/tandem"
 PATIENCE = 60_000  # milliseconds: a busy machine's, never an assertion about speed
 expect.set_options(timeout=PATIENCE)
 
+
+def go(frame: FrameLocator, view: str) -> None:
+    """Open a view of the navigation, by its words."""
+    frame.get_by_role("navigation").get_by_role("button", name=view, exact=True).click()
+    expect(frame.get_by_role("heading", name=view, exact=True, level=1)).to_be_focused()
+
+
 OpenPage = Callable[[SiteHandle], tuple[Page, FrameLocator]]
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from demo.stack import APP_KEY, Stack, StackError, scope_ids
 from demo.walk import LEFT, RIGHT
-from tests.browser.conftest import HOME, OpenPage
+from tests.browser.conftest import HOME, OpenPage, go
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
 
@@ -171,6 +171,7 @@ def test_a_code_copied_in_part_is_refused_at_its_field_by_the_rule(
     paired: Stack, open_page: OpenPage
 ) -> None:
     _, frame = open_page(paired.sandbox.acme)
+    go(frame, "Settings")
     field = frame.get_by_role("textbox", name="Pairing code")
     field.fill("ABCDE-FGH")
     field.press("Enter")

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from demo.stack import Stack
 from demo.walk import edit_issue
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, go
 from tests.real.test_inbox import FIELDS, create, pair
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
@@ -29,6 +29,7 @@ def test_a_conflict_is_shown_with_both_values_and_a_press_settles_it(
         site.webhooks(hold=False)
         site.release()
     _, frame = open_page(acme)
+    go(frame, "Conflicts")
     inbox = frame.locator("#inbox")
     for text in (left, right, "2027-01-05", "2027-02-05", "Due date"):
         expect(inbox.get_by_text(text).first).to_be_visible()

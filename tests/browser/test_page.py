@@ -41,7 +41,9 @@ def open_tandem(browser: Browser, site: SiteHandle) -> tuple[Page, FrameLocator]
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{site.url}/plugins/servlet/ac/tandem/tandem")
     frame = page.frame_locator("iframe[src*='/pages/home']")
-    expect(frame.get_by_role("heading", name="Tandem", exact=True)).to_be_visible(timeout=ARRIVES)
+    expect(frame.get_by_role("heading", name="Profiles", exact=True, level=1)).to_be_visible(
+        timeout=ARRIVES
+    )
     return page, frame
 
 
@@ -121,6 +123,7 @@ def test_a_wrong_code_is_answered_with_a_sentence_at_the_field(
     mapped: Stack, browser: Browser
 ) -> None:
     page, frame = open_tandem(browser, mapped.sandbox.globex)
+    frame.get_by_role("button", name="Settings").click()
     frame.get_by_label("Pairing code").fill("AAAAA-AAAAA-AAAAA-AAAAA")
     frame.get_by_role("button", name="Pair", exact=True).click()
     alert = frame.get_by_role("alert")

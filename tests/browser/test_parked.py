@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from demo.stack import Stack, wait_until
 from demo.walk import LEFT, RIGHT, edit_issue
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, go
 from tests.real.test_inbox import pair
 from tests.real.test_walk import in_step
 
@@ -29,6 +29,7 @@ def test_a_parked_change_is_explained_previewed_and_retried_by_a_press(
     wait_until("it is parked", lambda: [p["parked"] for p in running.overview()] == [1])
     running.settle()
     _, frame = open_page(acme)
+    go(frame, "Conflicts")
     card = frame.locator("#parked")
     expect(card.get_by_text("does not know the value of Priority").first).to_be_visible(
         timeout=WAIT

@@ -93,6 +93,9 @@ def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
 CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("GET", "/pages/home"): lambda s, who: s.load_page(who),
     ("GET", "/pages/parts/overview"): lambda s, who: s.call(who, "GET", "/pages/parts/overview"),
+    ("GET", "/pages/views/profiles"): lambda s, who: s.call(who, "GET", "/pages/views/profiles"),
+    ("GET", "/pages/views/conflicts"): lambda s, who: s.call(who, "GET", "/pages/views/conflicts"),
+    ("GET", "/pages/views/settings"): lambda s, who: s.call(who, "GET", "/pages/views/settings"),
     ("GET", "/pages/profiles"): lambda s, who: s.call(who, "GET", "/pages/profiles"),
     ("GET", "/pages/profiles/new"): lambda s, who: s.call(who, "GET", "/pages/profiles/new"),
     ("POST", "/pages/profiles"): lambda s, who: s.call(who, "POST", "/pages/profiles", name="x"),

@@ -1,0 +1,51 @@
+"""The words of the pages in the reader's language: one catalogue, English its source.
+
+`_("…")` marks a text wherever it is said. Jobs and commands have no reader with a language of his
+own: there it is the English text itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import flask_babel
+from flask import Flask, has_request_context, request
+
+LANGUAGES = {"en": "English", "de": "Deutsch"}
+"""By language tag: the languages that are complete, by their own names."""
+SOURCE = "en"
+CATALOGUES = Path(__file__).resolve().parents[1] / "translations"
+
+
+def init_language(app: Flask) -> None:
+    """Give the app's templates `_` and `{% trans %}`, in the language that the browser asks for."""
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(CATALOGUES)
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
+    flask_babel.Babel(app, default_locale=SOURCE, locale_selector=language)
+    app.jinja_env.globals["language"] = language
+
+
+def language() -> str:
+    """The tag of the language of the request: the best of `Accept-Language` that is complete."""
+    if not has_request_context():
+        return SOURCE
+    return request.accept_languages.best_match(list(LANGUAGES), SOURCE) or SOURCE
+
+
+def gettext(text: str, **values: object) -> str:
+    """A text in the reader's language, with its named placeholders filled."""
+    if has_request_context():
+        return str(flask_babel.gettext(text, **values))
+    return text % values if values else text
+
+
+def ngettext(one: str, many: str, num: int, **values: object) -> str:
+    """The text of `one` or of `many` in the reader's language, by `num`, which it may name."""
+    if has_request_context():
+        return str(flask_babel.ngettext(one, many, num, **values))
+    return (one if num == 1 else many) % ({"num": num} | values)
+
+
+def noop(text: str) -> str:
+    """Mark a text of a table for the catalogue; `gettext` is called where it is shown."""
+    return text
