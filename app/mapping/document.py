@@ -12,6 +12,7 @@ from app.mapping.document_checks import DocumentProblem, problems_of
 from app.mapping.document_items import dump_items, items_field
 from app.mapping.document_lifecycle import dump_lifecycle, lifecycle_field
 from app.mapping.document_moves import dump_moves, moves_field
+from app.mapping.document_restricted import dump_restricted, restricted_field
 from app.mapping.document_schema import Strict
 from app.mapping.document_values import (
     dump_more,
@@ -98,6 +99,7 @@ def dump_profile(profile: Profile) -> dict[str, object]:
         **dump_items(profile.items),
         **dump_lifecycle(profile.lifecycle),
         **dump_moves(profile.moves),
+        **dump_restricted(profile.restricted),
     }
 
 
@@ -239,6 +241,7 @@ class _ProfileSchema(Strict):
     items = items_field()
     lifecycle = lifecycle_field()
     moves = moves_field()
+    restricted = restricted_field()
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> Profile:
@@ -250,6 +253,7 @@ class _ProfileSchema(Strict):
             items=tuple(data["items"]),
             lifecycle=data["lifecycle"],
             moves=data["moves"],
+            restricted=frozenset(data["restricted"]),
         )
 
 

@@ -266,7 +266,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class Profile:
-    """The mapping document of a profile, parsed. Made by `mapping.document.load_profile`."""
+    """The mapping document of a profile, parsed. Made by `mapping.document.load_profile`.
+
+    `restricted`: the sides that allow that issues with a security level cross, and their level.
+    """
 
     left: Scope
     right: Scope
@@ -275,6 +278,12 @@ class Profile:
     items: tuple[ItemMapping, ...] = ()
     moves: tuple[Constant, ...] = ()
     lifecycle: Lifecycle = USUAL
+    restricted: frozenset[Side] = frozenset()
+
+    @property
+    def carries_restricted(self) -> bool:
+        """Whether issues with a security level cross: where both sides allow it."""
+        return self.restricted == frozenset(Side)
 
     def scope(self, side: Side) -> Scope:
         """The scope on `side`."""
