@@ -1,4 +1,4 @@
-"""The Connect installer: descriptors in, signed lifecycle calls out, signed page addresses.
+"""The Connect installer: descriptors in, signed lifecycle calls out.
 
 Reference: https://developer.atlassian.com/cloud/jira/platform/connect-app-descriptor/
 """
@@ -10,11 +10,11 @@ import secrets
 import threading
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 
-from sandbox import tokens
+from sandbox import modules, tokens
 from sandbox.auth import IMPLIED
 from sandbox.errors import JiraError
 from sandbox.model import AppInstall, JsonDict, User
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LIFECYCLE = ("installed", "enabled", "disabled", "uninstalled")
 TIMEOUT_S = 15
-PAGE_KINDS = ("generalPages", "adminPages", "configurePage", "webPanels", "jiraProjectPages",
-              "jiraIssueContents", "jiraIssueGlances", "profilePages", "dialogs", "postInstallPage",
-              "jiraProjectAdminTabPanels")  # fmt: skip
-OTHER_KINDS = ("webhooks", "jiraEntityProperties", "webItems", "webSections", "jiraIssueFields",
-               "jiraWorkflowPostFunctions", "jiraReports", "jiraGlobalPermissions",
-               "jiraProjectPermissions", "jiraJqlFunctions")  # fmt: skip
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 _install_lock = threading.Lock()
@@ -63,7 +57,7 @@ def descriptor_faults(descriptor: Any, url: str) -> list[str]:
     for name in ("signed-install", "context-qsh"):
         if migrations.get(name) is not True:
             faults.append(f"apiMigrations.{name}: must be true")
-    return faults + _module_faults(descriptor.get("modules", {}))
+    return faults + modules.faults_of(descriptor.get("modules", {}))
 
 
 def _base_url_faults(base_url: Any, url: str) -> list[str]:
@@ -75,36 +69,6 @@ def _base_url_faults(base_url: Any, url: str) -> list[str]:
         faults.append("baseUrl: must be https unless it is on the loopback address")
     if not url.startswith(base_url.rstrip("/") + "/"):
         faults.append(f"baseUrl: the descriptor must be served below it ({base_url}), not at {url}")
-    return faults
-
-
-def _module_faults(modules: Any) -> list[str]:
-    faults = []
-    seen: set[str] = set()
-    for kind, content in modules.items():
-        if kind not in PAGE_KINDS + OTHER_KINDS:
-            faults.append(f"modules.{kind}: unknown kind of module")
-            continue
-        for number, module in enumerate(content if isinstance(content, list) else [content]):
-            place = f"modules.{kind}[{number}]"
-            if kind == "webhooks":
-                if not module.get("event"):
-                    faults.append(f"{place}.event: needed")
-                if not str(module.get("url", "")).startswith("/"):
-                    faults.append(f"{place}.url: must be a path that starts with '/'")
-                continue
-            key = str(module.get("key", ""))
-            if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", key):
-                faults.append(f"{place}.key: must have letters, digits and '-' only")
-            if key in seen:
-                faults.append(f"{place}.key: {key!r} is used twice")
-            seen.add(key)
-            if not module.get("name", {}).get("value"):
-                faults.append(f"{place}.name.value: needed")
-            if kind in PAGE_KINDS and not module.get("url"):
-                faults.append(f"{place}.url: needed")
-            if kind == "webPanels" and not module.get("location"):
-                faults.append(f"{place}.location: needed")
     return faults
 
 
@@ -241,88 +205,3 @@ class Installer:
 def _refused(event: str, status: int, text: str) -> JiraError:
     message = f"The app answered its '{event}' call with {status or 'no answer'}: {text}"
     return JiraError(502, message, body={"errorMessages": [message], "status": status})
-
-
-# --- pages -------------------------------------------------------------------------------
-
-
-def find_module(app: AppInstall, module_key: str) -> tuple[str, JsonDict] | None:
-    """The kind and content of a page module."""
-    for kind, content in app.modules.items():
-        for module in content if isinstance(content, list) else [content]:
-            if kind in PAGE_KINDS and module.get("key") == module_key:
-                return kind, module
-    return None
-
-
-def context_of(site: Site, *, issue: str | None, project: str | None) -> JsonDict:
-    """The `context` claim: which issue or project the page is shown at."""
-    jira: JsonDict = {}
-    found = site.issue(issue) if issue else None
-    if found:
-        kind = site.issue_types[found.type_id]
-        jira["issue"] = {
-            "id": found.id,
-            "key": found.key,
-            "issuetype": {"id": kind.id, "name": kind.name},
-        }
-    where = site.projects.get(found.project_id) if found else site.project(project or "")
-    if where:
-        jira["project"] = {"id": where.id, "key": where.key}
-    return {"jira": jira, "url": {"displayUrl": site.base_url}, "license": {"active": True}}
-
-
-def module_url(
-    site: Site,
-    app: AppInstall,
-    module_key: str,
-    account_id: str,
-    *,
-    issue: str | None = None,
-    project: str | None = None,
-    more: dict[str, str] | None = None,
-) -> str:
-    """The signed address of a page, as the iframe loads it. Raises JiraError 404."""
-    found = find_module(app, module_key)
-    if found is None:
-        raise JiraError(404, f"The app {app.key} has no page module '{module_key}'.")
-    context = context_of(site, issue=issue, project=project)
-    path, _, own = fill(str(found[1]["url"]), context["jira"]).partition("?")
-    query = [
-        *parse_qsl(own, keep_blank_values=True),
-        ("xdm_e", site.base_url),
-        ("xdm_c", f"channel-{app.key}__{module_key}"),
-        ("cp", ""),
-        ("xdm_deprecated_addon_key_do_not_use", app.key),
-        ("lic", "none"),
-        ("cv", "1001.0.0-SNAPSHOT"),
-        *(more or {}).items(),
-    ]
-    url = f"{app.base_url}{path}?{urlencode(query, quote_via=quote)}"
-    qsh = tokens.hash_of_url("GET", url, app.base_url)
-    payload = tokens.claims(app.client_key, qsh, sub=account_id, context=context)
-    return f"{url}&jwt={tokens.sign_hs256(app.shared_secret, payload)}"
-
-
-def fill(url: str, context: JsonDict) -> str:
-    """Put context values into a URL's {issue.key}, {issue.id}, {project.key}, {project.id}."""
-
-    def value(match: re.Match[str]) -> str:
-        thing, _, name = match[1].partition(".")
-        return quote(str(context.get(thing, {}).get(name, "")), safe="")
-
-    return re.sub(r"\$?\{([a-z]+\.[a-z]+)\}", value, url)
-
-
-def context_token(
-    site: Site,
-    app: AppInstall,
-    account_id: str,
-    *,
-    issue: str | None = None,
-    project: str | None = None,
-) -> str:
-    """What AP.context.getToken() gives a page."""
-    context = context_of(site, issue=issue, project=project)
-    payload = tokens.claims(app.client_key, tokens.CONTEXT_QSH, sub=account_id, context=context)
-    return tokens.sign_hs256(app.shared_secret, payload)

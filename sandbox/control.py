@@ -9,12 +9,12 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest
 
-from sandbox import attaching, connect, editing, media, workflows
+from sandbox import attaching, connect, editing, media, modules, workflows
 from sandbox.control_fields import add_fields
 from sandbox.control_items import add_items
 from sandbox.errors import JiraError
 from sandbox.limits import Limits
-from sandbox.model import AppInstall, JsonDict
+from sandbox.model import AppInstall, JsonDict, User
 from sandbox.seed import paragraph, restore, seed_issues
 from sandbox.site import Site
 from sandbox.world import World
@@ -96,17 +96,17 @@ def _apps(blue: Blueprint, world: World, site: Site) -> None:
         installer.switch(app, enabled=verb == "enable")
         return jsonify(shown(app))
 
-    def account() -> str:
+    def account() -> User:
         account_id = request.args.get("accountId")
         if account_id is None:
-            return next(u.account_id for u in site.people() if u.admin)
+            return next(u for u in site.people() if u.admin)
         if account_id not in site.users:
             raise JiraError(400, f"accountId: no user '{account_id}' on this site")
-        return account_id
+        return site.users[account_id]
 
     @blue.get("/apps/<key>/modules/<module_key>")
     def module(key: str, module_key: str) -> Answer:
-        url = connect.module_url(
+        url = modules.module_url(
             site, app_of(key), module_key, account(),
             issue=request.args.get("issueKey"), project=request.args.get("projectKey"),
         )  # fmt: skip
@@ -114,7 +114,7 @@ def _apps(blue: Blueprint, world: World, site: Site) -> None:
 
     @blue.get("/apps/<key>/context-token")
     def context_token(key: str) -> Answer:
-        token = connect.context_token(
+        token = modules.context_token(
             site, app_of(key), account(),
             issue=request.args.get("issueKey"), project=request.args.get("projectKey"),
         )  # fmt: skip

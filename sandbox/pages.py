@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +18,10 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
+from sandbox import modules
+from sandbox.keeping import administers
 from sandbox.model import Issue, JsonDict, Priority, Project, User
+from sandbox.modules import Shown
 from sandbox.site import Site
 from sandbox.world import World
 
@@ -31,26 +33,10 @@ VENDOR = {
     "connect-host.css": BRIDGE / "connect-host.css",
     "tokens.css": ROOT / "static/vendor/tokens.css",
 }
-# Modules of a descriptor that are whole pages, in the order a menu shows them.
-PAGE_MODULES = ("generalPages", "adminPages", "configurePage", "postInstallPage")
 SHOWN_ISSUES = 100
 THEME_COOKIE = "sandbox_theme"
 
 blueprint = Blueprint("pages", __name__, static_folder="static", static_url_path="/sandbox/static")
-
-
-@dataclass(frozen=True)
-class AppPage:
-    """One page of an installed app, as menus list it."""
-
-    app_key: str
-    key: str
-    title: str
-
-    @property
-    def path(self) -> str:
-        """Where the site shows it, as Jira does."""
-        return f"/plugins/servlet/ac/{self.app_key}/{self.key}"
 
 
 def this_site() -> Site:
@@ -71,20 +57,10 @@ def session_account(site: Site) -> User:
     return next(user for user in site.people() if user.admin)
 
 
-def app_pages(site: Site, user: User) -> list[AppPage]:
+def app_pages(site: Site, user: User) -> list[Shown]:
     """The pages of the site's enabled apps that the person is shown, in the order of a menu."""
-    found = []
-    for app in site.apps.values():
-        if not app.enabled:
-            continue
-        for kind in PAGE_MODULES if user.admin else ("generalPages",):
-            modules = app.modules.get(kind, [])
-            for module in modules if isinstance(modules, list) else [modules]:
-                name = module.get("name", {}).get("value") or module["key"]
-                title = str(app.descriptor.get("name") or app.key)
-                text = name if kind == "generalPages" else f"{title}: {name}"
-                found.append(AppPage(app.key, module["key"], text))
-    return found
+    kinds = modules.MENU if user.admin else modules.MENU[:1]
+    return modules.shown(site, user, modules.Place(), kinds)
 
 
 @blueprint.after_request
@@ -118,7 +94,36 @@ def issue_view(key: str) -> Response:
         project = site.projects[issue.project_id]
         options = [p for p in site.priorities.values() if _usable(p, project)]
         kind = site.issue_types[issue.type_id].name
-    return _page("issue.html", issue=issue, project=project, priorities=options, kind=kind)
+        user = session_account(site)
+        panels = modules.panels(site, user, issue)
+        settings = modules.project_pages(site, user, project)
+    return _page(
+        "issue.html",
+        issue=issue,
+        project=project,
+        priorities=options,
+        kind=kind,
+        panels=panels,
+        settings=settings[:1],
+    )
+
+
+@blueprint.get("/projects/<key>/settings")
+@blueprint.get("/projects/<key>/settings/apps/<app_key>/<module_key>")
+def project_settings(key: str, app_key: str = "", module_key: str = "") -> Response:
+    """The apps' pages in a project's settings, for those who administer the project."""
+    site = this_site()
+    with site.lock:
+        project, user = site.project(key), session_account(site)
+        if project is None or not administers(user, project.key):
+            abort(404, f"There is no project {key!r}, or you may not administer it.")
+        pages = modules.project_pages(site, user, project)
+    chosen = [one for one in pages if (one.app_key, one.key) == (app_key, module_key)]
+    if module_key and not chosen:
+        abort(404, f"No enabled app {app_key!r} with a page {module_key!r} is installed here.")
+    return _page(
+        "project.html", project=project, pages=pages, app_page=(chosen or [*pages, None])[0]
+    )
 
 
 @blueprint.get("/plugins/servlet/ac/<app_key>/<module_key>")
@@ -204,7 +209,7 @@ def _vendor_file(path: Path) -> BaseResponse:
     return send_file(path, max_age=0)
 
 
-def _pages_now() -> list[AppPage]:
+def _pages_now() -> list[Shown]:
     site = this_site()
     with site.lock:
         return app_pages(site, session_account(site))

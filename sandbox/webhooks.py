@@ -20,9 +20,9 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from sandbox import tokens
-from sandbox.connect import fill
 from sandbox.jql import JqlError, compile_jql
 from sandbox.model import AppInstall, Issue, JsonDict
+from sandbox.modules import fill
 from sandbox.site import Site
 from sandbox.webhook_bodies import Event, body_of
 

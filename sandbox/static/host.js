@@ -1,37 +1,68 @@
-// The host side of Atlassian's bridge: makes the app's iframe and answers AP.context.getToken.
+// The host side of Atlassian's bridge: makes the apps' iframes and answers what they ask of it.
 import { call } from './rest.js';
 
 const EVERY_MS = 2000;
-const frame = document.querySelector('[data-app-frame]');
+const frames = [...document.querySelectorAll('[data-app-frame]')];
 const { connectHost } = window;
 
-function defineModules(appKey, accountId) {
-  connectHost.defineModule('context', {
-    // Every call gets a fresh token, as in Jira: they live for minutes only.
-    async getToken(callback) {
-      const path = `/sandbox/apps/${appKey}/context-token?accountId=${accountId}`;
-      callback((await call('GET', path)).token);
-    },
-  });
-  connectHost.defineModule('user', {
-    getCurrentUser(callback) {
-      callback({ atlassianAccountId: decodeURIComponent(accountId) });
-    },
-  });
+/** Where a page is shown and for whom: with each call that is about it. */
+function placeOf(frame) {
+  const { account, issueKey, projectKey } = frame.dataset;
+  const place = new URLSearchParams({ accountId: account });
+  if (issueKey) place.set('issueKey', issueKey);
+  if (projectKey) place.set('projectKey', projectKey);
+  return place.toString();
 }
 
-async function embed(appKey, moduleKey) {
-  const accountId = encodeURIComponent(frame.dataset.account);
-  const { url } = await call(
-    'GET',
-    `/sandbox/apps/${appKey}/modules/${moduleKey}?accountId=${accountId}`,
-  );
-  defineModules(appKey, accountId);
-  const iframe = connectHost.create({ addon_key: appKey, key: moduleKey, url, options: {} });
-  window.AJS.$(frame).empty().append(iframe);
+/** Which frame of this page asked: the bridge hands its extension to the last argument. */
+function asker(callback) {
+  return callback._context.extension;
 }
 
-function say(words) {
+const ROUTES = {
+  addonmodule: ({ addonKey, moduleKey }) => `/plugins/servlet/ac/${addonKey}/${moduleKey}`,
+  issue: ({ issueKey }) => `/browse/${issueKey}`,
+  projectadmintabpanel: ({ projectKey, addonKey, adminPageKey }) =>
+    `/projects/${projectKey}/settings/apps/${addonKey}/${adminPageKey}`,
+  site: ({ relativeUrl }) => (/^\/(?![/\\])/.test(relativeUrl) ? relativeUrl : undefined),
+};
+
+connectHost.defineModule('context', {
+  // Every call gets a fresh token, as in Jira: they live for minutes only.
+  async getToken(callback) {
+    const { addon_key: appKey, options } = asker(callback);
+    callback((await call('GET', `/sandbox/apps/${appKey}/context-token?${options.place}`)).token);
+  },
+});
+connectHost.defineModule('user', {
+  getCurrentUser(callback) {
+    callback({ atlassianAccountId: new URLSearchParams(asker(callback).options.place).get('accountId') });
+  },
+});
+connectHost.defineModule('navigator', {
+  go(target, context, callback) {
+    // An app that gives no module of its own means one of its pages.
+    const path = ROUTES[String(target).toLowerCase()]?.({ addonKey: asker(callback).addon_key, ...context });
+    if (path) location.assign(path);
+  },
+  reload() {
+    location.reload();
+  },
+});
+
+async function embed(frame) {
+  const { app: appKey, module: moduleKey } = frame.dataset;
+  const place = placeOf(frame);
+  try {
+    const { url } = await call('GET', `/sandbox/apps/${appKey}/modules/${moduleKey}?${place}`);
+    const iframe = connectHost.create({ addon_key: appKey, key: moduleKey, url, options: { place } });
+    window.AJS.$(frame).empty().append(iframe);
+  } catch (error) {
+    say(frame, `The app's page could not be opened: ${error.message}`);
+  }
+}
+
+function say(frame, words) {
   const note = frame.querySelector('[role=status]');
   if (note) note.textContent = words;
 }
@@ -42,10 +73,22 @@ async function waitForApp() {
   else setTimeout(waitForApp, EVERY_MS);
 }
 
-if (frame.dataset.app) {
-  embed(frame.dataset.app, frame.dataset.module).catch((error) =>
-    say(`The app's page could not be opened: ${error.message}`),
-  );
-} else {
-  waitForApp();
+/** A panel is loaded when it is opened first; whether it is open is kept for the next issue. */
+function fold(panel, frame) {
+  const name = `sandbox_panel:${panel.dataset.panel}`;
+  panel.addEventListener('toggle', () => {
+    localStorage.setItem(name, panel.open ? 'open' : '');
+    if (panel.open && !panel.dataset.loaded) {
+      panel.dataset.loaded = 'yes';
+      embed(frame);
+    }
+  });
+  panel.open = localStorage.getItem(name) === 'open';
+}
+
+for (const frame of frames) {
+  const panel = frame.closest('details[data-panel]');
+  if (!frame.dataset.app) waitForApp();
+  else if (panel) fold(panel, frame);
+  else embed(frame);
 }

@@ -46,12 +46,14 @@ def chromium() -> str:
 APP_PAGE = """<!doctype html><html><head><title>Small app</title>
 <script src="{site}/atlassian-connect/all.js"></script>
 <script src="/app.js"></script></head>
-<body><h1>Small app</h1><p id="token"></p></body></html>"""
+<body><h1>Small app</h1><p id="token"></p><button>Home</button></body></html>"""
 # The text/javascript of an app's page: asks its host for the theme, a size and a token.
 APP_SCRIPT = """addEventListener("load", () => {
   AP.theming.initializeTheming();
   AP.resize("100%", "321px");
   AP.context.getToken((token) => { document.getElementById("token").textContent = token; });
+  document.querySelector("button").addEventListener("click", () => AP.navigator.go(
+    "addonModule", { moduleKey: "small-page" }));
 });"""
 
 
@@ -145,6 +147,44 @@ def descriptor(base: str) -> dict[str, Any]:
             "generalPages": [{"key": "small-page", "name": {"value": "Small"}, "url": "/page"}],
             "adminPages": [
                 {"key": "small-settings", "name": {"value": "Settings"}, "url": "/page"}
+            ],
+            "jiraIssueContexts": [
+                {
+                    "key": "small-panel",
+                    "name": {"value": "Small"},
+                    "icon": {"width": 24, "height": 24, "url": "/icon.svg"},
+                    "content": {"type": "label", "label": {"value": "Notes"}},
+                    "target": {"type": "web_panel", "url": "/page?issue={issue.id}"},
+                }
+            ],
+            "webPanels": [
+                {
+                    "key": "editors-panel",
+                    "name": {"value": "Editors"},
+                    "url": "/page?issue={issue.key}&type={issuetype.id}",
+                    "location": "atl.jira.view.issue.right.context",
+                    "conditions": [
+                        {
+                            "condition": "has_issue_permission",
+                            "params": {"permission": "EDIT_ISSUES"},
+                        }
+                    ],
+                },
+                {
+                    "key": "elsewhere-panel",
+                    "name": {"value": "Elsewhere"},
+                    "url": "/page",
+                    "location": "atl.jira.view.issue.left.context",
+                },
+            ],
+            "jiraProjectAdminTabPanels": [
+                {
+                    "key": "small-project",
+                    "name": {"value": "Small project"},
+                    "url": "/page?project={project.id}&key={project.key}",
+                    "location": "projectgroup4",
+                    "conditions": [{"condition": "user_is_project_admin"}],
+                }
             ],
         },
     }
@@ -354,6 +394,68 @@ def test_the_pages_have_no_fault_that_axe_finds(sandbox: Sandbox, page: Page, mo
             (fault["id"], [node["html"] for node in fault["nodes"]])
             for fault in found["violations"]
         ] == []
+
+
+@pytest.mark.browser
+def test_panels_of_an_issue_and_a_page_of_project_settings_each_know_their_place(
+    sandbox: Sandbox, page: Page
+) -> None:
+    sandbox.install(sandbox.acme)
+    page.goto(f"{sandbox.acme}/browse/WEB-1")
+    panels = page.locator("details.panel")
+    expect(panels).to_have_count(2)
+    expect(panels.nth(0).locator("summary")).to_have_text("Small Notes")
+    expect(panels.nth(0).locator("iframe")).to_have_count(0)
+    for number in range(2):
+        panels.nth(number).locator("summary").click()
+        inside = panels.nth(number).frame_locator("iframe")
+        expect(inside.locator("#token")).not_to_be_empty()
+        token = str(inside.locator("#token").text_content())
+        jira = jwt.decode(token, options={"verify_signature": False})["context"]["jira"]
+        assert jira["issue"]["key"] == "WEB-1"
+        assert jira["project"]["key"] == "WEB"
+    page.goto(f"{sandbox.acme}/browse/WEB-2")
+    expect(page.locator("details.panel[open] iframe")).to_have_count(2)
+    page.get_by_role("link", name="Project settings").click()
+    inside = page.frame_locator("[data-app-frame] iframe")
+    expect(inside.locator("#token")).not_to_be_empty()
+    token = str(inside.locator("#token").text_content())
+    jira = jwt.decode(token, options={"verify_signature": False})["context"]["jira"]
+    assert (jira.get("issue"), jira["project"]["key"]) == (None, "WEB")
+    inside.get_by_role("button", name="Home").click()
+    page.wait_for_url(f"{sandbox.acme}/plugins/servlet/ac/small-app/small-page")
+    expect(inside.locator("#token")).not_to_be_empty()
+
+
+def test_a_panel_is_shown_to_those_alone_whom_its_conditions_name(sandbox: Sandbox) -> None:
+    sandbox.install(sandbox.acme)
+    site = sandbox.world.sites["acme"]
+
+    def open_as(who: str, path: str) -> requests.Response:
+        person = next(user for user in site.people() if user.email.startswith(who))
+        return requests.get(
+            sandbox.acme + path, cookies={site.cookie_name: person.account_id}, timeout=10
+        )
+
+    assert "small-app/editors-panel" in open_as("agent", "/browse/WEB-1").text
+    shown = open_as("viewer", "/browse/WEB-1").text
+    assert "small-app/small-panel" in shown
+    assert "small-app/editors-panel" not in shown
+    assert "elsewhere-panel" not in shown
+    page = "/projects/{}/settings/apps/small-app/small-project"
+    tried = {
+        (who, key): open_as(who, page.format(key)).status_code
+        for who in ("admin", "tester", "agent")
+        for key in ("WEB", "SUP")
+    }
+    assert tried == {
+        ("admin", "WEB"): 200,
+        ("admin", "SUP"): 200,
+        ("tester", "WEB"): 200,
+        ("tester", "SUP"): 404,
+        ("agent", "WEB"): 404,
+        ("agent", "SUP"): 404,
+    }
 
 
 def test_pages_for_admins_are_not_shown_to_others(sandbox: Sandbox) -> None:
