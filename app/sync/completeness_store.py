@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import SmallInteger, func, select, text, tuple_, update
@@ -237,10 +237,12 @@ def linked(session: Session, profile: StoredProfile, side: Side, issues: Sequenc
 
 
 def born(session: Session, profile_id: uuid.UUID) -> datetime:
-    """When the profile was made: older issues without a twin are as they should be."""
-    return session.scalars(
+    """When the profile was made: older issues without a twin are as they should be. Now, for one
+    that is yet to be made."""
+    found = session.scalars(
         select(ProfileRecord.created_at).where(ProfileRecord.id == profile_id)
-    ).one()
+    ).one_or_none()
+    return found or datetime.now(UTC)
 
 
 def mark(session: Session, profile: StoredProfile, marks: Sequence[Mark]) -> None:

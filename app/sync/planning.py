@@ -123,19 +123,27 @@ class Planner:
             _refuse_too_many(reader.count(side, _scope(profile, side)), "The profile's scope has")
         return self._whole(reader, profile)
 
-    def _whole(self, reader: Reader, profile: StoredProfile) -> Iterator[IssuePlan]:
-        survey, after = self._survey(profile, reader), None
+    def pairs(self, profile: StoredProfile) -> Iterator[IssuePlan]:
+        """The plans of all issues that have a link, page by page."""
+        return self._linked(self._survey(profile, self._reader(profile)), profile)
+
+    @staticmethod
+    def _linked(survey: Survey, profile: StoredProfile) -> Iterator[IssuePlan]:
+        after = None
         while True:
             with tenant_transaction(profile.left_tenant) as session:
                 links = rows.next_links(session, profile, after)
             if not links:
-                break
+                return
             after = links[-1].id
             left = [link.left_id for link in links if link.left_id is not None]
             lone = [link.right_id for link in links if link.left_id is None and link.right_id]
             for side, ids in ((Side.LEFT, left), (Side.RIGHT, lone)):
                 if ids:
                     yield from survey.page(side, ids)
+
+    def _whole(self, reader: Reader, profile: StoredProfile) -> Iterator[IssuePlan]:
+        yield from self._linked(self._survey(profile, reader), profile)
         told: set[int] = set()  # twins without a link, which the walk over their own side finds too
         for side in Side:
             for one in self._found(reader, profile, side, _scope(profile, side), unlinked=True):
