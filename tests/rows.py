@@ -17,6 +17,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "role_assignment": ("tenant_id",),
     "lifecycle_token": ("tenant_id",),
     "site_budget": ("tenant_id",),
+    "draft": ("tenant_id",),
     "audit_event": ("chain",),
     "audit_head": ("chain",),
     "connection": ("left_tenant_id", "right_tenant_id"),
@@ -91,6 +92,11 @@ def _write_own(owner: psycopg.Connection, tenant: TenantId) -> None:
         (tenant, bytes(32)),
     )
     owner.execute("INSERT INTO site_budget (tenant_id) VALUES (%s)", (tenant,))
+    owner.execute(
+        "INSERT INTO draft (id, tenant_id, account_id, side, document)"
+        " VALUES (%s, %s, 'someone', 'left', 'd')",
+        (uuid.uuid4(), tenant),
+    )
     owner.execute("INSERT INTO audit_head VALUES (%s, 0, %s)", (tenant, bytes(32)))
     owner.execute(
         "INSERT INTO audit_event VALUES (%s, 1, now(), 'jira', 'installation.installed',"

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app.database import APP_ROLE, unscoped_transaction
 from app.jobs.bell import DRAIN, DRAIN_QUEUE, ring
 from app.jobs.steady import SteadyApp
+from app.mapping import drafts
 from app.sync import budget_answers, parked_groups, runs, written
 from app.sync.completeness import Completeness
 from app.sync.reconcile import Reconciler
@@ -77,6 +78,7 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
                 ring(profile_id, lane)
             with unscoped_transaction() as session:
                 written.forget(session)
+                drafts.forget(session)
                 runs.end_left_behind(session)
 
     @engine.periodic(cron="* * * * * */10", periodic_id="search")

@@ -37,6 +37,7 @@ def shred_tenant(vault: Vault, record: Recorder, tenant: TenantId) -> int:
             text("DELETE FROM profile WHERE left_tenant_id = :tenant RETURNING id"),
             {"tenant": tenant},
         ).all()
+        session.execute(text("DELETE FROM draft WHERE tenant_id = :tenant"), {"tenant": tenant})
         session.execute(
             text("UPDATE data_key SET state = 'retired' WHERE tenant_id = :tenant"),
             {"tenant": tenant},
