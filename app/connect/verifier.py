@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,9 @@ from app.settings import Settings
 from app.tenants.caller import ACCOUNT_ID, OUT_OF_TIME, Caller, Proof
 from app.tenants.installations import Installations, KnownInstallation, Stamp
 from app.tenants.models import InstallationState
+
+
+JIRA_ID = re.compile(r"[0-9]{1,18}")
 
 
 class ConnectVerifier:
@@ -77,12 +81,14 @@ class ConnectVerifier:
     def _page(self, token: str, request: Request) -> Caller:
         known, claims = self._person(token, request)
         tokens.check_qsh(claims, self._hash(request))
-        return Caller(known.tenant, _account(claims), Proof.PAGE)
+        # The address is signed as well, with what Jira filled in there.
+        place = _place(claims, request.args)
+        return Caller(known.tenant, _account(claims), Proof.PAGE, *place)
 
     def _context(self, token: str, request: Request) -> Caller:
         known, claims = self._person(token, request)
         tokens.check_context(claims)
-        return Caller(known.tenant, _account(claims), Proof.CONTEXT)
+        return Caller(known.tenant, _account(claims), Proof.CONTEXT, *_place(claims, {}))
 
     def _person(self, token: str, request: Request) -> tuple[KnownInstallation, dict[str, Any]]:
         known = self._known(token, fresh=True)
@@ -137,6 +143,30 @@ def current_stamp() -> Stamp:
     """The stamp of the running request's token. Only on endpoints that accept Proof.LIFECYCLE or
     Proof.SITE."""
     return Stamp.of(*g.token)
+
+
+def _place(
+    claims: Mapping[str, Any], address: Mapping[str, str]
+) -> tuple[int | None, int | None]:
+    """The ids of the issue and the project that a page is shown at, by the token or by the address
+    that it signs. Raises NotAuthorised where they tell two."""
+    # Reference: https://developer.atlassian.com/cloud/jira/platform/understanding-jwt-for-connect-apps/
+    context = claims.get("context")
+    jira = context.get("jira") if isinstance(context, dict) else None
+    found: list[int | None] = []
+    for name in ("issue", "project"):
+        told = jira.get(name) if isinstance(jira, dict) else None
+        by_token = _jira_id(told.get("id") if isinstance(told, dict) else None)
+        by_address = _jira_id(address.get(name))
+        if by_token is not None and by_address not in {None, by_token}:
+            raise NotAuthorised(f"token: of another {name} than its address")
+        found.append(by_address if by_token is None else by_token)
+    return found[0], found[1]
+
+
+def _jira_id(told: object) -> int | None:
+    text = str(told) if isinstance(told, str | int) else ""
+    return int(text) if JIRA_ID.fullmatch(text) else None
 
 
 def _account(claims: dict[str, Any]) -> str:

@@ -41,6 +41,7 @@ class Proof(StrEnum):
 class Permission(StrEnum):
     """What a person's role must allow; which role allows it is in `roles.MATRIX`."""
 
+    GLANCE = "glance"  # whether an issue that Jira shows the person has a twin, and where
     SEE = "see"  # profiles, their counts, the activity
     MAP = "map"  # make, pause and resume profiles; read the projects and types to choose from
     CONNECT = "connect"  # pairing codes and connections
@@ -49,11 +50,17 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """A verified caller: the only thing that the rest of the code sees of a token."""
+    """A verified caller: the only thing that the rest of the code sees of a token.
+
+    `issue`, `project`: the ids of what the person's page is shown at, as Jira signed them; Jira
+    leaves out what the person may not see.
+    """
 
     tenant: TenantId
     account_id: str | None
     proof: Proof
+    issue: int | None = None
+    project: int | None = None
 
     @property
     def actor(self) -> str:

@@ -94,11 +94,18 @@ def credentials(request: Request) -> tuple[str, str]:
 
 
 def current_standing() -> Standing:
-    """The role of the person who calls; only on endpoints that ask for a permission."""
-    standing = g.get("standing")
-    if not isinstance(standing, Standing):
+    """The role of the person who calls; only on endpoints that ask for a permission that not
+    everybody has."""
+    standing = standing_if_any()
+    if standing is None:
         raise RuntimeError("This endpoint asks for no permission, so nobody has a standing.")
     return standing
+
+
+def standing_if_any() -> Standing | None:
+    """The role of the person who calls; None for a person without one."""
+    standing = g.get("standing")
+    return standing if isinstance(standing, Standing) else None
 
 
 def declarations(app: Flask) -> list[Declared]:

@@ -48,7 +48,11 @@ class Reach(StrEnum):
     OWN_PROJECTS = "own projects"
 
 
+EVERYBODYS = frozenset({Permission.GLANCE})
+"""What takes no role: it shows a person no more of an issue than Jira does."""
+
 MATRIX: Mapping[Permission, Mapping[Role, Reach]] = {
+    Permission.GLANCE: dict.fromkeys(Role, Reach.ALL),
     Permission.SEE: {
         Role.ADMIN: Reach.ALL,
         Role.EDITOR: Reach.ALL,
@@ -65,7 +69,7 @@ MATRIX: Mapping[Permission, Mapping[Role, Reach]] = {
 }
 """What is not in here is refused. docs/access.md prints it."""
 
-REFUSALS: Mapping[Permission, str] = {
+REFUSALS: Mapping[Permission, str] = {  # of all that is not everybody's
     Permission.SEE: "Tandem's pages are for people with a role in it. Ask an admin of this Jira "
     "site for one.",
     Permission.MAP: "Changing what is kept in step takes the role editor. Ask an admin of this "
@@ -111,9 +115,12 @@ class Authority:
         self._projects: dict[tuple[TenantId, str], tuple[float, frozenset[int]]] = {}
         self._lock = threading.Lock()
 
-    def require(self, caller: Caller, permission: Permission) -> Standing:
-        """The caller's standing, if it has the permission. Raises Forbidden or SiteError."""
+    def require(self, caller: Caller, permission: Permission) -> Standing | None:
+        """The caller's standing, if it has the permission; None for a person without a role, who
+        has what is everybody's. Raises Forbidden or SiteError."""
         standing = self.standing(caller)
+        if permission in EVERYBODYS:
+            return standing
         if standing is None or not standing.may(permission):
             # Without any role there is nothing to see, and no word on what others may do.
             raise Forbidden(REFUSALS[Permission.SEE if standing is None else permission])
