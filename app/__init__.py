@@ -131,6 +131,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.health import health_blueprint
     from app.jira.addresses import NetworkPolicy
     from app.jobs.bell import Bells, ring
+    from app.screens.activity import Activity, activity_blueprint
     from app.screens.completeness import completeness_blueprint
     from app.screens.consent import Consents, consent_blueprint
     from app.screens.desk import Desk
@@ -158,6 +159,8 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     screens.register_blueprint(consent_blueprint(desk, consents))
     parked = Parked(tandem.vault, open_site, tandem.record, ring, desk)
     screens.register_blueprint(parked_blueprint(parked))
+    activity = Activity(tandem.vault, open_site, desk)
+    screens.register_blueprint(activity_blueprint(activity))
     app.register_blueprint(screens)
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
     # Forge's tokens ("Bearer") will have a verifier of their own here.

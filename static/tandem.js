@@ -162,9 +162,12 @@ let focusThen; // the id of what takes the focus in the view that was asked for
 
 /** A view was swapped in. */
 function entered(elt) {
-  if (elt?.closest("nav")) {
-    for (const one of elt.closest("nav").children) one.toggleAttribute("aria-current", false);
-    elt.setAttribute("aria-current", "page");
+  // A view that something else than its button led to says its own name.
+  const own = document.getElementById(`view-${document.getElementById("view-title")?.dataset.view}`);
+  const button = elt?.closest("nav") ? elt : own;
+  if (button) {
+    for (const one of button.closest("nav").children) one.toggleAttribute("aria-current", false);
+    button.setAttribute("aria-current", "page");
   }
   for (const id of shown.keys()) if (!document.getElementById(id)) shown.delete(id);
   const wanted = focusThen && document.getElementById(focusThen);

@@ -46,6 +46,7 @@ class Entry:
 
     id: uuid.UUID
     profile_id: uuid.UUID
+    tenants: tuple[TenantId, TenantId]
     kept: bool
     at: datetime
     outcome: str
@@ -211,6 +212,7 @@ def _opened(vault: Vault, row: ActivityEntry) -> Entry:
     return Entry(
         row.id,
         row.profile_id,
+        (TenantId(row.left_tenant_id), TenantId(row.right_tenant_id)),
         row.detail is not None,
         row.at,
         row.outcome,

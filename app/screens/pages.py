@@ -98,6 +98,7 @@ def views() -> list[tuple[str, str]]:
     """The views of the navigation, by the name in their address."""
     return [
         ("profiles", _("Profiles")),
+        ("activity", _("Activity")),
         ("conflicts", _("Conflicts")),
         ("settings", _("Settings")),
     ]

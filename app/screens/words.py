@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from app.activity.log import Detail, Entry
+from app.language import gettext
 from app.mapping.values import shorten
 
 OUTCOMES = {
@@ -14,8 +17,11 @@ OUTCOMES = {
     "parked": "Parked",
     "left_alone": "Left alone",
     "unlinked": "Unlinked",
+    "ignored": "Ignored",
 }
-STATES = {"on": "On", "paused": "Paused"}
+ACCOUNT = re.compile(r"\[~accountid:([A-Za-z0-9][A-Za-z0-9:._|~-]{0,127})\]")
+"""A person in a text, as it is kept: by the account alone."""
+STATES = {"on": "On", "paused": "Paused", "proposed": "Proposed"}
 
 # By Jira's field id: the field's name, and how it is carried.
 FIELDS = {
@@ -48,8 +54,13 @@ def say(entry: Entry, detail: Detail) -> str:
     """A detail as a sentence: what a person finds in Jira, by field name and issue key."""
     key = entry.left_key if detail.side == "left" else entry.right_key
     if detail.new is None and detail.old is not None:
-        return f"{detail.sentence}. The {detail.side} one was “{shorten(detail.old)}”."
+        return named(f"{detail.sentence}. The {detail.side} one was “{shorten(detail.old)}”.", {})
     if detail.new is None or not detail.field or not key:
-        return detail.sentence
+        return named(detail.sentence, {})
     name, _ = FIELDS.get(detail.field, (detail.field, ""))
-    return f"{name} of {key} is now “{detail.new}”."
+    return named(f"{name} of {key} is now “{detail.new}”.", {})
+
+
+def named(words: str, people: Mapping[str, str]) -> str:
+    """A text with its people by these names, by account; the others are just people."""
+    return ACCOUNT.sub(lambda found: people.get(found[1]) or gettext("a person"), words)
