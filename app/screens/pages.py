@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from flask import Blueprint, Response, g, jsonify, render_template, request
+from flask import Blueprint, Response, current_app, g, jsonify, render_template, request
 
 from app.database_faults import DATABASE_ERRORS, FAILED
 from app.errors import NotFound, Problem, problem_response
@@ -224,12 +224,18 @@ def _as_json(one: profiles.ProfileOverview) -> dict[str, str | int | None]:
 def _for_people(response: Response, sites: Sequence[str]) -> Response:
     """A problem as a page, where a person's browser loads the page itself; `sites`: the addresses
     of the site that it is in, where that is known."""
-    if request.endpoint == "pages.home" and response.mimetype == "application/problem+json":
+    if _is_loaded() and response.mimetype == "application/problem+json":
         problem = response.get_json()
         bridge = bridge_url(sites[0]) if sites else None
         response.set_data(render_template("problem.html", problem=problem, bridge=bridge))
         response.content_type = "text/html; charset=utf-8"
     return response
+
+
+def _is_loaded() -> bool:
+    """Whether a browser loads this page itself, in a frame of Jira."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "accepts", None) is Proof.PAGE
 
 
 def wants_json() -> bool:
