@@ -132,6 +132,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.jira.addresses import NetworkPolicy
     from app.jobs.bell import Bells, ring
     from app.screens.activity import Activity, activity_blueprint
+    from app.screens.approvals import Approvals, approvals_blueprint
     from app.screens.completeness import completeness_blueprint
     from app.screens.consent import Consents, consent_blueprint
     from app.screens.desk import Desk
@@ -161,6 +162,10 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     screens.register_blueprint(parked_blueprint(parked))
     activity = Activity(tandem.vault, open_site, desk)
     screens.register_blueprint(activity_blueprint(activity))
+    approvals = Approvals(tandem.vault, open_site, tandem.record, desk)
+    screens.register_blueprint(approvals_blueprint(desk, approvals))
+    editor = Editor(tandem.vault, desk)
+    screens.register_blueprint(editor_blueprint(editor))
     app.register_blueprint(screens)
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
     # Forge's tokens ("Bearer") will have a verifier of their own here.

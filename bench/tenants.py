@@ -16,7 +16,7 @@ from flask import Flask
 from app import Tandem, create_app
 from app.database import TenantId, db, tenant_transaction
 from app.jobs.bell import ring_all
-from app.mapping import profiles
+from app.mapping import approvals, profiles
 from app.mapping.profile import Scope, Side
 from app.settings import load_settings
 from app.sync.lanes import LANES, lane_of
@@ -83,6 +83,7 @@ def tenant_pairs(
             right=scopes[1],
             parts={"fields": LABELS_OF_THE_LEFT},
         )
+        approvals.decide(tandem.vault, tandem.record, callers[1], profile, 1, approves=True)
         made.append(TenantPair(tenants[0], tenants[1], profile))
     return made
 

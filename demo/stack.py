@@ -73,7 +73,7 @@ class Stack:
         sites: tuple[SiteHandle, SiteHandle] | None = None,
         **parts: object,
     ) -> str:
-        """Create and switch on a profile; sides are (project key, issue type name).
+        """Create a profile and approve it on both sites; sides are (project key, issue type name).
 
         `sites`: the left one and the right one, Acme and Globex where none are given. `parts`:
         `fields`, `users` and `items`, as in the mapping document.
@@ -93,7 +93,13 @@ class Stack:
             right_type=right_type,
             **{part: json.dumps(value) for part, value in parts.items()},
         )
+        self.approve(right_site, made["profile"])
         return str(made["profile"])
+
+    def approve(self, site: SiteHandle, profile: str, revision: int = 1) -> None:
+        """Approve what waits for a site, as its admin: what leaves his own site."""
+        path = f"/pages/profiles/{profile}/approval"
+        self.page(site, "POST", path, approve="yes", revision=str(revision))
 
     @property
     def database(self) -> str:

@@ -23,6 +23,8 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "connection": ("left_tenant_id", "right_tenant_id"),
     "profile": ("left_tenant_id", "right_tenant_id"),
     "profile_revision": ("left_tenant_id", "right_tenant_id"),
+    "profile_approval": ("left_tenant_id", "right_tenant_id"),
+    "profile_proposal": ("left_tenant_id", "right_tenant_id"),
     "issue_link": ("left_tenant_id", "right_tenant_id"),
     "unlinked": ("left_tenant_id", "right_tenant_id"),
     "value_pair": ("left_tenant_id", "right_tenant_id"),
@@ -119,6 +121,14 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         (rows.profile, *sides),
     )
     owner.execute(
+    owner.execute(
+        "INSERT INTO profile_approval VALUES (%s, 'left', %s, %s, 1, 'someone')",
+        (rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO profile_proposal VALUES (%s, 2, %s, %s, 'right', 'someone')",
+        (rows.profile, *sides),
+    )
         "INSERT INTO issue_link (id, profile_id, left_tenant_id, right_tenant_id,"
         " left_issue_id, lane) VALUES (%s, %s, %s, %s, 1, 1)",
         (uuid.uuid4(), rows.profile, *sides),

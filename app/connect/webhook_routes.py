@@ -16,7 +16,7 @@ from app.mapping.profile import Side
 from app.sync.lanes import lane_of
 
 # For each event: the profiles that watch its project and type, paused ones too (what comes
-# meanwhile waits in its row), and those that have its issue linked though it has left them; with
+# meanwhile waits in its row) but for those that one side never approved, and those that have its issue linked though it has left them; with
 # the pair's base. Each half names its own column of the link, so that the unique index finds it: a
 # CASE over the side read every link of the profile. `visited`: a change of the pair is due, or an
 # undo has its lane in hand. Every row tells how the installation stands.
@@ -40,7 +40,8 @@ ROUTES = text(
         JOIN profile p ON p.left_tenant_id = tandem_tenant()
         LEFT JOIN issue_link l ON l.profile_id = p.id AND l.left_issue_id = a.issue
         LEFT JOIN item_link i ON i.link_id = l.id AND i.kind = a.kind AND i.left_item = a.item
-        WHERE l.id IS NOT NULL OR (p.left_project_id = a.project AND p.left_type_id = a.type)
+        WHERE p.state <> 'proposed'
+            AND (l.id IS NOT NULL OR (p.left_project_id = a.project AND p.left_type_id = a.type))
         UNION ALL
         SELECT a.number, p.id, p.revision, p.left_tenant_id, p.right_tenant_id, 'right',
                l.id, l.lane, l.base -> 'right', l.planned, l.right_seen, l.outside IS NOT NULL,
@@ -50,7 +51,8 @@ ROUTES = text(
         JOIN profile p ON p.right_tenant_id = tandem_tenant()
         LEFT JOIN issue_link l ON l.profile_id = p.id AND l.right_issue_id = a.issue
         LEFT JOIN item_link i ON i.link_id = l.id AND i.kind = a.kind AND i.right_item = a.item
-        WHERE l.id IS NOT NULL OR (p.right_project_id = a.project AND p.right_type_id = a.type)
+        WHERE p.state <> 'proposed' AND (
+            l.id IS NOT NULL OR (p.right_project_id = a.project AND p.right_type_id = a.type))
     )
     SELECT h.secret_version, h.state, w.*,
            EXISTS (SELECT FROM change c WHERE c.profile_id = w.profile_id AND c.side = 'left'

@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
 from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
 from app.mapping.profiles import owned
-from app.mapping.revisions import add, current, who
+from app.mapping.revisions import amend, current, who
 from app.tenants.caller import Caller
 from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
@@ -69,8 +70,8 @@ def set_consent(
         ruled = replace(comments, internal=sides)
         if ruled == comments:
             return _seen(old, side, partner)
-        new = replace(old, items=tuple(ruled if one is comments else one for one in old.items))
-        add(vault, session, found, new, actor=caller.actor)
+        said = partial(_said, side=side, allows=allows)
+        new = amend(vault, session, found, said, actor=caller.actor, sides=(side,))
         told = {"side": side.value, "allows": allows, **who(ruled)}
         deed = Deed(caller.actor, Action.PROFILE_INTERNAL, f"profile:{profile_id}", told)
         record_for_both(record, session, tenant, partner, deed)
@@ -79,6 +80,17 @@ def set_consent(
 
 def _comments(profile: Profile) -> ItemMapping | None:
     return next((one for one in profile.items if one.kind is ItemKind.COMMENTS), None)
+
+
+def _said(profile: Profile, *, side: Side, allows: bool) -> Profile:
+    """The profile in which a side has said it."""
+
+    def ruled(one: ItemMapping) -> ItemMapping:
+        if one.kind is not ItemKind.COMMENTS:
+            return one
+        return replace(one, internal=one.internal | {side} if allows else one.internal - {side})
+
+    return replace(profile, items=tuple(ruled(one) for one in profile.items))
 
 
 def _seen(profile: Profile, side: Side, partner: TenantId) -> Consent:

@@ -17,6 +17,7 @@ class ProfileState(StrEnum):
 
     ON = "on"
     PAUSED = "paused"
+    PROPOSED = "proposed"  # one side has not approved it yet, and nothing was ever carried
 
 
 class ProfileRecord(Model):

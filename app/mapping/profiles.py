@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound, Problem
-from app.mapping import rest
+from app.mapping import proposals, rest
 from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.models import ProfileRecord, ProfileRevision, ProfileState
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
@@ -47,7 +48,8 @@ class StoredProfile:
 @dataclass(frozen=True)
 class ProfileOverview:
     """A profile as the home page lists it. `partner`: the other tenant; `own_project`: the project
-    of the asking tenant's own side."""
+    of the asking tenant's own side. `proposal`: the revision that waits for an approval or was
+    declined; `awaits` says which: "own" or "partner" for whose it waits, or "declined"."""
 
     id: uuid.UUID
     name: str
@@ -60,6 +62,8 @@ class ProfileOverview:
     parked: int
     last_activity: datetime | None
     waiting: str | None
+    proposal: int | None = None
+    awaits: str | None = None
 
 
 def create(
@@ -73,7 +77,8 @@ def create(
     right: Scope,
     parts: Mapping[str, str] = MappingProxyType({}),
 ) -> uuid.UUID:
-    """Store and switch on a profile whose left side is the caller's. Raises Problem, NotFound.
+    """Store a profile whose left side is the caller's, and propose it to the partner: it carries
+    nothing until he approves. Raises Problem, NotFound.
 
     `parts`: keys of the mapping document (PARTS) as JSON; without `fields` the usual ones.
     """
@@ -107,21 +112,20 @@ def create(
                 field="left_project",
             )
         require_rest(vault, session, (tenant, partner), name, profile)
-        session.add(
-            ProfileRecord(
-                id=profile_id,
-                connection_id=connection_id,
-                left_tenant_id=tenant,
-                right_tenant_id=partner,
-                name=name,
-                state=ProfileState.ON.value,
-                revision=1,
-                left_project_id=int(left.project_id),
-                left_type_id=int(left.issue_type_id),
-                right_project_id=int(right.project_id),
-                right_type_id=int(right.issue_type_id),
-            )
+        made = ProfileRecord(
+            id=profile_id,
+            connection_id=connection_id,
+            left_tenant_id=tenant,
+            right_tenant_id=partner,
+            name=name,
+            state=ProfileState.PROPOSED.value,
+            revision=1,
+            left_project_id=int(left.project_id),
+            left_type_id=int(left.issue_type_id),
+            right_project_id=int(right.project_id),
+            right_type_id=int(right.issue_type_id),
         )
+        session.add(made)
         session.flush()
         session.add(
             ProfileRevision(
@@ -134,6 +138,8 @@ def create(
             )
         )
         session.flush()
+        proposals.approve(session, made, Side.LEFT, 1, caller.actor)
+        proposals.propose(session, made, 1, Side.RIGHT, caller.actor)
         deed = Deed(caller.actor, Action.PROFILE_CREATED, f"profile:{profile_id}")
         record_for_both(record, session, tenant, partner, deed)
     return profile_id
@@ -259,9 +265,11 @@ def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
     )
 
 
-def opened(vault: Vault, record: ProfileRecord, document: bytes) -> Profile:
-    """The mapping document of the revision that a profile is at, opened."""
-    where = place(TenantId(record.left_tenant_id), record.id, record.revision)
+def opened(
+    vault: Vault, record: ProfileRecord, document: bytes, number: int | None = None
+) -> Profile:
+    """The mapping document of a revision, opened: of the one that a profile is at, or `number`."""
+    where = place(TenantId(record.left_tenant_id), record.id, number or record.revision)
     return _parsed(vault.unseal(where, document))
 
 
@@ -276,8 +284,14 @@ _OVERVIEW = text(
     SELECT p.id, p.name, p.state, p.reason, p.left_tenant_id, p.right_tenant_id,
            p.left_project_id, p.right_project_id,
            coalesce(l.linked, 0) AS linked, coalesce(c.pending, 0) AS pending,
-           coalesce(c.parked, 0) AS parked, a.last_activity, c.waiting
+           coalesce(c.parked, 0) AS parked, a.last_activity, c.waiting,
+           w.number AS proposal, w.awaits, w.outcome
     FROM profile p
+    LEFT JOIN LATERAL (
+        SELECT number, awaits, outcome FROM profile_proposal o
+        WHERE o.profile_id = p.id ORDER BY number DESC LIMIT 1
+    ) w ON w.outcome IS NULL
+        OR (w.outcome = 'declined' AND (w.number > p.revision OR p.state = 'proposed'))
     LEFT JOIN (
         SELECT profile_id, count(*) AS linked FROM issue_link
         WHERE left_issue_id IS NOT NULL AND right_issue_id IS NOT NULL GROUP BY profile_id
@@ -318,11 +332,22 @@ def overview(tenant: TenantId) -> list[ProfileOverview]:
             last_activity=row.last_activity,
             waiting=row.waiting,
         )
+            proposal=row.proposal,
+            awaits=_awaits(row, tenant),
         for row in rows
     ]
 
 
 def owned(
+def _awaits(row: Any, tenant: TenantId) -> str | None:
+    if row.proposal is None:
+        return None
+    if row.outcome is not None:
+        return "declined"
+    own = Side.LEFT if row.left_tenant_id == tenant else Side.RIGHT
+    return "own" if row.awaits == own else "partner"
+
+
     session: Session, tenant: TenantId, profile_id: uuid.UUID, covers: Callable[[int], bool]
 ) -> tuple[ProfileRecord, Side]:
     """A profile to change, and which side of it is the tenant's. Raises NotFound."""
@@ -338,6 +363,17 @@ def owned(
 
 
 def set_state(
+def require_begun(found: ProfileRecord) -> None:
+    """Refuse what needs a profile that both sides have approved once. Raises Problem."""
+    if found.state == ProfileState.PROPOSED:
+        raise Problem(
+            "This profile is not approved yet, so it carries nothing. It is switched on when an "
+            "admin or editor of the partner's site approves it there, on Tandem's page.",
+            status=409,
+            code="waits-for-approval",
+        )
+
+
     record: Recorder,
     caller: Caller,
     profile_id: uuid.UUID,
@@ -347,11 +383,13 @@ def set_state(
     """Pause or resume; either partner may. What changes meanwhile is marked, and crosses later.
 
     `covers` tells whether the caller may decide for a project of his own side. Raises NotFound,
-    the same for a profile that he may not touch as for one that never was.
+    the same for a profile that he may not touch as for one that never was; Problem for one that
+    waits for its first approval.
     """
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
         found, side = owned(session, tenant, profile_id, covers)
+        require_begun(found)
         found.state, found.reason, found.updated_at = state.value, None, func.now()
         session.flush()
         deed = Deed(caller.actor, _STATE_DEEDS[state], f"profile:{profile_id}")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
+from app.mapping import proposals
 from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.lifecycle import Lifecycle
 from app.mapping.models import ProfileRecord, ProfileRevision
@@ -72,9 +73,12 @@ def set_filter(
         old = current(vault, session, found)
         if old.scope(side).filter == jql:
             return False
-        scope = replace(old.scope(side), filter=jql)
-        new = replace(old, left=scope) if side is Side.LEFT else replace(old, right=scope)
-        add(vault, session, found, new, actor=caller.actor)
+
+        def filtered(one: Profile) -> Profile:
+            scope = replace(one.scope(side), filter=jql)
+            return replace(one, left=scope) if side is Side.LEFT else replace(one, right=scope)
+
+        amend(vault, session, found, filtered, actor=caller.actor, sides=(side,))
         told = {"side": side.value, "filtered": jql is not None}
         deed = Deed(caller.actor, Action.PROFILE_FILTERED, f"profile:{profile_id}", told)
         partner = found.right_tenant_id if side is Side.LEFT else found.left_tenant_id
@@ -251,13 +255,17 @@ def _revised(
     with tenant_transaction(profile.left_tenant) as session:
         found, _ = owned(session, profile.left_tenant, profile.id, lambda project: True)
         old = current(vault, session, found)
-        try:
-            new = load_profile(change(old))
-        except DocumentError as error:
-            raise Problem(error.line, code="invalid-field", field=part) from None
+
+        def changed(one: Profile) -> Profile:
+            try:
+                return load_profile(change(one))
+            except DocumentError as error:
+                raise Problem(error.line, code="invalid-field", field=part) from None
+
+        new = changed(old)
         if new != old:
             require_rest(vault, session, sites, found.name, new, instead_of=profile.id)
-            add(vault, session, found, new, actor=OPERATOR)
+            amend(vault, session, found, changed, actor=OPERATOR, sides=tuple(Side))
             deed = Deed(OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", told(new))
             record_for_both(record, session, *sites, deed)
     return new
@@ -315,9 +323,59 @@ def set_interval(record: Recorder, profile: StoredProfile, seconds: int) -> None
         record_for_both(record, session, profile.left_tenant, profile.right_tenant, deed)
 
 
-def add(vault: Vault, session: Session, found: ProfileRecord, new: Profile, *, actor: str) -> None:
-    """Add a revision and make it the one in force."""
-    left, number = TenantId(found.left_tenant_id), found.revision + 1
+def amend(
+    vault: Vault,
+    session: Session,
+    found: ProfileRecord,
+    change: Callable[[Profile], Profile],
+    *,
+    actor: str,
+    sides: tuple[Side, ...],
+) -> Profile:
+    """Make what `change` makes of the revision in force the one in force, approved by `sides`; and
+    change what waits for an approval in the same way, so that it does not take this back.
+
+    For what lets nothing more out of a side that has not approved it. Gives the new profile.
+    """
+    waits = proposals.waiting(session, found.id)
+    proposed = None
+    if waits is not None and waits.number != found.revision:
+        proposed = at(vault, session, found, waits.number)
+    new = change(current(vault, session, found))
+    number = add(vault, session, found, new, actor=actor)
+    for side in sides:
+        proposals.approve(session, found, side, number, actor)
+    if waits is not None and proposed is not None:
+        try:
+            proposed = change(proposed)
+        except Problem:  # it does not fit what waits: somebody has to propose that anew
+            proposals.end(session, found, proposals.Outcome.REPLACED, actor)
+            return new
+        if proposed == new:
+            proposals.end(session, found, proposals.Outcome.REPLACED, actor)
+            return new
+        number = store(vault, session, found, proposed, actor=waits.proposed_by)
+    if waits is not None:
+        proposals.propose(session, found, number, waits.awaits, waits.proposed_by)
+    return new
+
+
+def add(vault: Vault, session: Session, found: ProfileRecord, new: Profile, *, actor: str) -> int:
+    """Add a revision and make it the one in force. Gives its number."""
+    number = store(vault, session, found, new, actor=actor)
+    take(session, found, number)
+    return number
+
+
+def take(session: Session, found: ProfileRecord, number: int) -> None:
+    """Make a stored revision the one in force."""
+    found.revision, found.updated_at = number, func.now()
+    session.flush()
+
+
+def store(vault: Vault, session: Session, found: ProfileRecord, new: Profile, *, actor: str) -> int:
+    """Store a revision, which is not in force by that. Gives its number."""
+    left, number = TenantId(found.left_tenant_id), proposals.newest(session, found.id) + 1
     document = json.dumps(dump_profile(new)).encode()
     session.add(
         ProfileRevision(
@@ -330,15 +388,19 @@ def add(vault: Vault, session: Session, found: ProfileRecord, new: Profile, *, a
         )
     )
     session.flush()
-    found.revision, found.updated_at = number, func.now()
-    session.flush()
+    return number
 
 
 def current(vault: Vault, session: Session, found: ProfileRecord) -> Profile:
     """What a profile's revision in force says."""
     document = session.scalars(
         select(ProfileRevision.document).where(
-            ProfileRevision.profile_id == found.id, ProfileRevision.number == found.revision
+            ProfileRevision.profile_id == found.id, ProfileRevision.number == number
         )
     ).one()
-    return opened(vault, found, document)
+    return opened(vault, found, document, number)
+    return at(vault, session, found, found.revision)
+
+
+def at(vault: Vault, session: Session, found: ProfileRecord, number: int) -> Profile:
+    """What a revision of a profile says, in force or not."""

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from app.database import tenant_transaction
 from app.errors import NotFound
 from app.mapping.models import ProfileRecord
+from app.mapping.profiles import require_begun
 from app.screens.desk import Desk, checks
 from app.screens.pages import wants_json
 from app.sync.completeness import Completeness
@@ -45,5 +46,6 @@ def _require(caller: Caller, standing: Standing, profile: uuid.UUID) -> None:
         left = found.left_tenant_id == caller.tenant
         project = found.left_project_id if left else found.right_project_id
         if standing.covers(Permission.MAP, project):
+            require_begun(found)
             return
     raise NotFound("There is no such profile.")

@@ -20,7 +20,7 @@ from app.mapping import filters, profiles, revisions
 from app.mapping.models import ProfileState
 from app.mapping.profile import DEFAULT_FIELDS, Side
 from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
-from app.screens.waits import say_change, say_clock, say_server, say_sites
+from app.screens.waits import say_approval, say_change, say_clock, say_server, say_sites
 from app.screens.words import FIELDS, OUTCOMES, STATES, ago, say
 from app.sync import clocks, completeness_store
 from app.sync.completeness_words import sentence
@@ -200,7 +200,8 @@ class Desk:
         for one in seen:
             if one.partner not in names:
                 names[one.partner] = self.site_name(one.partner)
-            shown.append(asdict(one) | {"partner_name": names[one.partner]})
+            told = {"partner_name": names[one.partner], "approval": say_approval(one, names)}
+            shown.append(asdict(one) | told)
         said = checks(tenant, [one.id for one in seen])
         with tenant_transaction(tenant) as session:
             entries = latest(session, self._vault, ENTRIES, {one.id for one in seen})

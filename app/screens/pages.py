@@ -205,6 +205,8 @@ def _new_profile(desk: Desk, connection: uuid.UUID | None) -> str:
     return render_template("parts/new_profile.html", **shown)
 
 
+        "proposal": one.proposal,
+        "awaits": one.awaits,
 def _options(named: list[Named], prompt: str) -> str:
     return render_template("parts/options.html", named=named, prompt=prompt)
 

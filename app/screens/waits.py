@@ -11,6 +11,8 @@ from sqlalchemy import text
 from app.database import TenantId, tenant_transaction
 from app.database_faults import FULL, Disk
 from app.jobs import alive
+from app.language import gettext as _
+from app.mapping.profiles import ProfileOverview
 from app.screens.words import ago
 from app.sync import clocks
 
@@ -73,9 +75,25 @@ _SITE = text(
 )
 
 
-def say_change(code: str | None) -> str | None:
-    """Why a change waits."""
-    return None if code is None else CHANGES.get(code, code)
+def say_approval(one: ProfileOverview, names: Mapping[TenantId, str]) -> str | None:
+    """Whose approval a profile or a change of it waits for, or that it was declined."""
+    if one.awaits is None:
+        return None
+    partner = names[one.partner]
+    if one.state == "proposed":
+        return {
+            "own": _("Waits for your approval: %(partner)s proposed it.", partner=partner),
+            "partner": _("Waits for the approval of %(partner)s.", partner=partner),
+            "declined": _("It was declined or taken back. Change it, and it is proposed again."),
+        }[one.awaits]
+    return {
+        "own": _("A change by %(partner)s waits for your approval.", partner=partner),
+        "partner": _(
+            "The last change waits for the approval of %(partner)s. The profile goes on as it was.",
+            partner=partner,
+        ),
+        "declined": _("The last change was declined or taken back. The profile goes on as it was."),
+    }[one.awaits]
 
 
 def say_sites(names: Mapping[TenantId, str]) -> list[str]:

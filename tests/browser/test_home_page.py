@@ -98,9 +98,11 @@ def test_the_page_goes_on_updating_after_a_form_was_accepted(
     frame.get_by_label("Name of the profile").fill("Second")
     frame.get_by_role("button", name="Switch on").click()
     row = frame.get_by_role("row", name=re.compile("Second"))
-    expect(row.get_by_text("On", exact=True)).to_be_visible()
+    expect(row.get_by_text("Proposed", exact=True)).to_be_visible()
     expect(frame.get_by_role("button", name="New profile")).to_be_focused()
     [second] = [one for one in paired.overview() if one["name"] == "Second"]
+    paired.approve(paired.sandbox.acme, second["id"])
+    expect(row.get_by_text("On", exact=True)).to_be_visible()
     paired.page(paired.sandbox.acme, "POST", f"/pages/profiles/{second['id']}/pause")
     expect(row.get_by_text("Paused", exact=True)).to_be_visible()
 

@@ -22,7 +22,7 @@ from app.errors import NotFound, Problem
 from app.jira.cloud import CloudSite
 from app.jira.outbound import NetworkPolicy
 from app.jira.site import JqlRefused
-from app.mapping import profiles, revisions
+from app.mapping import approvals, profiles, revisions
 from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.filters import MOST_ISSUES, check, written
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
@@ -304,6 +304,7 @@ def scene(app: Flask, installed: Jira, other: Jira) -> Scene:
         left=Scope("10000", "10003", f"assignee = {SECRET}"),
         right=Scope("20000", "20003"),
     )
+    approvals.decide(tandem.vault, tandem.record, right, made, 1, approves=True)
     return Scene(tandem, made, left, right)
 
 

@@ -24,7 +24,7 @@ from app.activity.log import Detail, Outcome, latest, record
 from app.cli import main
 from app.database import TenantId, tenant_transaction
 from app.health import check_keys
-from app.mapping import profiles
+from app.mapping import approvals, profiles
 from app.mapping.profile import Scope
 from app.settings import Settings
 from app.tenants import pairing
@@ -168,6 +168,8 @@ def make_world(app: Flask, settings: Settings, url: str) -> World:
         left=Scope("10000", "10003"),
         right=Scope("20000", "20003"),
     )
+    theirs = replace(admin, tenant=right)
+    approvals.decide(tandem.vault, tandem.record, theirs, profile, 1, approves=True)
     return World(app, settings, url, left, right, profile)
 
 

@@ -27,7 +27,7 @@ from app.connect.webhook_routes import ROUTES
 from app.connect.webhooks import Delivery, Mappings, _take
 from app.database import db, tenant_transaction
 from app.jobs.bell import Bells, ring_all
-from app.mapping import profiles
+from app.mapping import approvals, profiles
 from app.mapping.document import dump_profile
 from app.mapping.profile import DEFAULT_FIELDS, FieldMapping, Kind, Scope, Side
 from app.mapping.values import handler
@@ -90,7 +90,7 @@ def profile(app: Flask, installed: Jira, other: Jira) -> uuid.UUID:
     ours, theirs = (Caller(one.tenant, "admin", Proof.CONTEXT) for one in (left, right))
     code = pairing.make_code(tandem.record, theirs).text
     connection = pairing.claim(tandem.record, ours, code)
-    return profiles.create(
+    made = profiles.create(
         tandem.vault,
         tandem.record,
         ours,
@@ -99,6 +99,8 @@ def profile(app: Flask, installed: Jira, other: Jira) -> uuid.UUID:
         left=Scope("10000", "10003"),
         right=Scope("20000", "20003"),
     )
+    approvals.decide(tandem.vault, tandem.record, theirs, made, 1, approves=True)
+    return made
 
 
 def changes(database_url: str) -> list[tuple[Any, ...]]:

@@ -131,6 +131,10 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/connections/check"): lambda s, who: s.call(
         who, "POST", "/pages/connections/check", url="nonsense"
     ),
+    ("GET", "/pages/approvals"): lambda s, who: s.call(who, "GET", "/pages/approvals"),
+    ("POST", "/pages/profiles/<uuid:profile>/approval"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/approval", approve="yes", revision="1"
+    ),
     ("GET", "/pages/conflicts"): lambda s, who: s.call(who, "GET", "/pages/conflicts"),
     ("POST", "/pages/conflicts/<uuid:question>/<any(left, right, leave):choice>"): lambda s, who: (
         s.call(who, "POST", f"/pages/conflicts/{NEVER}/left")
@@ -213,6 +217,9 @@ def test_a_project_admin_sees_and_maps_his_own_projects_and_no_other(scene: Scen
     paused = scene.call(who, "POST", f"/pages/profiles/{made.json()['profile']}/pause")
     assert paused.json() == {"state": "paused"}
     chosen = scene.call(who, "GET", "/pages/profiles/new").text
+    early = scene.call(who, "POST", f"/pages/profiles/{made.json()['profile']}/pause")
+    assert (early.status_code, early.json()["code"]) == (409, "waits-for-approval")
+    scene.stack.approve(scene.stack.sandbox.globex, made.json()["profile"])
     assert f'value="{scene.projects["own"]}"' in chosen
     assert f'value="{scene.projects["other"]}"' not in chosen
 

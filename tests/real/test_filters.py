@@ -74,7 +74,9 @@ def make(stack: Stack, **more: str) -> Any:
         "right_type": right[1],
         "fields": FIELDS,
     }
-    return stack.page(acme, "POST", "/pages/profiles", **form | more)
+    made = stack.page(acme, "POST", "/pages/profiles", **form | more)
+    stack.approve(globex, made["profile"])
+    return made
 
 
 def twins(stack: Stack, summary: str) -> list[str]:

@@ -31,7 +31,9 @@ def connection(running: Stack) -> str:  # noqa: F811
 @pytest.fixture(scope="module")
 def asking(running: Stack, connection: str) -> Stack:  # noqa: F811
     """The stack with a profile that asks about the due date."""
-    assert create(running, connection, FIELDS).status_code == 200
+    made = create(running, connection, FIELDS)
+    assert made.status_code == 200
+    running.approve(running.sandbox.globex, made.json()["profile"])
     return running
 
 

@@ -365,7 +365,7 @@ def test_an_archived_issue_that_a_filter_finds_no_more_ends_its_pair_by_choice(
     scene: Scene,
 ) -> None:
     here, there = scope_ids(scene.left, "SUP", "Task"), scope_ids(scene.right, "OPS", "Task")
-    scene.stack.page(
+    made = scene.stack.page(
         scene.left,
         "POST",
         "/pages/profiles",
@@ -379,6 +379,7 @@ def test_an_archived_issue_that_a_filter_finds_no_more_ends_its_pair_by_choice(
         fields=json.dumps([SUMMARY]),
         lifecycle=json.dumps({"archived": "unlink"}),
     )
+    scene.stack.approve(scene.right, made["profile"])
     pair = scene.pair("Task", "Is found by a filter", ("SUP", "OPS"))
     scene.left.archive(pair.left)
     pair.end()

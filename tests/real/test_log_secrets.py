@@ -400,7 +400,7 @@ def worker(world: World) -> None:
     code = world.send("POST", "/pages/pairing-codes", person=True, headers=as_json)
     connection = stack.page(acme, "POST", "/pages/connections", code=code.json()["code"])
     project, kind = scope_ids(acme, "WEB", "Task")
-    stack.page(
+    made = stack.page(
         acme,
         "POST",
         "/pages/profiles",
@@ -411,6 +411,14 @@ def worker(world: World) -> None:
         right_project="10000",
         right_type="10003",
     )
+    approved = world.send(
+        "POST",
+        f"/pages/profiles/{made['profile']}/approval",
+        person=True,
+        headers=as_json,
+        data={"approve": "yes", "revision": "1"},
+    )
+    assert approved.status_code == 200, approved.text
     for mode in MODES:
         hostile.mode = mode
         seen = len(hostile.asked)

@@ -212,6 +212,7 @@ def create(
         timeout=30,
     )
     assert answer.status_code == 200, answer.text
+    stack.approve(globex, answer.json()["profile"])
     return str(answer.json()["profile"])
 
 

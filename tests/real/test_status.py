@@ -197,6 +197,7 @@ def create_profile(stack: Stack, fields: list[dict[str, Any]]) -> str:
         timeout=30,
     )
     assert answer.status_code == 200, answer.text
+    stack.approve(globex, answer.json()["profile"])
     return str(answer.json()["profile"])
 
 

@@ -80,6 +80,10 @@ IN_PATHS: dict[str, tuple[str, Call]] = {
         to("POST", "/profiles/{}/internal-comments/allow"),
     ),
     "POST /profiles/<uuid:profile>/check": ("profile", to("POST", "/profiles/{}/check")),
+    "POST /profiles/<uuid:profile>/approval": (
+        "profile",
+        to("POST", "/profiles/{}/approval", approve="yes", revision="1"),
+    ),
     "POST /conflicts/<uuid:question>/<any(left, right, leave):choice>": (
         "question",
         to("POST", "/conflicts/{}/left"),

@@ -1,0 +1,134 @@
+"""What waits for an approval: what would leave the own site, in sentences, and the two buttons."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template, request
+
+from app.database import TenantId
+from app.errors import Problem
+from app.jira.site import SiteOpener
+from app.mapping import approvals
+from app.mapping.approvals import Waiting
+from app.mapping.profile import Profile, Side
+from app.mapping.sentences import Names, readable, sentences
+from app.screens.desk import Desk
+from app.screens.forms import form_text, refuse
+from app.screens.pages import wants_json
+from app.screens.words import FIELDS
+from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
+from app.tenants.deeds import Recorder
+from app.tenants.gate import current_standing
+from app.tenants.roles import Standing
+from app.vault.vault import Vault
+
+
+class Approvals:
+    """What the card does for people who may map."""
+
+    def __init__(self, vault: Vault, open_site: SiteOpener, record: Recorder, desk: Desk) -> None:
+        self._vault, self._open_site = vault, open_site
+        self._record, self._desk = record, desk
+
+    def waiting(self, caller: Caller, standing: Standing) -> list[dict[str, Any]]:
+        """What waits, for this site or for its partners, of the profiles in the caller's reach."""
+        found = approvals.waiting_of(self._vault, caller.tenant)
+        reach = [one for one in found if standing.covers(Permission.MAP, one.own_project)]
+        return [self._shown(one, caller.tenant) for one in reach]
+
+    def decide(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> None:
+        """Approve or decline what the form names. Raises Problem, NotFound."""
+        answer, number = form_text("approve"), form_text("revision")
+        if answer not in {"yes", "no"}:
+            raise refuse("approve", "must be yes or no.")
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
+            raise refuse("revision", "must be the number of the revision that was shown.")
+        approvals.decide(
+            self._vault,
+            self._record,
+            caller,
+            profile,
+            int(number),
+            approves=answer == "yes",
+            covers=lambda project: standing.covers(Permission.MAP, project),
+        )
+
+    def _shown(self, one: Waiting, tenant: TenantId) -> dict[str, Any]:
+        names = self._names(one, tenant)
+        told = readable(one.proposed, one.side, names)
+        before = readable(one.in_force, one.side, names) if one.in_force else []
+        return {
+            "profile": one.proposal.profile_id,
+            "name": one.name,
+            "revision": one.proposal.number,
+            "partner": names.sites[one.side.other],
+            "new": one.in_force is None,
+            "asked": one.awaits_own,
+            "proposed_at": one.proposal.proposed_at,
+            "readable": told,
+            "added": [line for line in told if line not in before] if before else [],
+            "dropped": [line for line in before if line not in told],
+            "does": sentences(one.proposed, one.side, names),
+        }
+
+    def _names(self, one: Waiting, own: TenantId) -> Names:
+        """What things are called on both sites. One that does not answer is told by ids: whoever
+        wants to decline must not wait for it."""
+        tenants = {one.side: own, one.side.other: one.partner}
+        asked = {side: self._of_site(tenants[side], one.proposed, side) for side in Side}
+        return Names(
+            {side: self._desk.site_name(tenants[side]) for side in Side},
+            {side: asked[side][0] for side in Side},
+            {side: asked[side][1] for side in Side},
+            {side: asked[side][2] for side in Side},
+        )
+
+    def _of_site(
+        self, tenant: TenantId, profile: Profile, side: Side
+    ) -> tuple[str, str, Mapping[str, str]]:
+        scope = profile.scope(side)
+        project, kind = int(scope.project_id), int(scope.issue_type_id)
+        usual = {name: words[0] for name, words in FIELDS.items()}
+        try:
+            site = self._open_site(tenant)
+            projects = {found.id: found.name for found in site.projects()}
+            types = {found.id: found.name for found in site.issue_types(project)}
+            fields = {name: rule.name for name, rule in site.all_fields(project).items()}
+        except Problem:
+            return str(project), str(kind), usual
+        return projects.get(project, str(project)), types.get(kind, str(kind)), usual | fields
+
+
+def approvals_blueprint(desk: Desk, found: Approvals) -> Blueprint:
+    """The views of the card, part of the pages."""
+    blueprint = Blueprint("approvals", __name__)
+
+    @blueprint.get("/approvals")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def show() -> Response | str:
+        waiting = found.waiting(current_caller(), current_standing())
+        if wants_json():
+            return jsonify([_as_json(one) for one in waiting])
+        return render_template("parts/approvals.html", waiting=waiting)
+
+    @blueprint.post("/profiles/<uuid:profile>/approval")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def decide(profile: uuid.UUID) -> Response | str:
+        caller, standing = current_caller(), current_standing()
+        found.decide(caller, standing, profile)
+        if wants_json():
+            return jsonify(approved=request.form["approve"] == "yes")
+        return render_template("parts/overview.html", **desk.home(caller, standing))
+
+    return blueprint
+
+
+def _as_json(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **one,
+        "profile": str(one["profile"]),
+        "proposed_at": one["proposed_at"].isoformat(),
+    }
