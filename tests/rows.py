@@ -37,6 +37,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "parked_group": ("left_tenant_id", "right_tenant_id"),
     "search_look": ("left_tenant_id", "right_tenant_id"),
     "completeness": ("left_tenant_id", "right_tenant_id"),
+    "drift": ("left_tenant_id", "right_tenant_id"),
     "run": ("left_tenant_id", "right_tenant_id"),
     "written": ("left_tenant_id", "right_tenant_id"),
     "item_written": ("left_tenant_id", "right_tenant_id"),
@@ -182,6 +183,11 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
     owner.execute(
         "INSERT INTO completeness (profile_id, left_tenant_id, right_tenant_id, due_at)"
         " VALUES (%s, %s, %s, now())",
+        (rows.profile, *sides),
+    )
+    owner.execute(
+        "INSERT INTO drift (profile_id, left_tenant_id, right_tenant_id, due_at, held)"
+        " VALUES (%s, %s, %s, now(), 'x')",
         (rows.profile, *sides),
     )
     owner.execute(

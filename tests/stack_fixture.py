@@ -36,7 +36,7 @@ def look_no_more(stack: Stack, *, settle: bool = True) -> None:
     """Put off what begins by itself after minutes and has calls of its own: on a slow machine it
     would begin while calls are counted. With webhooks held, nothing can settle."""
     with owner(stack) as connection:
-        for waits in ("search_look", "completeness"):
+        for waits in ("search_look", "completeness", "drift"):
             connection.execute(f"UPDATE {waits} SET due_at = now() + interval '1 day'")
     if settle:
         stack.settle()

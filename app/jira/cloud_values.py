@@ -25,6 +25,13 @@ class CloudValues:
         return {text(raw["accountId"]): str(raw["displayName"]) for raw in self._users(account_ids)}
 
     @understood
+    def active(self, account_ids: Sequence[str]) -> dict[str, bool]:
+        """See JiraSite.active."""
+        return {
+            text(raw["accountId"]): raw.get("active") is True for raw in self._users(account_ids)
+        }
+
+    @understood
     def emails(self, account_ids: Sequence[str]) -> dict[str, str]:
         """See JiraSite.emails. What a person's profile hides, this hides."""
         return {

@@ -303,6 +303,9 @@ class JiraSite(Protocol):
     def people(self, account_ids: Sequence[str]) -> dict[str, str]:
         """The display names of these accounts, to be shown and not kept; unknown ones left out."""
 
+    def active(self, account_ids: Sequence[str]) -> dict[str, bool]:
+        """Whether each of these accounts is active; unknown ones left out."""
+
     def emails(self, account_ids: Sequence[str]) -> dict[str, str]:
         """The email addresses of those of these accounts who show them, to be compared and not
         kept."""

@@ -16,6 +16,7 @@ from app.jobs.steady import SteadyApp
 from app.mapping import drafts
 from app.sync import budget_answers, parked_groups, runs, written
 from app.sync.completeness import Completeness
+from app.sync.drift_watch import Watch
 from app.sync.reconcile import Reconciler
 from app.sync.search import Searcher
 
@@ -100,10 +101,12 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
     @engine.periodic(cron="* * * * * */5", periodic_id="complete")
     @engine.task(name="complete", queue=HOUSE_QUEUE, queueing_lock="complete")
     def complete(timestamp: int) -> None:
-        """Take the steps of checks that are due, of all profiles."""
+        """Take the steps of checks that are due, of all profiles, and look whether the sites still
+        have what the mappings name."""
         with flask_app.app_context():
             tandem = flask_app.extensions["tandem"]
             Completeness(tandem.vault, tandem.open_site, ring).tick()
+            Watch(tandem.vault, tandem.open_site).tick()
 
     @engine.periodic(cron="* * * * * */15", periodic_id="revive")
     @engine.task(name="revive", queue=HOUSE_QUEUE, queueing_lock="revive", pass_context=True)

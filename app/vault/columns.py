@@ -35,6 +35,7 @@ SEALED = (
     SealedColumn("item_edit", "held", "left_tenant_id", ("id",)),
     SealedColumn("load", "jql", "left_tenant_id", ("run_id",)),
     SealedColumn("parked_cause", "said", "left_tenant_id", ("id",)),
+    SealedColumn("drift", "held", "left_tenant_id", ("profile_id",)),
     SealedColumn("draft", "document", "tenant_id", ("id",)),
 )
 

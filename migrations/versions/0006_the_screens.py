@@ -11,7 +11,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-PARTS: tuple[str, ...] = ("approvals", "drafts")
+PARTS: tuple[str, ...] = ("approvals", "drafts", "drift")
 
 
 def upgrade() -> None:

@@ -1,0 +1,107 @@
+"""Which repairs are offered for a thing that a site has no more. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from app.jira.site import FieldRule
+from app.mapping.document import DocumentError, dump_profile, load_profile
+from app.mapping.field_types import kind_of
+from app.mapping.profile import SYSTEM_KINDS, Profile
+from app.mapping.repair import Target, Way, What, mended
+
+MOST_CHOICES = 200
+
+Choice: TypeAlias = tuple[str, str]
+"""What may be put in the place of what is gone: its id and its name."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A repair. `to`: the id or the kind that is put in its place, and what that is called; a SWAP
+    or MOVE without one asks for it."""
+
+    way: Way
+    to: str = ""
+    name: str = ""
+
+    @property
+    def choice(self) -> str:
+        """How a form or a command names it."""
+        return f"{self.way.value}={self.to}" if self.to else self.way.value
+
+    @property
+    def asks(self) -> bool:
+        """Whether what is put in its place is to be chosen."""
+        return self.way in {Way.SWAP, Way.MOVE} and not self.to
+
+
+@dataclass(frozen=True)
+class There:
+    """What the site has in its place. `values`: those of its field; `every`: all fields; `rule`:
+    what it tells of the field itself, if that is there, `off_screen` or not."""
+
+    values: Mapping[str, str]
+    every: Mapping[str, FieldRule]
+    rule: FieldRule | None = None
+    off_screen: bool = False
+
+
+def repairs_of(
+    profile: Profile, target: Target, name: str, there: There
+) -> tuple[tuple[Repair, ...], tuple[Choice, ...]]:
+    """The repairs of a thing, the likeliest first, and what may be chosen from. `name`: its last
+    known one."""
+    offered: list[Repair] = []
+    choices: list[Choice] = []
+    match target.what:
+        case What.VALUE | What.STATUS:
+            choices = sorted(there.values.items(), key=lambda one: one[1].casefold())
+            offered += [Repair(Way.SWAP, to, title) for to, title in choices if _same(title, name)]
+            offered += [Repair(Way.SWAP)] if choices else []
+        case What.USER:
+            offered.append(Repair(Way.SWAP))
+        case What.FIELD if there.off_screen:
+            offered.append(Repair(Way.ONE_WAY))
+        case What.FIELD if there.rule is not None:
+            kind = kind_of(there.rule.schema)
+            offered.append(Repair(Way.KIND, kind.value))
+        case What.FIELD:
+            choices = sorted(
+                _fields(profile, target, there.every), key=lambda one: one[1].casefold()
+            )
+            offered += [Repair(Way.MOVE, to, title) for to, title in choices if _same(title, name)]
+            offered += [Repair(Way.MOVE)] if choices else []
+    if target.what not in {What.PROJECT, What.TYPE}:
+        offered.append(Repair(Way.DROP))
+    fits = tuple(one for one in offered if one.asks or _is_sound(profile, target, one))
+    return fits, tuple(choices[:MOST_CHOICES])
+
+
+def _fields(profile: Profile, target: Target, every: Mapping[str, FieldRule]) -> Iterator[Choice]:
+    """The fields of the site that may be mapped in the place of one: of its kind, and unmapped."""
+    mapping = next((one for one in profile.fields if one.key == target.key), None)
+    mapped = {one.field(target.side) for one in profile.fields}
+    for field_id, rule in every.items():
+        usual = field_id in SYSTEM_KINDS or field_id in mapped
+        if mapping is None or usual or kind_of(rule.schema) is not mapping.kind_of(target.side):
+            continue
+        yield field_id, rule.name
+
+
+def _is_sound(profile: Profile, target: Target, one: Repair) -> bool:
+    """Whether the profile would be one that may be stored."""
+    made = mended(profile, target, one.way, one.to)
+    try:
+        return made is not None and load_profile(dump_profile(made)) != profile
+    except DocumentError:
+        return False
+
+
+def _same(one: str, other: str) -> bool:
+    def folded(text: str) -> str:
+        return " ".join(text.split()).casefold()
+
+    return bool(other) and folded(one) == folded(other)
