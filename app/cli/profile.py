@@ -18,6 +18,7 @@ from app.cli.lifecycle import lifecycle
 from app.cli.load import load
 from app.cli.mapping import mapping
 from app.cli.offer import fields, offer
+from app.cli.profile_files import delete_profile, diff_file, export_file, import_file
 from app.cli.rules import rules, set_rules
 
 if TYPE_CHECKING:
@@ -127,3 +128,7 @@ profile.add_command(offer)
 profile.add_command(carry)
 profile.add_command(fill)
 profile.add_command(lifecycle)
+profile.add_command(export_file)
+profile.add_command(import_file)
+profile.add_command(diff_file)
+profile.add_command(delete_profile)

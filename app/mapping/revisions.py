@@ -296,15 +296,21 @@ def _without(profile: Profile, kind: ItemKind) -> tuple[ItemMapping, ...]:
     return tuple(one for one in profile.items if one.kind is not kind)
 
 
-def set_interval(record: Recorder, profile: StoredProfile, seconds: int) -> None:
-    """How often each side is searched for what no webhook told. Raises Problem."""
+def set_interval(
+    record: Recorder, profile: StoredProfile, seconds: int, *, by: Caller | None = None
+) -> None:
+    """How often each side is searched for what no webhook told. `by`: a person of one of the sites
+    rather than an operator. Raises Problem."""
     if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
         raise Problem(
             f"search-minutes: must be {SHORTEST_INTERVAL // 60} to {LONGEST_INTERVAL // 60}.",
             code="invalid-field",
             field="search-minutes",
         )
-    with tenant_transaction(profile.left_tenant) as session:
+    own, partner = profile.left_tenant, profile.right_tenant
+    if by is not None and by.tenant != own:
+        own, partner = partner, own
+    with tenant_transaction(own) as session:
         session.execute(
             text("UPDATE profile SET search_seconds = :seconds WHERE id = :profile"),
             {"seconds": seconds, "profile": profile.id},
@@ -317,10 +323,10 @@ def set_interval(record: Recorder, profile: StoredProfile, seconds: int) -> None
             ),
             {"seconds": seconds, "profile": profile.id},
         )
-        deed = Deed(
-            OPERATOR, Action.PROFILE_RULED, f"profile:{profile.id}", {"search_seconds": seconds}
-        )
-        record_for_both(record, session, profile.left_tenant, profile.right_tenant, deed)
+        actor = OPERATOR if by is None else by.actor
+        told = {"search_seconds": seconds}
+        deed = Deed(actor, Action.PROFILE_RULED, f"profile:{profile.id}", told)
+        record_for_both(record, session, own, partner, deed)
 
 
 def amend(
@@ -393,14 +399,14 @@ def store(vault: Vault, session: Session, found: ProfileRecord, new: Profile, *,
 
 def current(vault: Vault, session: Session, found: ProfileRecord) -> Profile:
     """What a profile's revision in force says."""
+    return at(vault, session, found, found.revision)
+
+
+def at(vault: Vault, session: Session, found: ProfileRecord, number: int) -> Profile:
+    """What a revision of a profile says, in force or not."""
     document = session.scalars(
         select(ProfileRevision.document).where(
             ProfileRevision.profile_id == found.id, ProfileRevision.number == number
         )
     ).one()
     return opened(vault, found, document, number)
-    return at(vault, session, found, found.revision)
-
-
-def at(vault: Vault, session: Session, found: ProfileRecord, number: int) -> Profile:
-    """What a revision of a profile says, in force or not."""
