@@ -122,7 +122,6 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         (rows.profile, *sides),
     )
     owner.execute(
-    owner.execute(
         "INSERT INTO profile_approval VALUES (%s, 'left', %s, %s, 1, 'someone')",
         (rows.profile, *sides),
     )
@@ -130,6 +129,7 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         "INSERT INTO profile_proposal VALUES (%s, 2, %s, %s, 'right', 'someone')",
         (rows.profile, *sides),
     )
+    owner.execute(
         "INSERT INTO issue_link (id, profile_id, left_tenant_id, right_tenant_id,"
         " left_issue_id, lane) VALUES (%s, %s, %s, %s, 1, 1)",
         (uuid.uuid4(), rows.profile, *sides),

@@ -331,14 +331,13 @@ def overview(tenant: TenantId) -> list[ProfileOverview]:
             parked=row.parked,
             last_activity=row.last_activity,
             waiting=row.waiting,
-        )
             proposal=row.proposal,
             awaits=_awaits(row, tenant),
+        )
         for row in rows
     ]
 
 
-def owned(
 def _awaits(row: Any, tenant: TenantId) -> str | None:
     if row.proposal is None:
         return None
@@ -348,6 +347,7 @@ def _awaits(row: Any, tenant: TenantId) -> str | None:
     return "own" if row.awaits == own else "partner"
 
 
+def owned(
     session: Session, tenant: TenantId, profile_id: uuid.UUID, covers: Callable[[int], bool]
 ) -> tuple[ProfileRecord, Side]:
     """A profile to change, and which side of it is the tenant's. Raises NotFound."""
@@ -362,7 +362,6 @@ def _awaits(row: Any, tenant: TenantId) -> str | None:
     return found, side
 
 
-def set_state(
 def require_begun(found: ProfileRecord) -> None:
     """Refuse what needs a profile that both sides have approved once. Raises Problem."""
     if found.state == ProfileState.PROPOSED:
@@ -374,6 +373,7 @@ def require_begun(found: ProfileRecord) -> None:
         )
 
 
+def set_state(
     record: Recorder,
     caller: Caller,
     profile_id: uuid.UUID,

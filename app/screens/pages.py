@@ -205,8 +205,6 @@ def _new_profile(desk: Desk, connection: uuid.UUID | None) -> str:
     return render_template("parts/new_profile.html", **shown)
 
 
-        "proposal": one.proposal,
-        "awaits": one.awaits,
 def _options(named: list[Named], prompt: str) -> str:
     return render_template("parts/options.html", named=named, prompt=prompt)
 
@@ -219,6 +217,8 @@ def _as_json(one: profiles.ProfileOverview) -> dict[str, str | int | None]:
         "linked": one.linked,
         "pending": one.pending,
         "parked": one.parked,
+        "proposal": one.proposal,
+        "awaits": one.awaits,
         "lastActivity": one.last_activity.isoformat() if one.last_activity else None,
     }
 

@@ -214,12 +214,12 @@ def test_a_project_admin_sees_and_maps_his_own_projects_and_no_other(scene: Scen
     made = scene.call(who, "POST", "/pages/profiles", left_project=scene.projects["own"], **form)
     assert made.status_code == 200, made.text
     assert [one["name"] for one in scene.call(who, "GET", "/pages/profiles").json()] == ["mine"]
-    paused = scene.call(who, "POST", f"/pages/profiles/{made.json()['profile']}/pause")
-    assert paused.json() == {"state": "paused"}
-    chosen = scene.call(who, "GET", "/pages/profiles/new").text
     early = scene.call(who, "POST", f"/pages/profiles/{made.json()['profile']}/pause")
     assert (early.status_code, early.json()["code"]) == (409, "waits-for-approval")
     scene.stack.approve(scene.stack.sandbox.globex, made.json()["profile"])
+    paused = scene.call(who, "POST", f"/pages/profiles/{made.json()['profile']}/pause")
+    assert paused.json() == {"state": "paused"}
+    chosen = scene.call(who, "GET", "/pages/profiles/new").text
     assert f'value="{scene.projects["own"]}"' in chosen
     assert f'value="{scene.projects["other"]}"' not in chosen
 
