@@ -96,6 +96,11 @@ def say_approval(one: ProfileOverview, names: Mapping[TenantId, str]) -> str | N
     }[one.awaits]
 
 
+def say_change(code: str | None) -> str | None:
+    """Why a change waits."""
+    return None if code is None else CHANGES.get(code, code)
+
+
 def say_sites(names: Mapping[TenantId, str]) -> list[str]:
     """A sentence for each of these sites that is paused or must not be called now."""
     said = []
