@@ -102,7 +102,7 @@ def _wanted(*, side: str | None, code: str | None, field: str | None, key: str |
 
 def _words(tandem: Tandem, stored: StoredProfile, one: Group) -> tuple[str, str]:
     from app.mapping.profile import Side
-    from app.screens.parked import field_name
+    from app.screens.activity_words import field_name
     from app.sync.reasons import say
 
     tenant = stored.left_tenant if one.side is Side.LEFT else stored.right_tenant
@@ -111,7 +111,7 @@ def _words(tandem: Tandem, stored: StoredProfile, one: Group) -> tuple[str, str]
 
 
 def _as_json(tandem: Tandem, stored: StoredProfile, one: Group) -> dict[str, Any]:
-    from app.screens.parked import group_json
+    from app.screens.parked_json import group_json
 
     sentence, cure = _words(tandem, stored, one)
     chosen = {"side": one.side.value, "code": one.code.value, "field": one.field}
@@ -132,7 +132,7 @@ def _lines(tandem: Tandem, stored: StoredProfile, found: list[Group]) -> Iterato
 
 
 def _preview(shown: Preview, *, as_json: bool) -> str:
-    from app.screens.parked import preview_json
+    from app.screens.parked_json import preview_json
 
     told = preview_json(shown)
     if as_json:

@@ -298,7 +298,8 @@ _OVERVIEW = text(
     ) l ON l.profile_id = p.id
     LEFT JOIN (
         SELECT profile_id, count(*) FILTER (WHERE NOT parked) AS pending,
-               count(*) FILTER (WHERE parked) AS parked,
+               count(*) FILTER (WHERE parked AND NOT tandem_is_ignored(
+                   profile_id, side, issue_id)) AS parked,
                max(reason) FILTER (WHERE NOT parked AND attempts > 0) AS waiting
         FROM change GROUP BY profile_id
     ) c ON c.profile_id = p.id

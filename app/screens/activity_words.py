@@ -160,17 +160,15 @@ def _why(write: _Write, entry: Entry, side: Side, names: Mapping[Side, str]) -> 
     source = names[write.source or side.other]
     if write.made:
         return _("The issue was made with it, from %(site)s.", site=source)
-    if write.how is How.LOAD:
-        return _("A load carried it over from %(site)s.", site=source)
-    if write.how is How.APPLY:
-        return _("A plan that was applied carried it over from %(site)s.", site=source)
-    if write.how is How.UNDO:
-        return _("An undo put an earlier value back.")
-    if write.how is How.PUT_BACK:
-        return _("An edit that a write had replaced was put back.")
-    if write.how is How.CONFLICT:
-        return _("Both sides had changed it, and %(site)s won.", site=source)
-    return _("It was changed at %(site)s.", site=source)
+    said = {
+        How.CHANGE: _("It was changed at %(site)s.", site=source),
+        How.LOAD: _("A load carried it over from %(site)s.", site=source),
+        How.APPLY: _("A plan that was applied carried it over from %(site)s.", site=source),
+        How.UNDO: _("An undo put an earlier value back."),
+        How.PUT_BACK: _("An edit that a write had replaced was put back."),
+        How.CONFLICT: _("Both sides had changed it, and %(site)s won.", site=source),
+    }
+    return said[write.how]
 
 
 def _said(sentence: str, names: Mapping[Side, str], people: Mapping[str, str]) -> str:

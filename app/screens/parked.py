@@ -1,4 +1,5 @@
-"""Parked changes on the page: by root cause, with what to do; a preview, and a retry."""
+"""Parked changes on the page: by root cause, with what to do; preview, retry and ignore, singly
+and all."""
 
 from __future__ import annotations
 
@@ -11,14 +12,21 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from app.database import tenant_transaction
 from app.errors import NotFound, Problem
 from app.jira.site import SiteOpener
+from app.language import gettext as _
+from app.language import ngettext
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.screens.activity_words import field_name
 from app.screens.desk import Desk
+from app.screens.forms import refuse
 from app.screens.pages import wants_json
-from app.screens.words import FIELDS, ago
-from app.sync import parked_groups, parked_preview, reasons
+from app.screens.parked_json import group_json, issue_json, preview_json
+from app.screens.words import ago
+from app.sync import parked_groups, parked_ignored, parked_preview, reasons
+from app.sync.parked import Row
 from app.sync.parked_groups import Group, Wanted
+from app.sync.parked_ignored import One
 from app.sync.parked_preview import Preview
 from app.sync.reasons import Code
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
@@ -28,6 +36,7 @@ from app.tenants.roles import Standing
 from app.vault.vault import Vault
 
 T = TypeVar("T", Side, Code)
+LISTED = 50
 
 
 class Parked:
@@ -45,16 +54,30 @@ class Parked:
         self._record, self._ring = record, ring
         self._desk = desk
 
-    def groups(self, caller: Caller, standing: Standing) -> list[dict[str, Any]]:
-        """The groups of the profiles that the caller may see, in words."""
+    def groups(
+        self, caller: Caller, standing: Standing, *, ignored: bool = False
+    ) -> list[dict[str, Any]]:
+        """The groups of the profiles that the caller may see, in words; `ignored`: of what
+        somebody put out of sight."""
+        with tenant_transaction(caller.tenant) as session:
+            hidden = parked_ignored.hidden(session) if ignored else set()
         shown = []
         for one in self._desk.profiles(caller.tenant, standing):
-            if one.parked:
+            if (one.id in hidden) if ignored else one.parked:
                 with tenant_transaction(caller.tenant) as session:
-                    found = parked_groups.groups(session, self._vault, one.id)
+                    wanted = Wanted(ignored=ignored)
+                    found = parked_groups.groups(session, self._vault, one.id, wanted)
                 stored = profiles.load(self._vault, one.id) if found else None
                 shown += [self._shown(group, stored) for group in found if stored is not None]
         return shown
+
+    def issues(
+        self, caller: Caller, standing: Standing, profile: uuid.UUID, wanted: Wanted
+    ) -> tuple[list[One], int]:
+        """The issues of a group, and how many it has. Raises NotFound."""
+        self._reached(caller, standing, profile, Permission.SEE)
+        with tenant_transaction(caller.tenant) as session:
+            return parked_ignored.issues(session, profile, wanted, LISTED)
 
     def _shown(self, group: Group, profile: StoredProfile) -> dict[str, Any]:
         tenant = profile.left_tenant if group.side is Side.LEFT else profile.right_tenant
@@ -79,6 +102,12 @@ class Parked:
         stored = self._reached(caller, standing, profile)
         return parked_preview.preview(self._vault, self._open_site, stored, wanted)
 
+    def sites(self, profile: uuid.UUID) -> dict[Side, str]:
+        """The names of a profile's sites. The reach was asked before."""
+        stored = profiles.load(self._vault, profile)
+        tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
+        return {side: self._desk.site_name(one) for side, one in tenants.items()}
+
     def retry(self, caller: Caller, standing: Standing, profile: uuid.UUID, wanted: Wanted) -> int:
         """Retry what is wanted. Raises NotFound for a profile out of reach."""
         stored = self._reached(caller, standing, profile)
@@ -86,11 +115,34 @@ class Parked:
             self._record, self._ring, stored, wanted, actor=caller.actor, own=caller.tenant
         )
 
-    def _reached(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> StoredProfile:
-        """The profile, if the caller may decide for it; the same NotFound for others' as for one
-        that never was."""
+    def ignore(self, caller: Caller, standing: Standing, profile: uuid.UUID, wanted: Wanted) -> int:
+        """Put what is wanted out of sight. Raises NotFound for a profile out of reach."""
+        stored = self._reached(caller, standing, profile)
+        sentence = self._sentence(stored, wanted)
+        return parked_ignored.ignore(
+            self._vault, self._record, stored, wanted,
+            actor=caller.actor, own=caller.tenant, sentence=sentence,
+        )  # fmt: skip
+
+    def _sentence(self, profile: StoredProfile, wanted: Wanted) -> str:
+        """What the wanted ones are parked for, in English: it is kept."""
+        if wanted.code is None or wanted.side is None:
+            return "a site refused it."
+        tenant = profile.left_tenant if wanted.side is Side.LEFT else profile.right_tenant
+        field = field_name(wanted.field or "")
+        return reasons.say(wanted.code, site=self._desk.site_name(tenant), field=field)[0]
+
+    def _reached(
+        self,
+        caller: Caller,
+        standing: Standing,
+        profile: uuid.UUID,
+        permission: Permission = Permission.MAP,
+    ) -> StoredProfile:
+        """The profile, if the caller has the permission for it; the same NotFound for others' as
+        for one that never was."""
         for one in self._desk.profiles(caller.tenant, standing):
-            if one.id == profile and standing.covers(Permission.MAP, one.own_project):
+            if one.id == profile and standing.covers(permission, one.own_project):
                 return profiles.load(self._vault, profile)
         raise NotFound("There is no such profile.")
 
@@ -104,35 +156,88 @@ def parked_blueprint(card: Parked) -> Blueprint:
     def groups() -> Response | str:
         return _card(card)
 
+    @blueprint.get("/parked/<uuid:profile>/issues")
+    @accepts(Proof.CONTEXT, Permission.SEE)
+    def issues(profile: uuid.UUID) -> Response | str:
+        wanted = _wanted(request.args)
+        standing = current_standing()
+        found, total = card.issues(current_caller(), standing, profile, wanted)
+        if wants_json():
+            return jsonify(issues=[issue_json(one) for one in found], total=total)
+        return render_template(
+            "parts/parked_issues.html",
+            issues=found,
+            total=total,
+            profile=profile,
+            wanted=wanted,
+            chosen=_chosen(wanted),
+            may_retry=standing.may(Permission.MAP),
+            ago=ago,
+        )
+
     @blueprint.get("/parked/<uuid:profile>/preview")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def preview(profile: uuid.UUID) -> Response | str:
         found = card.preview(current_caller(), current_standing(), profile, _wanted(request.args))
         if wants_json():
             return jsonify(preview_json(found))
-        return render_template("parts/parked_preview.html", found=found, field_name=field_name)
+        return render_template(
+            "parts/parked_preview.html",
+            found=found,
+            field_name=field_name,
+            sites=card.sites(profile),
+        )
 
     @blueprint.post("/parked/<uuid:profile>/retry")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def retry(profile: uuid.UUID) -> Response | str:
         count = card.retry(current_caller(), current_standing(), profile, _wanted(request.form))
-        return jsonify(retried=count) if wants_json() else _card(card, retried=count)
+        said = ngettext(
+            "%(num)s change is tried again now.", "%(num)s changes are tried again now.", count
+        )
+        return jsonify(retried=count) if wants_json() else _card(card, said)
+
+    @blueprint.post("/parked/<uuid:profile>/ignore")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def ignore(profile: uuid.UUID) -> Response | str:
+        count = card.ignore(current_caller(), current_standing(), profile, _wanted(request.form))
+        said = ngettext(
+            "%(num)s change is ignored, until what was refused changes.",
+            "%(num)s changes are ignored, until what was refused changes.",
+            count,
+        )
+        return jsonify(ignored=count) if wants_json() else _card(card, said)
 
     return blueprint
 
 
-def _card(card: Parked, retried: int | None = None) -> Response | str:
+def _card(card: Parked, said: str = "") -> Response | str:
     standing = current_standing()
-    shown = card.groups(current_caller(), standing)
+    caller = current_caller()
+    shown = card.groups(caller, standing)
+    ignored = card.groups(caller, standing, ignored=True)
     if wants_json():
-        return jsonify([group_json(**one) for one in shown])
+        told = [group_json(**one) | {"ignored": False} for one in shown]
+        return jsonify(told + [group_json(**one) | {"ignored": True} for one in ignored])
     return render_template(
         "parts/parked.html",
         groups=shown,
+        ignored=ignored,
         may_retry=standing.may(Permission.MAP),
-        retried=retried,
+        said=said,
         ago=ago,
     )
+
+
+def _chosen(wanted: Wanted) -> dict[str, str]:
+    """What a form sends for these."""
+    found = {
+        "side": wanted.side.value if wanted.side else "",
+        "code": wanted.code.value if wanted.code else "",
+        "field": wanted.field,
+        "ignored": "yes" if wanted.ignored else "",
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _wanted(given: Mapping[str, str]) -> Wanted:
@@ -141,7 +246,20 @@ def _wanted(given: Mapping[str, str]) -> Wanted:
         code=_member(Code, given, "code"),
         field=given.get("field"),
         key=given.get("issue") or None,
+        row=_row(given),
+        ignored=given.get("ignored") == "yes",
     )
+
+
+def _row(given: Mapping[str, str]) -> Row | None:
+    """One change, as LEFT-10023: the side and the issue's id. Raises Problem."""
+    written = given.get("row")
+    if not written:
+        return None
+    side, _dash, number = written.partition("-")
+    if side not in set(Side) or not (number.isascii() and number.isdigit() and len(number) < 19):
+        raise refuse("row", _("there is no such parked change. Open the view again."))
+    return Side(side), int(number)
 
 
 def _member(kind: type[T], given: Mapping[str, str], name: str) -> T | None:
@@ -154,55 +272,3 @@ def _member(kind: type[T], given: Mapping[str, str], name: str) -> T | None:
             code="invalid-field",
             field=name,
         ) from None
-
-
-def field_name(field: str) -> str:
-    """A field's id as people say it."""
-    return FIELDS.get(field, (field, ""))[0]
-
-
-def group_json(
-    group: Group, profile: str, sentence: str, cure: str, chosen: Mapping[str, str]
-) -> dict[str, Any]:
-    """A group for machines."""
-    return {
-        "profile": str(group.profile_id),
-        "profileName": profile,
-        **chosen,
-        "issues": group.issues,
-        "examples": list(group.examples),
-        "sentence": sentence,
-        "cure": cure,
-        "said": group.said,
-        "since": group.since.isoformat(),
-        "askedAt": group.asked_at.isoformat(),
-        "nextProbe": group.next_probe.isoformat() if group.next_probe else None,
-    }
-
-
-def preview_json(found: Preview) -> dict[str, Any]:
-    """A preview for machines; values as one line each."""
-    return {
-        "total": found.total,
-        "issues": [
-            {
-                "left": one.plan.left.key if one.plan.left else None,
-                "right": one.plan.right.key if one.plan.right else None,
-                "step": one.plan.step.value,
-                "refusedWhole": one.again,
-                "writes": [
-                    {
-                        "side": write.side.value,
-                        "field": write.field,
-                        "old": write.brief(write.old),
-                        "new": write.brief(write.new),
-                        "status": status.value,
-                    }
-                    for write, status in one.writes
-                ],
-                "items": one.items,
-                "notes": [note.sentence for note in (*one.plan.blocked, *one.plan.left_alone)],
-            }
-            for one in found.issues
-        ],
-    }

@@ -182,12 +182,14 @@ _GROUP = text(
     VALUES (:profile, :at_side, :code, :field, :left, :right) ON CONFLICT DO NOTHING
     """
 )
-# Somebody may have asked for it meanwhile: then it stays asked.
+# Somebody may have asked for it meanwhile: then it stays asked. What was ignored stays so; but a
+# whole issue that is visited without anybody's asking was edited, and that was to bring it back.
 _STAY = text(
     """
     UPDATE parked_cause
     SET side = :side, issue_id = :issue, ask = CASE WHEN ask = :ask THEN '' ELSE ask END,
-        asked_at = CASE WHEN :ask = '' THEN asked_at ELSE now() END
+        asked_at = CASE WHEN :ask = '' THEN asked_at ELSE now() END,
+        ignored_at = CASE WHEN field_key = '' AND :ask = '' THEN NULL ELSE ignored_at END
     WHERE id = :id AND EXISTS (SELECT FROM change c
         WHERE c.profile_id = :profile AND c.side = :side AND c.issue_id = :issue)
     """

@@ -24,12 +24,16 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which parked changes: all that match what is given. `key`: an issue key of either side."""
+    """Which parked changes: all that match what is given. `key`: an issue key of either side;
+    `row`: one change, by its side and the id of its issue; `ignored`: those that somebody put out
+    of sight, and else those that nobody did."""
 
     side: Side | None = None
     code: Code | None = None
     field: str | None = None
     key: str | None = None
+    row: Row | None = None
+    ignored: bool = False
 
 
 _MATCHES = """
@@ -38,6 +42,8 @@ _MATCHES = """
       AND (CAST(:code AS text) IS NULL OR coalesce(p.code, c.reason) = :code)
       AND (CAST(:field AS text) IS NULL OR coalesce(p.field, '') = :field)
       AND (CAST(:key AS text) IS NULL OR :key IN (l.left_key, l.right_key, r.left_key, r.right_key))
+      AND (CAST(:row_side AS text) IS NULL OR (c.side = :row_side AND c.issue_id = :row_issue))
+      AND (p.ignored_at IS NOT NULL) = :ignored
 """
 PARKED = f"""
     FROM change c
@@ -67,7 +73,7 @@ _RETRY = text(
         WHERE c.profile_id = :profile AND c.side = k.side AND c.issue_id = k.issue_id
         RETURNING c.lane),
     asked AS (
-        UPDATE parked_cause p SET ask = 'retry' FROM wanted w, locked k
+        UPDATE parked_cause p SET ask = 'retry', ignored_at = NULL FROM wanted w, locked k
         WHERE p.id = w.id AND (k.side, k.issue_id) = (w.side, w.issue_id)),
     anew AS (
         UPDATE parked_group g SET tries = 0, next_probe = now() + interval '1 hour'
@@ -86,6 +92,9 @@ def criteria(profile_id: uuid.UUID, wanted: Wanted) -> dict[str, object]:
         "code": wanted.code.value if wanted.code else None,
         "field": wanted.field,
         "key": wanted.key,
+        "row_side": wanted.row[0].value if wanted.row else None,
+        "row_issue": wanted.row[1] if wanted.row else None,
+        "ignored": wanted.ignored,
     }
 
 

@@ -47,6 +47,7 @@ class Action(StrEnum):
     PROFILE_DELETED = "profile.deleted"
     CONFLICT_DECIDED = "conflict.decided"
     PARKED_RETRIED = "parked.retried"
+    PARKED_IGNORED = "parked.ignored"
     UNDO_BEGUN = "undo.begun"
     UNDO_ENDED = "undo.ended"
     LOAD_BEGUN = "load.begun"

@@ -140,6 +140,18 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
         s.call(who, "POST", f"/pages/conflicts/{NEVER}/left")
     ),
     ("GET", "/pages/parked"): lambda s, who: s.call(who, "GET", "/pages/parked"),
+    ("GET", "/pages/parked/<uuid:profile>/issues"): lambda s, who: s.call(
+        who, "GET", f"/pages/parked/{NEVER}/issues"
+    ),
+    ("POST", "/pages/parked/<uuid:profile>/ignore"): lambda s, who: s.call(
+        who, "POST", f"/pages/parked/{NEVER}/ignore"
+    ),
+    ("GET", "/pages/views/activity"): lambda s, who: s.call(who, "GET", "/pages/views/activity"),
+    ("GET", "/pages/activity"): lambda s, who: s.call(who, "GET", "/pages/activity"),
+    ("GET", "/pages/activity/news"): lambda s, who: s.call(who, "GET", "/pages/activity/news"),
+    ("GET", "/pages/activity/<uuid:entry>"): lambda s, who: s.call(
+        who, "GET", f"/pages/activity/{NEVER}"
+    ),
     ("GET", "/pages/parked/<uuid:profile>/preview"): lambda s, who: s.call(
         who, "GET", f"/pages/parked/{NEVER}/preview"
     ),
