@@ -54,8 +54,11 @@ def played(say: Say) -> Iterator[Played]:
     asked: list[tuple[str, dict[str, Any]]] = []
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            sent = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
             path = self.path.split("?")[0]
             asked.append((path, sent))
             status, found = say(path.rsplit("/api/3/", 1)[1], sent)
