@@ -136,6 +136,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.screens.completeness import completeness_blueprint
     from app.screens.consent import Consents, consent_blueprint
     from app.screens.desk import Desk
+    from app.screens.editor_mount import mount_editor
     from app.screens.inbox import Inbox, inbox_blueprint
     from app.screens.pages import screens_blueprint
     from app.screens.parked import Parked, parked_blueprint
@@ -160,6 +161,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     screens.register_blueprint(consent_blueprint(desk, consents))
     approvals = Approvals(tandem.vault, open_site, tandem.record, desk)
     screens.register_blueprint(approvals_blueprint(desk, approvals))
+    mount_editor(screens, tandem.vault, desk, installations, policy)
     parked = Parked(tandem.vault, open_site, tandem.record, ring, desk)
     screens.register_blueprint(parked_blueprint(parked))
     activity = Activity(tandem.vault, open_site, desk)

@@ -73,6 +73,7 @@ document.addEventListener("htmx:confirm", async (event) => {
     issueRequest(true);
   } catch {
     tell(elt, words.silent);
+    htmx.trigger(elt, "tandem:silent");
   } finally {
     underWay.delete(waiting);
   }
@@ -101,6 +102,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const elt = asker(event);
   if (isPoll(elt)) return tellOfPoll(elt, successful, xhr);
   if (!underWay.delete(xhr)) return; // told again for a form that took itself away
+  if (xhr.tandemSaid) return; // another script of the page has said it in its own place
   if (!successful) {
     const { sentence, field } = sentenceOf(xhr);
     tell(elt, sentence);

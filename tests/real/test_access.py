@@ -96,6 +96,25 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("GET", "/pages/views/profiles"): lambda s, who: s.call(who, "GET", "/pages/views/profiles"),
     ("GET", "/pages/views/conflicts"): lambda s, who: s.call(who, "GET", "/pages/views/conflicts"),
     ("GET", "/pages/views/settings"): lambda s, who: s.call(who, "GET", "/pages/views/settings"),
+    ("GET", "/pages/drafts"): lambda s, who: s.call(who, "GET", "/pages/drafts"),
+    ("POST", "/pages/drafts"): lambda s, who: s.call(
+        who, "POST", "/pages/drafts", profile="nonsense"
+    ),
+    ("GET", "/pages/drafts/<uuid:draft>/<step>"): lambda s, who: s.call(
+        who, "GET", f"/pages/drafts/{NEVER}/partner"
+    ),
+    ("POST", "/pages/drafts/<uuid:draft>/drop"): lambda s, who: s.call(
+        who, "POST", f"/pages/drafts/{NEVER}/drop"
+    ),
+    ("POST", "/pages/drafts/<uuid:draft>/partner"): lambda s, who: s.call(
+        who, "POST", f"/pages/drafts/{NEVER}/partner"
+    ),
+    ("POST", "/pages/drafts/<uuid:draft>/partner/check"): lambda s, who: s.call(
+        who, "POST", f"/pages/drafts/{NEVER}/partner/check"
+    ),
+    ("POST", "/pages/drafts/<uuid:draft>/partner/pair"): lambda s, who: s.call(
+        who, "POST", f"/pages/drafts/{NEVER}/partner/pair"
+    ),
     ("GET", "/pages/profiles"): lambda s, who: s.call(who, "GET", "/pages/profiles"),
     ("GET", "/pages/profiles/new"): lambda s, who: s.call(who, "GET", "/pages/profiles/new"),
     ("POST", "/pages/profiles"): lambda s, who: s.call(who, "POST", "/pages/profiles", name="x"),

@@ -1,0 +1,27 @@
+"""Puts the editor's steps together: a line here for each."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from app.jira.addresses import NetworkPolicy
+from app.screens.desk import Desk
+from app.screens.editor import Editor, editor_blueprint
+from app.screens.editor_partner import PartnerStep, partner_blueprint
+from app.tenants.installations import Installations
+from app.vault.vault import Vault
+
+
+def mount_editor(
+    screens: Blueprint,
+    vault: Vault,
+    desk: Desk,
+    installations: Installations,
+    policy: NetworkPolicy,
+) -> Editor:
+    """Register the editor and its steps with the pages."""
+    editor = Editor(vault, desk)
+    screens.register_blueprint(editor_blueprint(editor))
+    editor.add(partner := PartnerStep(editor, installations, policy))
+    screens.register_blueprint(partner_blueprint(partner))
+    return editor

@@ -1,0 +1,233 @@
+// The editor's own script: what is typed and chosen there outlives a token that is refused, a server
+// that is away, and a swap of the page under it. A control saves itself where it has an id, a name
+// and an hx-post of its own, on `change`.
+
+const AGAIN_MS = 10_000; // how often what failed is sent again by itself
+const VERSION = "Tandem-Draft-Version";
+const CONTROLS = "#editor-step :is(input, select, textarea)";
+
+let draft = null; // the draft that is shown
+let version = null; // of it, as the newest answer named it
+// What is not known to be saved, by the control's id: {path, elt, value, sent, flying, failed}.
+// `sent`: what is sent of it, by name; `flying`: its request is under way.
+const held = new Map();
+const flights = new WeakMap(); // the entry of held that a request carries, by who asked
+let changed = null; // the request that was refused because another tab was faster
+
+const at = (id) => document.getElementById(id);
+const saves = (elt) => elt.matches?.(CONTROLS) && elt.id && elt.hasAttribute("hx-post");
+/** Which entry a request belongs to: a control's own, or that of a button that sends it again. */
+const keyOf = (elt) => (saves(elt) ? elt.id : elt.dataset?.held);
+
+/** What a control holds, and whether that is not what the server gave. */
+function read(elt) {
+  if (elt.matches("select")) return [...elt.selectedOptions].map((one) => one.value);
+  return elt.matches("[type=checkbox], [type=radio]") ? elt.checked : elt.value;
+}
+function isDirty(elt) {
+  if (elt.matches("select")) return [...elt.options].some((one) => one.selected !== one.defaultSelected);
+  return elt.matches("[type=checkbox], [type=radio]") ? elt.checked !== elt.defaultChecked : elt.value !== elt.defaultValue;
+}
+function write(elt, value) {
+  if (elt.matches("select")) {
+    const there = [...elt.options].filter((one) => value.includes(one.value));
+    if (there.length < value.length) return false;
+    for (const one of elt.options) one.selected = value.includes(one.value);
+  } else if (elt.matches("[type=checkbox], [type=radio]")) elt.checked = value;
+  else elt.value = value;
+  return true;
+}
+
+/** Mark the controls that are not saved, and say so once for all of them. */
+function show() {
+  const bar = at("editor-unsaved");
+  if (!bar) return;
+  for (const mark of document.querySelectorAll("#editor-step .unsaved-mark")) {
+    if (!held.get(mark.dataset.of)?.failed) mark.remove();
+  }
+  for (const [id, one] of held) {
+    const elt = at(id);
+    if (!one.failed || !elt || at(`${id}-unsaved`)) continue;
+    const mark = document.createElement("span");
+    mark.className = "unsaved-mark lozenge waiting";
+    mark.id = `${id}-unsaved`;
+    mark.dataset.of = id;
+    mark.textContent = bar.dataset.mark;
+    elt.after(mark);
+  }
+  const any = [...held.values()].some((one) => one.failed);
+  const words = any ? bar.dataset.away : "";
+  if (bar.hidden === any) bar.hidden = !any;
+  if (bar.firstElementChild.textContent !== words) bar.firstElementChild.textContent = words;
+}
+
+/** Send again what failed: by its control, or where that is not on the page any more without it. */
+function sendAgain() {
+  for (const [id, one] of held) {
+    if (!one.failed || one.flying) continue;
+    const elt = at(id);
+    if (elt && elt.getAttribute("hx-post") === one.path) htmx.trigger(elt, "change");
+    else if (at("editor-unsaved")) sendWithout(id, one);
+  }
+}
+function sendWithout(id, one) {
+  const button = document.createElement("button");
+  button.hidden = true;
+  button.type = "button";
+  button.dataset.held = id;
+  button.setAttribute("hx-post", one.path);
+  button.setAttribute("hx-swap", "none");
+  button.setAttribute("hx-vals", JSON.stringify(one.sent));
+  at("editor-unsaved").append(button);
+  htmx.process(button);
+  button.click();
+}
+
+// Before the page's own script: it asks for a token, which may not come.
+document.addEventListener("htmx:confirm", (event) => {
+  const { elt } = event.detail;
+  if (!saves(elt)) return;
+  const failed = held.get(elt.id)?.failed ?? false;
+  held.set(elt.id, { path: elt.getAttribute("hx-post"), elt, value: read(elt), sent: alone(elt), flying: false, failed });
+}, true);
+
+function alone(elt) {
+  if (elt.matches("[type=checkbox], [type=radio]") && !elt.checked) return {};
+  return { [elt.name]: elt.matches("select") ? read(elt) : elt.value };
+}
+
+document.addEventListener("tandem:silent", (event) => {
+  const one = held.get(keyOf(event.target));
+  if (one) fail(one);
+});
+
+document.addEventListener("htmx:configRequest", (event) => {
+  const { elt, verb, path, parameters } = event.detail;
+  if (!path.startsWith("/pages/drafts/") || verb === "get") return;
+  const one = held.get(keyOf(elt));
+  if (one) {
+    one.flying = true;
+    flights.set(elt, one);
+    if (!elt.dataset.held) one.sent = pairs(event.detail.formData);
+  }
+  if (version !== null) parameters.version = version;
+});
+function pairs(formData) {
+  const found = {};
+  for (const name of new Set(formData.keys())) {
+    const all = formData.getAll(name);
+    if (name !== "version") found[name] = all.length > 1 ? all : all[0];
+  }
+  return found;
+}
+
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  version = event.detail.xhr.getResponseHeader(VERSION) ?? version;
+});
+
+// Before the page's own script, which would say of a token out of time what only machines need.
+document.addEventListener("htmx:afterRequest", (event) => {
+  const { xhr, successful, requestConfig } = event.detail;
+  const { elt } = requestConfig;
+  const key = keyOf(elt);
+  const one = flights.get(elt);
+  const newest = one && held.get(key) === one; // nothing was chosen there since
+  if (one) one.flying = false;
+  if (elt.dataset.held) elt.remove();
+  if (successful) {
+    if (newest) held.delete(key);
+    setTimeout(sendAgain);
+    return show();
+  }
+  if (xhr.status === 409 && isChanged(xhr)) {
+    xhr.tandemSaid = true;
+    if (newest) held.delete(key); // it stays on the page
+    return tellChanged(elt, xhr);
+  }
+  if (!newest) return;
+  if (mayWorkLater(xhr)) {
+    xhr.tandemSaid = true;
+    return fail(one);
+  }
+  held.delete(key); // refused: the page says why, and what was typed stays on it
+  show();
+}, true);
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const mayWorkLater = (xhr) => [0, 401, 408, 425, 429].includes(xhr.status) || xhr.status >= 500;
+
+let again = null;
+function fail(one) {
+  one.failed = true;
+  again ??= setInterval(() => {
+    if ([...held.values()].some((other) => other.failed)) return sendAgain();
+    clearInterval(again);
+    again = null;
+  }, AGAIN_MS);
+  show();
+}
+
+function isChanged(xhr) {
+  try {
+    return JSON.parse(xhr.responseText).type.endsWith(":draft-changed");
+  } catch {
+    return false;
+  }
+}
+function tellChanged(elt, xhr) {
+  changed = elt;
+  const bar = at("editor-changed");
+  bar.firstElementChild.textContent = JSON.parse(xhr.responseText).detail;
+  bar.hidden = false;
+}
+
+// A swap under a person's hands: what he typed and nobody saved is put back.
+let typed = [];
+let asked = null;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (!event.detail.target.closest("#editor-step")) return;
+  asked = event.detail.requestConfig.elt;
+  typed = [...document.querySelectorAll(CONTROLS)]
+    .filter((elt) => elt.id && elt !== asked && !asked.contains(elt) && isDirty(elt))
+    .map((elt) => ({ id: elt.id, value: read(elt), start: elt.selectionStart, focused: elt === document.activeElement }));
+});
+document.addEventListener("htmx:afterSettle", () => {
+  const editor = at("editor");
+  if (editor?.dataset.draft !== draft) {
+    draft = editor?.dataset.draft ?? draft;
+    changed = null;
+  }
+  for (const { id, value, start, focused } of typed) {
+    const elt = at(id);
+    if (!elt || same(read(elt), value) || !write(elt, value)) continue;
+    if (focused && start !== null && elt.setSelectionRange) elt.setSelectionRange(start, start);
+  }
+  typed = [];
+  for (const [id, one] of held) if (!one.flying && !one.elt.isConnected) putBack(id, one);
+  show();
+});
+
+/** Of a control that was swapped away before it was sent, or whose sending failed. */
+function putBack(id, one) {
+  const elt = at(id);
+  if (elt?.getAttribute("hx-post") !== one.path) {
+    if (!one.failed) setTimeout(sendAgain);
+    return fail(one);
+  }
+  one.elt = elt;
+  if (!write(elt, one.value)) held.delete(id); // there is no such choice any more
+  else if (!one.failed) htmx.trigger(elt, "change");
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.id === "editor-retry") sendAgain();
+  if (event.target.id !== "editor-mine" || !changed) return;
+  // The answer that refused it has named the version that is there.
+  at("editor-changed").hidden = true;
+  const elt = at(changed.id) ?? changed;
+  if (elt.matches("input, select, textarea")) htmx.trigger(elt, "change");
+  else elt.click();
+});
+addEventListener("online", sendAgain);
+addEventListener("beforeunload", (event) => {
+  if ([...held.values()].some((one) => one.failed)) event.preventDefault();
+});
