@@ -137,10 +137,13 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.screens.consent import Consents, consent_blueprint
     from app.screens.desk import Desk
     from app.screens.editor_mount import mount_editor
+    from app.screens.editor_review import ReviewStep, review_blueprint
     from app.screens.inbox import Inbox, inbox_blueprint
     from app.screens.pages import screens_blueprint
     from app.screens.parked import Parked, parked_blueprint
     from app.screens.people import People, people_blueprint
+    from app.screens.settings import Settings as SettingsView
+    from app.screens.settings import settings_blueprint
     from app.sync.completeness import Completeness
     from app.tenants.gate import Gate
     from app.tenants.roles import Authority
@@ -161,11 +164,18 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     screens.register_blueprint(consent_blueprint(desk, consents))
     approvals = Approvals(tandem.vault, open_site, tandem.record, desk)
     screens.register_blueprint(approvals_blueprint(desk, approvals))
-    mount_editor(screens, tandem.vault, desk, installations, policy)
+    editor = mount_editor(screens, tandem.vault, desk, installations, policy)
+    review = ReviewStep(
+        editor, tandem.vault, tandem.record, open_site, settings.worker_concurrency
+    )
+    editor.add(review)
+    screens.register_blueprint(review_blueprint(review))
     parked = Parked(tandem.vault, open_site, tandem.record, ring, desk)
     screens.register_blueprint(parked_blueprint(parked))
     activity = Activity(tandem.vault, open_site, desk)
     screens.register_blueprint(activity_blueprint(activity))
+    shown = SettingsView(desk, tandem.record, settings.edition.value)
+    screens.register_blueprint(settings_blueprint(shown))
     app.register_blueprint(screens)
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
     # Forge's tokens ("Bearer") will have a verifier of their own here.

@@ -32,6 +32,7 @@ class ProfileRecord(Model):
     name: Mapped[str]
     state: Mapped[str]
     reason: Mapped[str | None]
+    paused_for: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("installation.id"))
     left_project_id: Mapped[int]
     left_type_id: Mapped[int]
     right_project_id: Mapped[int]

@@ -27,7 +27,7 @@ from app.tenants.pairing import partner_of
 from app.vault.vault import Place, Vault
 
 NAME_LIMIT = 200
-PARTS = frozenset({"fields", "users", "items", "lifecycle"})
+PARTS = frozenset({"fields", "users", "items", "lifecycle", "moves"})
 """The keys of the mapping document that a form may give."""
 
 
@@ -391,7 +391,8 @@ def set_state(
     with tenant_transaction(tenant) as session:
         found, side = owned(session, tenant, profile_id, covers)
         require_begun(found)
-        found.state, found.reason, found.updated_at = state.value, None, func.now()
+        found.state, found.reason, found.paused_for = state.value, None, None
+        found.updated_at = func.now()
         session.flush()
         deed = Deed(caller.actor, _STATE_DEEDS[state], f"profile:{profile_id}")
         partner = found.right_tenant_id if side is Side.LEFT else found.left_tenant_id

@@ -28,6 +28,7 @@ from app.tenants import pairing
 from app.tenants.caller import Caller, Permission
 from app.tenants.deeds import Recorder
 from app.tenants.installations import Installations
+from app.tenants.models import InstallationState
 from app.tenants.roles import Standing
 from app.vault.vault import Vault
 
@@ -71,6 +72,10 @@ class Desk:
     def site_name(self, tenant: TenantId) -> str:
         """A site's host, which is what its people call it."""
         return self.site_url(tenant).split("://", 1)[1]
+
+    def is_enabled(self, tenant: TenantId) -> bool:
+        """Whether Tandem is installed and enabled in a tenant's site."""
+        return self._installations.of(tenant).state == InstallationState.ENABLED
 
     def clock(self, tenant: TenantId) -> str | None:
         """What a site is told whose token is out of time by our clock, where that is known to be

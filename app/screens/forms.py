@@ -49,6 +49,13 @@ def form_scope(site: JiraSite, side: str) -> Scope:
     """The project and type of a side, once the site says that it has them. Raises Problem."""
     project = form_number(f"{side}_project")
     kind = form_number(f"{side}_type")
+    subtask = require_scope(site, project, kind, side)
+    jql = written(request.form.get(f"{side}_filter", ""), Side(side))
+    return Scope(str(project), str(kind), jql, subtask)
+
+
+def require_scope(site: JiraSite, project: int, kind: int, side: str) -> bool:
+    """Whether the type is one of sub-tasks, once the site says that it has both. Raises Problem."""
     if project not in {one.id for one in site.projects()}:
         raise refuse(
             f"{side}_project",
@@ -59,8 +66,7 @@ def form_scope(site: JiraSite, side: str) -> Scope:
         raise refuse(
             f"{side}_type", "this project has no such issue type. Choose one from the list."
         )
-    jql = written(request.form.get(f"{side}_filter", ""), Side(side))
-    return Scope(str(project), str(kind), jql, kinds[kind].subtask)
+    return kinds[kind].subtask
 
 
 def _uuid(text: str, name: str) -> uuid.UUID:

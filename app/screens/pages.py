@@ -81,13 +81,6 @@ def _home_views(blueprint: Blueprint, desk: Desk) -> None:
     def conflicts_view() -> str:
         return render_template("views/conflicts.html")
 
-    @blueprint.get("/views/settings")
-    @accepts(Proof.CONTEXT, Permission.SEE)
-    def settings_view() -> str:
-        standing = current_standing()
-        may = {one.value: standing.may(one) for one in Permission}
-        return render_template("views/settings.html", may=may)
-
     @blueprint.get("/parts/overview")
     @accepts(Proof.CONTEXT, Permission.SEE)
     def overview() -> str:

@@ -187,6 +187,9 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/roles/revoke"): lambda s, who: s.call(
         who, "POST", "/pages/roles/revoke", account="712020:never-was"
     ),
+    ("POST", "/pages/settings/pause/<any(pause, resume):action>"): lambda s, who: s.call(
+        who, "POST", "/pages/settings/pause/resume"
+    ),
     ("POST", "/pages/settings/project-admins"): lambda s, who: s.call(
         who, "POST", "/pages/settings/project-admins", allowed="perhaps"
     ),

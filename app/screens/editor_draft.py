@@ -1,0 +1,159 @@
+"""A draft as the profile that it would become, and what is still wrong with it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.database import TenantId
+from app.errors import NotFound, Problem
+from app.jira.site import JiraSite, SiteError
+from app.language import gettext as _
+from app.mapping.document import VERSION, DocumentError, dump_profile, load_profile
+from app.mapping.drafts import Draft
+from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
+from app.mapping.profiles import StoredProfile
+from app.mapping.sentences import Names
+from app.mapping.subtasks import PARENT
+from app.screens.words import FIELDS
+
+STEP_OF = {
+    "name": "projects",
+    "left": "projects",
+    "right": "projects",
+    "connection": "partner",
+    "users": "values",
+}
+"""By the first word of a place in the document: the step that says it; of others "fields"."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Something that a draft may not be saved with. `step`: where it is mended."""
+
+    step: str
+    where: str
+    sentence: str
+
+
+def profile_of(draft: Draft) -> Profile:
+    """The profile that a draft would become. Raises DocumentError with all that is wrong."""
+    document = {k: v for k, v in draft.document.items() if k not in {"name", "connection"}}
+    if "fields" not in document:
+        document["fields"] = _usual(document)
+    return load_profile({"version": VERSION, **document})
+
+
+def wrong_with(draft: Draft) -> list[Wrong]:
+    """All that stands in the way of saving a draft, in the order of the steps."""
+    found: list[Wrong] = []
+    if "connection" not in draft.document:
+        found.append(Wrong("partner", "connection", _("Choose the partner's site.")))
+    for side in Side:
+        chosen = draft.document.get(side.value) or {}
+        if not chosen.get("project") or not chosen.get("issue_type"):
+            found.append(_lacks_scope(draft, side))
+    if not str(draft.document.get("name") or "").strip():
+        found.append(Wrong("projects", "name", _("Give the profile a name.")))
+    if found:
+        return found  # the document cannot be read before
+    try:
+        profile_of(draft)
+    except DocumentError as error:
+        found += [Wrong(_step(one.where), one.where, one.sentence) for one in error.problems]
+    return found
+
+
+def stored_of(draft: Draft, partner: TenantId) -> StoredProfile:
+    """A draft as the engine takes a profile, to rehearse it. Raises DocumentError."""
+    left, right = draft.tenant, partner
+    if draft.side is Side.RIGHT:
+        left, right = right, left
+    return StoredProfile(
+        id=draft.profile_id or draft.id,
+        left_tenant=left,
+        right_tenant=right,
+        name=str(draft.document.get("name") or ""),
+        state="on",
+        reason=None,
+        profile=profile_of(draft),
+        revision=draft.base_revision or 1,
+    )
+
+
+def names_of(
+    profile: Profile, hosts: Mapping[Side, str], open_site: Callable[[Side], JiraSite]
+) -> Names:
+    """What both sites call the things of a profile; three calls each. A site that does not answer
+    is told by ids."""
+    found = {side: _names(profile.scope(side), partial_open(open_site, side)) for side in Side}
+    return Names(
+        sites=hosts,
+        projects={side: one[0] for side, one in found.items()},
+        types={side: one[1] for side, one in found.items()},
+        fields={side: one[2] for side, one in found.items()},
+    )
+
+
+def partial_open(open_site: Callable[[Side], JiraSite], side: Side) -> Callable[[], JiraSite]:
+    """Opens one side's site."""
+    return lambda: open_site(side)
+
+
+def _names(scope: Scope, open_site: Callable[[], JiraSite]) -> tuple[str, str, dict[str, str]]:
+    project, kind = int(scope.project_id), int(scope.issue_type_id)
+    usual = {name: words[0] for name, words in FIELDS.items()}
+    try:
+        site = open_site()
+        projects = {one.id: one.name for one in site.projects()}
+        types = {one.id: one.name for one in site.issue_types(project)}
+        fields = {name: rule.name for name, rule in site.all_fields(project).items()}
+    except (SiteError, NotFound):
+        return str(project), str(kind), usual
+    return projects.get(project, str(project)), types.get(kind, str(kind)), usual | fields
+
+
+def parts_of(document: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    """These keys of a draft's document that were chosen."""
+    return {key: document[key] for key in sorted(keys & document.keys())}
+
+
+def problem_of(wrong: list[Wrong]) -> Problem:
+    """The refusal of a draft that is not whole."""
+    first = wrong[0]
+    return Problem(
+        f"{first.where}: {first.sentence}",
+        code="draft-not-whole",
+        field=first.where,
+        status=422,
+    )
+
+
+def profile_uuid(draft: Draft) -> uuid.UUID:
+    """The profile that a draft edits. Raises NotFound where it makes a new one."""
+    if draft.profile_id is None:
+        raise NotFound
+    return draft.profile_id
+
+
+def _lacks_scope(draft: Draft, side: Side) -> Wrong:
+    if side is draft.side:
+        return Wrong("projects", side.value, _("Choose a project and an issue type of your site."))
+    return Wrong("projects", side.value, _("Choose a project and an issue type of the partner."))
+
+
+def _step(where: str) -> str:
+    top, _dot, rest = where.partition(".")
+    if top == "fields" and "values" in rest:
+        return "values"
+    return STEP_OF.get(top, "fields")
+
+
+def _usual(document: Mapping[str, Any]) -> object:
+    """The fields that are carried where nothing was chosen."""
+    nowhere = Scope("0", "0")
+    subtask = any((document.get(side.value) or {}).get("subtask") for side in Side)
+    usual = (*DEFAULT_FIELDS, PARENT) if subtask else DEFAULT_FIELDS
+    return dump_profile(Profile(nowhere, nowhere, usual))["fields"]

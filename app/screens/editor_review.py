@@ -1,0 +1,272 @@
+"""The last step of the editor: what the profile will do, in sentences and tried on real issues."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, render_template, request
+
+from app.database import TenantId
+from app.errors import Problem
+from app.jira.site import SiteOpener
+from app.language import gettext as _
+from app.mapping import approvals, drafts, filters, history, profiles
+from app.mapping.difference import differences
+from app.mapping.drafts import Draft
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.mapping.sentences import readable, sentences
+from app.screens.editor import Editor, connection_of
+from app.screens.editor_draft import (
+    names_of,
+    parts_of,
+    problem_of,
+    profile_of,
+    profile_uuid,
+    stored_of,
+    wrong_with,
+)
+from app.screens.forms import require_scope
+from app.screens.pages import wants_json
+from app.screens.rehearsed import shown_plans
+from app.sync import rehearsal
+from app.tenants import pairing
+from app.tenants.caller import Permission, Proof, accepts, current_caller
+from app.tenants.deeds import Recorder
+from app.tenants.gate import current_standing
+from app.vault.vault import Vault
+
+CHANGED = "changed-meanwhile"
+
+
+class ReviewStep:
+    """What the step shows and does. See `editor.Step`."""
+
+    name = "review"
+
+    def __init__(
+        self, editor: Editor, vault: Vault, record: Recorder, open_site: SiteOpener, hands: int
+    ) -> None:
+        """`hands`: lanes that the workers take at once, for estimates."""
+        self.editor = editor
+        self._vault, self._record = vault, record
+        self._open_site, self._hands = open_site, hands
+
+    def shown(self, draft: Draft) -> Mapping[str, object]:
+        """What is wrong with the draft; the rest is loaded by itself."""
+        return {"wrong": wrong_with(draft), "partner_name": self._partner_name(draft)}
+
+    def done(self, draft: Draft) -> bool:
+        """Never: it is done by saving."""
+        return False
+
+    def sentences(self, draft: Draft) -> dict[str, Any]:
+        """The profile in sentences, and what becomes readable where. Raises Problem."""
+        stored = self._stored(draft)
+        desk, tenants = self.editor.desk, self._tenants(stored)
+        hosts = {side: desk.site_name(tenants[side]) for side in Side}
+        names = names_of(stored.profile, hosts, lambda side: self.editor.site(draft, side))
+        own = draft.side
+        return {
+            "sentences": sentences(stored.profile, own, names),
+            "leaves": readable(stored.profile, own, names),
+            "comes": readable(stored.profile, own.other, names),
+            "partner_name": hosts[own.other],
+            "own_name": hosts[own],
+        }
+
+    def tried(self, draft: Draft, words: str) -> list[dict[str, Any]]:
+        """What the draft would do to these issues of the own site, or to its latest ones."""
+        keys = rehearsal.keys_of(words)
+        stored = self._stored(draft)
+        plans = rehearsal.try_issues(self._vault, self._open_site, stored, draft.side, keys)
+        return shown_plans(plans, stored.profile)
+
+    def effects(self, draft: Draft) -> dict[str, Any]:
+        """What the edit would do to the pairs that are there. Raises Problem."""
+        profile_uuid(draft)
+        stored = self._stored(draft)
+        found = rehearsal.effects(self._vault, self._open_site, stored)
+        return {"effects": found, "examples": shown_plans(found.examples, stored.profile)}
+
+    def first_load(self, draft: Draft) -> rehearsal.FirstLoad:
+        """How many issues a first load would look at, and what it takes. Raises Problem."""
+        return rehearsal.first_load(self._open_site, self._stored(draft), hands=self._hands)
+
+    def finish(self, draft: Draft) -> str:
+        """Save the draft as the profile that it is, drop it, and say what came of it. Raises
+        Problem; then all is as it was."""
+        wrong = wrong_with(draft)
+        if wrong:
+            raise problem_of(wrong)
+        self._require_scopes(draft)
+        said = self._create(draft) if draft.profile_id is None else self._save(draft)
+        drafts.drop(current_caller(), draft.id)
+        return said
+
+    def _create(self, draft: Draft) -> str:
+        document = draft.document
+        profile = profile_of(draft)
+        parts = parts_of(document, profiles.PARTS)
+        profiles.create(
+            self._vault,
+            self._record,
+            current_caller(),
+            connection_id=connection_of(draft),
+            name=str(document["name"]),
+            left=profile.left,
+            right=profile.right,
+            parts={key: json.dumps(value) for key, value in parts.items()},
+        )
+        return _(
+            "The profile is made. It begins once %(partner)s approves it in its own Jira.",
+            partner=self._partner_name(draft),
+        )
+
+    def _save(self, draft: Draft) -> str:
+        over = request.form.get("over", "")
+        base = int(over) if over.isascii() and over.isdigit() else draft.base_revision
+        saved = approvals.save(
+            self._vault,
+            self._record,
+            current_caller(),
+            profile_uuid(draft),
+            profile_of(draft),
+            base=base,
+            covers=lambda project: current_standing().covers(Permission.MAP, project),
+        )
+        if saved.in_force:
+            return _("The profile is saved, and works so from now on.")
+        return _(
+            "The change is saved, and lets more cross: it waits for the approval of %(partner)s. "
+            "The profile goes on as it was until then.",
+            partner=self._partner_name(draft),
+        )
+
+    def meanwhile(self, draft: Draft) -> dict[str, Any]:
+        """What somebody else changed of the profile since the draft was begun."""
+        profile, tenant = profile_uuid(draft), draft.tenant
+        newest = history.revisions_of(self._vault, tenant, profile)[0]
+        then = history.at(self._vault, tenant, profile, draft.base_revision or 1)
+        now = history.at(self._vault, tenant, profile, newest.number)
+        return {
+            "draft": draft,
+            "number": newest.number,
+            "theirs": differences(then, now),
+            "mine": differences(now, profile_of(draft)),
+        }
+
+    def again(self, draft: Draft) -> Draft:
+        """Drop an edit, and begin another of the profile as it is now. Raises NotFound."""
+        profile, caller = profile_uuid(draft), current_caller()
+        drafts.drop(caller, draft.id)
+        standing = current_standing()
+        return drafts.begin_edit(
+            self._vault, caller, profile, lambda one: standing.covers(Permission.MAP, one)
+        )
+
+    def _require_scopes(self, draft: Draft) -> None:
+        """Ask both sites for the projects and types that were chosen, and for the filters; of a
+        profile that is edited for the own filter alone. Raises Problem."""
+        profile = profile_of(draft)
+        sides = Side if draft.profile_id is None else (draft.side,)
+        for side in sides:
+            site, scope = self.editor.site(draft, side), profile.scope(side)
+            if draft.profile_id is None:
+                require_scope(site, int(scope.project_id), int(scope.issue_type_id), side)
+            filters.check(site, scope, side, own=side is draft.side)
+
+    def _stored(self, draft: Draft) -> StoredProfile:
+        wrong = wrong_with(draft)
+        if wrong:
+            raise problem_of(wrong)
+        return stored_of(draft, pairing.partner_of(draft.tenant, connection_of(draft)))
+
+    def _partner_name(self, draft: Draft) -> str:
+        if "connection" not in draft.document:
+            return _("the partner")
+        partner = pairing.partner_of(draft.tenant, connection_of(draft))
+        return self.editor.desk.site_name(partner)
+
+    @staticmethod
+    def _tenants(stored: StoredProfile) -> dict[Side, TenantId]:
+        return {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
+
+
+def review_blueprint(step: ReviewStep) -> Blueprint:
+    """The views of the step, part of the pages."""
+    blueprint = Blueprint("editor_review", __name__)
+    editor = step.editor
+
+    @blueprint.get("/drafts/<uuid:draft>/review/sentences")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def said(draft: uuid.UUID) -> Response | str:
+        found = step.sentences(editor.open(draft))
+        return jsonify(found) if wants_json() else _part("sentences", **found)
+
+    @blueprint.post("/drafts/<uuid:draft>/review/try")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def tried(draft: uuid.UUID) -> Response | str:
+        found = step.tried(editor.open(draft), request.form.get("issues", ""))
+        return jsonify(found) if wants_json() else _part("tried", plans=found)
+
+    @blueprint.get("/drafts/<uuid:draft>/review/effects")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def effects(draft: uuid.UUID) -> Response | str:
+        found = step.effects(editor.open(draft))
+        if wants_json():
+            told = found["effects"]
+            return jsonify(
+                lookedAt=told.looked_at,
+                more=told.more,
+                changed=told.changed,
+                examples=found["examples"],
+            )
+        return _part("effects", **found)
+
+    @blueprint.get("/drafts/<uuid:draft>/review/load")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def load(draft: uuid.UUID) -> Response | str:
+        opened = editor.open(draft)
+        found = step.first_load(opened)
+        counts = {side.value: number for side, number in found.issues.items()}
+        if wants_json():
+            return jsonify(issues=counts, calls=found.calls, minutes=found.minutes)
+        return _part("load", found=found, counts=counts, own=opened.side.value)
+
+    @blueprint.post("/drafts/<uuid:draft>/finish")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def finish(draft: uuid.UUID) -> Response | str:
+        opened = editor.open(draft)
+        try:
+            words = step.finish(opened)
+        except Problem as problem:
+            if problem.code != CHANGED or wants_json():
+                raise
+            return _in_place("#review-finish", _part("meanwhile", **step.meanwhile(opened)))
+        if wants_json():
+            return jsonify(said=words)
+        shown = editor.desk.home(current_caller(), current_standing())
+        return render_template("views/profiles.html", said=words, **shown)
+
+    @blueprint.post("/drafts/<uuid:draft>/again")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def again(draft: uuid.UUID) -> Response:
+        return editor.frame(step.again(editor.open(draft)), "fields")
+
+    return blueprint
+
+
+def _part(name: str, **shown: Any) -> str:
+    return render_template(f"editor/review_{name}.html", **shown)
+
+
+def _in_place(target: str, words: str) -> Response:
+    """An answer that is shown elsewhere than the button that asked says."""
+    response = make_response(words)
+    response.headers["HX-Retarget"] = target
+    response.headers["HX-Reswap"] = "innerHTML"
+    return response

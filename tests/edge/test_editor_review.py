@@ -1,0 +1,174 @@
+"""The last step of the editor: what is wrong with a draft, and two people who save at once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from app import Tandem
+from app.mapping import profiles
+from app.mapping.document import dump_profile
+from app.sync.rehearsal import MOST_KEYS, keys_of
+from tests.edge.jira import Jira
+from tests.edge.test_consents import PEOPLE, nobody_is_admin
+from tests.edge.test_filters import played
+from tests.edge.test_webhooks import profile
+
+__all__ = ["profile"]
+
+
+@dataclass
+class Scene:
+    """A profile in force, and people of both sites with a role each."""
+
+    tandem: Tandem
+    profile: uuid.UUID
+    left: Jira
+
+    def call(
+        self, method: str, path: str, person: str = "ed", *, html: bool = False, **form: Any
+    ) -> TestResponse:
+        """Call as a person of the left site."""
+        headers = {"Authorization": f"JWT {self.left.context_token(person)}"}
+        if not html:
+            headers["Accept"] = "application/json"
+        return self.left.client.open(f"/pages/{path}", method=method, headers=headers, data=form)
+
+    def edit(self, person: str = "ed") -> str:
+        """A draft of the profile, begun by a person."""
+        begun = self.call("POST", "drafts", person, profile=str(self.profile))
+        assert begun.status_code == 200, begun.text
+        return str(begun.json["draft"])
+
+    def change(self, draft: str, person: str, **parts: Any) -> None:
+        """Put parts into a person's draft, as the steps do."""
+        from app.mapping import drafts
+        from app.tenants.caller import Caller, Proof
+
+        stored = profiles.load(self.tandem.vault, self.profile)
+        caller = Caller(stored.left_tenant, person, Proof.CONTEXT)
+        found = drafts.load(self.tandem.vault, caller, uuid.UUID(draft))
+        drafts.save(self.tandem.vault, caller, found.id, parts, found.version)
+
+    def fields(self) -> list[dict[str, Any]]:
+        """The fields of the profile as it is in force."""
+        stored = profiles.load(self.tandem.vault, self.profile)
+        found = dump_profile(stored.profile)["fields"]
+        assert isinstance(found, list)
+        return found
+
+
+@pytest.fixture
+def scene(
+    app: Flask, profile: uuid.UUID, installed: Jira, other: Jira, database_url: str
+) -> Iterator[Scene]:
+    with psycopg.connect(database_url) as owner:
+        for account, role in PEOPLE.items():
+            owner.execute(
+                "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
+                " SELECT id, %s, %s, 'admin' FROM installation",
+                (account, role),
+            )
+    with played(nobody_is_admin) as jira:
+        for site in (installed, other):
+            assert site.install(baseUrl=jira.site.base_url).status_code == 204
+            assert site.enable().status_code == 204
+        yield Scene(app.extensions["tandem"], profile, installed)
+
+
+def test_an_edit_is_saved_and_the_draft_is_gone(scene: Scene) -> None:
+    draft = scene.edit()
+    fields = scene.fields()
+    fields[0]["policy"] = "left"
+    scene.change(draft, "ed", fields=fields)
+    saved = scene.call("POST", f"drafts/{draft}/finish")
+    assert saved.status_code == 200, saved.text
+    assert "works so from now on" in saved.json["said"]
+    assert scene.fields()[0]["policy"] == "left"
+    assert scene.call("GET", f"drafts/{draft}/review").status_code == 404
+
+
+def test_the_second_of_two_who_save_is_told_shown_the_difference_and_chooses(scene: Scene) -> None:
+    first, second = scene.edit("ann"), scene.edit("ed")
+    theirs, mine = scene.fields(), scene.fields()
+    theirs[0]["policy"], mine[1]["policy"] = "left", "right"
+    scene.change(first, "ann", fields=theirs)
+    scene.change(second, "ed", fields=mine)
+    assert scene.call("POST", f"drafts/{first}/finish", "ann").status_code == 200
+    refused = scene.call("POST", f"drafts/{second}/finish")
+    assert (refused.status_code, refused.json["type"]) == (
+        409,
+        "urn:tandem:problem:changed-meanwhile",
+    )
+    told = scene.call("POST", f"drafts/{second}/finish", html=True)
+    assert told.status_code == 200
+    assert told.headers["HX-Retarget"] == "#review-finish"
+    assert "Somebody else saved this profile meanwhile" in told.text
+    assert "Summary" in told.text
+    assert "Description" in told.text
+    assert scene.fields()[1]["policy"] == "newer"
+    number = told.text.split('{"over": "')[1].split('"')[0]
+    assert scene.call("POST", f"drafts/{second}/finish", over=number).status_code == 200
+    assert [one["policy"] for one in scene.fields()[:2]] == ["newer", "right"]
+
+
+def test_who_starts_again_has_the_others_change_in_a_new_draft(scene: Scene) -> None:
+    first, second = scene.edit("ann"), scene.edit("ed")
+    theirs = scene.fields()
+    theirs[0]["policy"] = "left"
+    scene.change(first, "ann", fields=theirs)
+    assert scene.call("POST", f"drafts/{first}/finish", "ann").status_code == 200
+    assert scene.call("POST", f"drafts/{second}/again", html=True).status_code == 200
+    assert scene.call("GET", f"drafts/{second}/review").status_code == 404
+    again = scene.edit("ed")
+    assert again != second
+    assert scene.call("POST", f"drafts/{again}/finish").status_code == 200
+    assert scene.fields()[0]["policy"] == "left"
+
+
+def test_what_is_wrong_is_listed_with_its_step_and_nothing_is_saved(scene: Scene) -> None:
+    begun = scene.call("POST", "drafts")
+    draft = begun.json["draft"]
+    shown = scene.call("GET", f"drafts/{draft}/review", html=True).text
+    assert "Choose a project and an issue type of your site." in shown
+    assert f"/pages/drafts/{draft}/projects" in shown
+    assert "review-switch" not in shown
+    refused = scene.call("POST", f"drafts/{draft}/finish")
+    assert (refused.status_code, refused.json["field"]) == (422, "left")
+
+    edit = scene.edit()
+    fields = scene.fields()
+    scene.change(edit, "ed", fields=[*fields, fields[0]])
+    shown = scene.call("GET", f"drafts/{edit}/review", html=True).text
+    assert "Still to do" in shown
+    assert f"/pages/drafts/{edit}/fields" in shown
+    assert scene.call("POST", f"drafts/{edit}/finish").status_code == 422
+    assert scene.fields() == fields
+
+
+def test_keys_are_read_from_what_somebody_types() -> None:
+    assert keys_of(" web-1, WEB-2;web-1\nPLAT-3 ") == ["WEB-1", "WEB-2", "PLAT-3"]
+    assert keys_of("") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "rule"),
+    [
+        ("WEB", "is no issue key"),
+        ("WEB-0", "is no issue key"),
+        ("<b>WEB-1</b>", "is no issue key"),
+        (" ".join(f"WEB-{n}" for n in range(1, MOST_KEYS + 2)), "at most"),
+    ],
+)
+def test_what_is_no_key_is_refused_by_its_rule(scene: Scene, typed: str, rule: str) -> None:
+    draft = scene.edit()
+    refused = scene.call("POST", f"drafts/{draft}/review/try", issues=typed)
+    assert (refused.status_code, refused.json["field"]) == (400, "issues")
+    assert rule in refused.json["detail"]

@@ -1,0 +1,110 @@
+"""The settings page: connections and their health, and the pause of a whole site."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.edge.jira import Jira
+from tests.edge.test_consents import PEOPLE, nobody_is_admin
+from tests.edge.test_filters import played
+from tests.edge.test_webhooks import profile
+
+__all__ = ["profile"]
+
+
+@dataclass
+class Scene:
+    """Two sites with one profile, and a person of each role in both."""
+
+    profile: uuid.UUID
+    left: Jira
+    right: Jira
+    database: str
+
+    def call(self, site: Jira, method: str, path: str, person: str = "ann") -> TestResponse:
+        """Call as a person of a site, as the page would."""
+        headers = {"Authorization": f"JWT {site.context_token(person)}"}
+        return site.client.open(f"/pages/{path}", method=method, headers=headers)
+
+    def state(self) -> str:
+        """The state of the profile."""
+        return str(self.ask("SELECT state FROM profile")[0][0])
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """What the database says, as its owner."""
+        with psycopg.connect(self.database) as owner:
+            return owner.execute(query).fetchall()  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def scene(
+    app: Flask, profile: uuid.UUID, installed: Jira, other: Jira, database_url: str
+) -> Iterator[Scene]:
+    with psycopg.connect(database_url) as owner:
+        for account, role in PEOPLE.items():
+            owner.execute(
+                "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
+                " SELECT id, %s, %s, 'admin' FROM installation",
+                (account, role),
+            )
+    with played(nobody_is_admin) as jira:
+        for site in (installed, other):
+            assert site.install(baseUrl=jira.site.base_url).status_code == 204
+            assert site.enable().status_code == 204
+        yield Scene(profile, installed, other, database_url)
+
+
+def test_an_admin_pauses_all_profiles_of_his_site_and_resumes_these_alone(scene: Scene) -> None:
+    assert scene.state() == "on"
+    said = scene.call(scene.left, "POST", "settings/pause/pause")
+    assert "1 profile was paused." in said.text
+    assert scene.state() == "paused"
+    assert "stands still" in scene.call(scene.left, "GET", "views/settings").text
+    # It is the left site's pause: the right one's button has nothing to resume.
+    assert "0 profiles" in scene.call(scene.right, "POST", "settings/pause/resume").text
+    assert scene.state() == "paused"
+    assert "1 profile was resumed." in scene.call(scene.left, "POST", "settings/pause/resume").text
+    assert scene.state() == "on"
+    # Each deed is on the trail of both sites.
+    deeds = "SELECT count(*) FROM audit_event WHERE action = 'profile.{}'"
+    assert scene.ask(deeds.format("paused")) == [(2,)]
+    assert scene.ask(deeds.format("resumed")) == [(2,)]
+
+
+def test_what_somebody_paused_by_itself_stays_paused(scene: Scene) -> None:
+    assert scene.call(scene.left, "POST", f"profiles/{scene.profile}/pause").status_code == 200
+    assert "0 profiles" in scene.call(scene.left, "POST", "settings/pause/pause").text
+    assert "0 profiles" in scene.call(scene.left, "POST", "settings/pause/resume").text
+    assert scene.state() == "paused"
+
+
+@pytest.mark.parametrize("person", ["ed", "vi", "nobody"])
+def test_only_an_admin_may_pause_a_site(scene: Scene, person: str) -> None:
+    for action in ("pause", "resume"):
+        answer = scene.call(scene.left, "POST", f"settings/pause/{action}", person=person)
+        assert answer.status_code == 403
+    assert scene.state() == "on"
+
+
+def test_the_health_of_each_connected_site_is_told(scene: Scene) -> None:
+    well = scene.call(scene.left, "GET", "views/settings").text
+    assert well.count(">Well<") == 2
+    assert scene.right.disable().status_code == 204
+    told = scene.call(scene.left, "GET", "views/settings").text
+    assert (told.count(">Well<"), told.count(">Waits<")) == (1, 1)
+    assert "Tandem is not enabled in" in told
+
+
+def test_a_viewer_sees_connections_and_nothing_to_press(scene: Scene) -> None:
+    shown = scene.call(scene.left, "GET", "views/settings", person="vi").text
+    assert "Connections" in shown
+    assert "<button" not in shown
+    assert "<form" not in shown
