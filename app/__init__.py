@@ -159,7 +159,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     screens.register_blueprint(people_blueprint(People(open_site, tandem.record)))
     completeness = Completeness(tandem.vault, open_site, ring)
     screens.register_blueprint(completeness_blueprint(desk, completeness))
-    screens.register_blueprint(inbox_blueprint(Inbox(tandem.vault, tandem.record, ring)))
+    screens.register_blueprint(inbox_blueprint(Inbox(tandem.vault, tandem.record, ring, desk)))
     consents = Consents(tandem.vault, tandem.record, ring)
     screens.register_blueprint(consent_blueprint(desk, consents))
     approvals = Approvals(tandem.vault, open_site, tandem.record, desk)

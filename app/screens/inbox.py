@@ -8,8 +8,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template
 
+from app.screens.activity_words import field_name
+from app.screens.desk import Desk
 from app.screens.pages import wants_json
-from app.screens.words import FIELDS, ago
+from app.screens.words import ago
 from app.sync import inbox
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -22,11 +24,17 @@ class Inbox:
     """What the card does for people who may see or map."""
 
     def __init__(
-        self, vault: Vault, record: Recorder, ring: Callable[[uuid.UUID, int], None]
+        self, vault: Vault, record: Recorder, ring: Callable[[uuid.UUID, int], None], desk: Desk
     ) -> None:
         self._vault = vault
         self._record = record
         self._ring = ring
+        self._desk = desk
+
+    def sites(self, question: inbox.Question) -> dict[str, str]:
+        """The names of the two sites, by side."""
+        left, right = question.tenants
+        return {"left": self._desk.site_name(left), "right": self._desk.site_name(right)}
 
     def questions(self, caller: Caller, standing: Standing) -> list[inbox.Question]:
         """The questions of the profiles that the caller may see."""
@@ -69,19 +77,13 @@ def inbox_blueprint(card: Inbox) -> Blueprint:
         return render_template(
             "parts/inbox.html",
             questions=shown,
+            sites_of={one.id: card.sites(one) for one in shown},
             may_decide=standing.may(Permission.MAP),
-            field_name=_field_name,
+            field_name=field_name,
             ago=ago,
         )
 
     return blueprint
-
-
-def _field_name(key: str) -> str:
-    """A mapping's key as people say it."""
-    left, _, right = key.partition("=")
-    names = [FIELDS.get(one, (one, ""))[0] for one in (left, right)]
-    return names[0] if left == right else " / ".join(names)
 
 
 def _as_json(one: inbox.Question) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Question:
     choice: str | None
     asked_at: datetime
     own_project: int
+    tenants: tuple[TenantId, TenantId]
 
 
 def note(
@@ -189,6 +190,7 @@ def questions(vault: Vault, tenant: TenantId, covers: Callable[[int], bool]) -> 
                 choice=row.choice,
                 asked_at=row.asked_at,
                 own_project=_own_project(profile, tenant),
+                tenants=(TenantId(row.left_tenant_id), TenantId(row.right_tenant_id)),
             )
         )
     return found

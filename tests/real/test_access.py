@@ -155,6 +155,7 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
         who, "POST", f"/pages/profiles/{NEVER}/approval", approve="yes", revision="1"
     ),
     ("GET", "/pages/conflicts"): lambda s, who: s.call(who, "GET", "/pages/conflicts"),
+    ("GET", "/pages/checks"): lambda s, who: s.call(who, "GET", "/pages/checks"),
     ("POST", "/pages/conflicts/<uuid:question>/<any(left, right, leave):choice>"): lambda s, who: (
         s.call(who, "POST", f"/pages/conflicts/{NEVER}/left")
     ),
