@@ -142,6 +142,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.screens.pages import screens_blueprint
     from app.screens.parked import Parked, parked_blueprint
     from app.screens.people import People, people_blueprint
+    from app.screens.places import places_blueprint
     from app.screens.settings import Settings as SettingsView
     from app.screens.settings import settings_blueprint
     from app.sync.completeness import Completeness
@@ -176,6 +177,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     screens.register_blueprint(activity_blueprint(activity))
     shown = SettingsView(desk, tandem.record, settings.edition.value)
     screens.register_blueprint(settings_blueprint(shown))
+    screens.register_blueprint(places_blueprint(tandem.vault, ring, desk, settings.app_key))
     app.register_blueprint(screens)
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
     # Forge's tokens ("Bearer") will have a verifier of their own here.
