@@ -27,6 +27,9 @@ from app.tenants.models import Installation, RoleAssignment
 T = TypeVar("T")
 
 KEPT_SECONDS = 60.0
+NO_KEPT_SECONDS = 3600.0
+"""How long Jira's no is kept where everybody may call: whoever looks at issues without a role must
+not cost his site a call for each."""
 
 
 class Role(StrEnum):
@@ -118,52 +121,59 @@ class Authority:
     def require(self, caller: Caller, permission: Permission) -> Standing | None:
         """The caller's standing, if it has the permission; None for a person without a role, who
         has what is everybody's. Raises Forbidden or SiteError."""
-        standing = self.standing(caller)
         if permission in EVERYBODYS:
-            return standing
+            return self.standing(caller, no_kept=NO_KEPT_SECONDS)
+        standing = self.standing(caller)
         if standing is None or not standing.may(permission):
             # Without any role there is nothing to see, and no word on what others may do.
             raise Forbidden(REFUSALS[Permission.SEE if standing is None else permission])
         return standing
 
-    def standing(self, caller: Caller) -> Standing | None:
-        """The caller's role in his site; None for a person without one."""
+    def standing(self, caller: Caller, *, no_kept: float = KEPT_SECONDS) -> Standing | None:
+        """The caller's role in his site; None for a person without one. `no_kept`: for how many
+        seconds Jira's no is as good as new."""
         if not caller.account_id:
             return None
         who = (caller.tenant, caller.account_id)
         granted, projects_too = _granted(*who)
-        if granted is Role.ADMIN or self._is_admin(who):
+        if granted is Role.ADMIN or self._is_admin(who, no_kept):
             return Standing(Role.ADMIN)
         if granted is not None:
             return Standing(granted)
         if projects_too:
-            own = self._own_projects(who)
+            own = self._own_projects(who, no_kept)
             if own:
                 return Standing(Role.PROJECT_ADMIN, own)
         return None
 
-    def _is_admin(self, who: tuple[TenantId, str]) -> bool:
-        return self._kept(self._admins, who, lambda: self._open_site(who[0]).is_admin(who[1]))
-
-    def _own_projects(self, who: tuple[TenantId, str]) -> frozenset[int]:
+    def _is_admin(self, who: tuple[TenantId, str], no_kept: float) -> bool:
         return self._kept(
-            self._projects, who, lambda: self._open_site(who[0]).administered_projects(who[1])
+            self._admins, who, no_kept, lambda: self._open_site(who[0]).is_admin(who[1])
+        )
+
+    def _own_projects(self, who: tuple[TenantId, str], no_kept: float) -> frozenset[int]:
+        return self._kept(
+            self._projects,
+            who,
+            no_kept,
+            lambda: self._open_site(who[0]).administered_projects(who[1]),
         )
 
     def _kept(
         self,
         kept: dict[tuple[TenantId, str], tuple[float, T]],
         who: tuple[TenantId, str],
+        no_kept: float,
         ask: Callable[[], T],
     ) -> T:
         now = self._clock()
         with self._lock:
             known = kept.get(who)
-            if known is not None and now - known[0] < KEPT_SECONDS:
+            if known is not None and now - known[0] < (KEPT_SECONDS if known[1] else no_kept):
                 return known[1]
         answer = ask()
         with self._lock:
-            for old in [one for one, (at, _) in kept.items() if now - at >= KEPT_SECONDS]:
+            for old in [one for one, (at, _) in kept.items() if now - at >= NO_KEPT_SECONDS]:
                 del kept[old]
             kept[who] = (now, answer)
         return answer

@@ -1,0 +1,218 @@
+"""The panel in Jira's issue view: the twins of an issue, how each stands, and who wrote what last.
+
+Whoever sees the issue in Jira sees that it has a twin, where, and whether it is in step. The rest
+is for people who may see the profile.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template
+
+from app.activity import log
+from app.database import TenantId, tenant_transaction
+from app.errors import Forbidden, Problem
+from app.language import gettext as _
+from app.mapping import profiles
+from app.mapping.profile import Side
+from app.screens import issue_words as words
+from app.screens.desk import Desk
+from app.screens.headers import bridge_url
+from app.screens.pages import wants_json
+from app.screens.words import ago
+from app.sync import issue_pairs
+from app.sync.issue_pairs import IssuePair, Step
+from app.sync.standing import Standing as Reason
+from app.sync.why import FieldWhy, Why, why
+from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
+from app.tenants.gate import current_standing, standing_if_any
+from app.tenants.roles import Standing
+from app.vault.vault import Vault
+
+ENTRIES = 10
+TOLD_FOR = timedelta(days=14)
+"""How far back the panel looks for why a field was left alone; details go by then."""
+
+# While these, what is shown changes within seconds.
+MOVING = frozenset({Step.PENDING})
+# Which the panel cannot hurry.
+STANDING_STILL = frozenset({Step.PROPOSED, Step.PAUSED})
+
+
+class IssuePanel:
+    """What the panel shows, and "sync now"."""
+
+    def __init__(
+        self, vault: Vault, ring: Callable[[uuid.UUID, int], None], desk: Desk, home: str
+    ) -> None:
+        """`home`: the path of Tandem's page in Jira."""
+        self._vault, self._ring, self._desk, self._home = vault, ring, desk, home
+
+    def shown(self, caller: Caller, standing: Standing | None) -> dict[str, Any]:
+        """The pairs of the caller's issue, as far as he may see them. Raises Problem."""
+        pairs = self._pairs(caller)
+        told = [self._pair(caller.tenant, one, standing) for one in pairs]
+        hurried = [one for one in pairs if _may(standing, Permission.MAP, one)]
+        return {
+            "pairs": told,
+            "moving": any(one.step in MOVING for one in pairs),
+            "may_sync": any(one.step not in STANDING_STILL for one in hurried),
+            "home": self._desk.addresses(caller.tenant)[-1] + self._home,
+        }
+
+    def bridge(self, caller: Caller) -> str:
+        """Where the page loads Atlassian's bridge from."""
+        return bridge_url(self._desk.site_url(caller.tenant))
+
+    def sync(self, caller: Caller, standing: Standing) -> int:
+        """Have the pairs of the caller's issue looked at now; says how many. Raises Problem where
+        there is none that he may hurry."""
+        pairs = self._pairs(caller)
+        reached = [one for one in pairs if standing.covers(Permission.MAP, one.own_project)]
+        if pairs and not reached:
+            raise Forbidden(_("You may sync issues of the projects that you administer."))
+        wanted = [one for one in reached if one.step not in STANDING_STILL]
+        if not wanted:
+            raise Problem(
+                _("There is nothing to sync now: no profile that is on has this issue."),
+                status=409,
+                code="nothing-to-sync",
+            )
+        issue_pairs.mark(caller.tenant, wanted)
+        for one in wanted:
+            self._ring(one.profile_id, one.lane)
+        return len(wanted)
+
+    @staticmethod
+    def _pairs(caller: Caller) -> list[IssuePair]:
+        if caller.issue is None:
+            raise Problem(
+                _("This panel is shown in an issue. Open it from Jira's issue view."),
+                code="no-issue",
+            )
+        with tenant_transaction(caller.tenant) as session:
+            return issue_pairs.pairs_of(session, caller.tenant, caller.issue)
+
+    def _pair(self, tenant: TenantId, pair: IssuePair, standing: Standing | None) -> dict[str, Any]:
+        site = self._desk.site_name(pair.partner)
+        known = pair.twin_key
+        shown: dict[str, Any] = {
+            "id": pair.profile_id,
+            "site": site,
+            "twin": known,
+            "url": f"{self._desk.addresses(pair.partner)[-1]}/browse/{known}" if known else None,
+            "in_step": pair.step is Step.IN_STEP,
+            "detail": None,
+        }
+        if _may(standing, Permission.SEE, pair):
+            shown["detail"] = self._detail(tenant, pair, site)
+        return shown
+
+    def _detail(self, tenant: TenantId, pair: IssuePair, site: str) -> dict[str, Any]:
+        stored = profiles.load(self._vault, pair.profile_id)
+        own = self._desk.site_name(tenant)
+        sites = {pair.side: own, pair.side.other: site}
+        twin = pair.twin_key or site
+        with tenant_transaction(tenant) as session:
+            link = issue_pairs.link_of(session, pair)
+            found = why(session, self._vault, stored, link, sites)
+            keys = {found.left_key, found.right_key} - {None}
+            entries = self._entries(session, pair, found) if keys else []
+        fields = [self._field(one, pair, stored, twin, entries) for one in found.fields]
+        return {
+            "profile": pair.profile,
+            "revision": found.revision,
+            "step": pair.step.value,
+            "step_words": _(words.STEPS[pair.step]),
+            "sentence": words.say_step(pair, site),
+            "synced": ago(pair.synced_at),
+            "synced_at": pair.synced_at,
+            "now": [_reason(one) for one in found.now],
+            "fields": fields,
+            "troubled": [one for one in fields if one["now"] or one["alone"]],
+            "items": [
+                {"kind": kind, "count": count, "now": [_reason(one) for one in now]}
+                for kind, count, now in words.say_items(found.items)
+            ],
+        }
+
+    def _entries(self, session: Any, pair: IssuePair, found: Why) -> list[log.Entry]:
+        """The latest of the pair's activity."""
+        wanted = log.Wanted(
+            key=found.left_key or found.right_key, since=datetime.now(UTC) - TOLD_FOR
+        )
+        page = log.page(session, self._vault, {pair.profile_id}, wanted, before=None, limit=ENTRIES)
+        both = (found.left_key, found.right_key)
+        return [one for one in page if (one.left_key, one.right_key) == both]
+
+    @staticmethod
+    def _field(
+        field: FieldWhy,
+        pair: IssuePair,
+        stored: profiles.StoredProfile,
+        twin: str,
+        entries: list[log.Entry],
+    ) -> dict[str, Any]:
+        own, other = field.left, field.right
+        if pair.side is Side.RIGHT:
+            own, other = other, own
+        alone = words.left_alone(field, entries)
+        return {
+            "key": field.key,
+            "name": words.field_name(own, {}),
+            "twin_name": words.field_name(other, {}) if other != own else None,
+            "mapped": field.mapped,
+            "flow": words.say_flow(field.key, stored.profile, pair.side, twin),
+            "last": words.say_write(field.last, pair.side, twin),
+            "when": words.say_when(field.last),
+            "now": [_reason(one) for one in field.now],
+            "alone": None if alone is None else {"sentence": alone[0], "ago": alone[1]},
+        }
+
+
+def _may(standing: Standing | None, permission: Permission, pair: IssuePair) -> bool:
+    return standing is not None and standing.covers(permission, pair.own_project)
+
+
+def _reason(one: Reason) -> dict[str, str]:
+    return {
+        "state": one.state.value,
+        "sentence": one.sentence,
+        "cure": one.cure,
+        "said": one.said,
+        "since": ago(one.since),
+    }
+
+
+def issue_blueprint(panel: IssuePanel) -> Blueprint:
+    """The views of the panel, part of the pages."""
+    blueprint = Blueprint("issue", __name__)
+
+    @blueprint.get("/issue")
+    @accepts(Proof.PAGE, Permission.GLANCE)
+    def issue() -> str:
+        caller = current_caller()
+        shown = panel.shown(caller, standing_if_any())
+        return render_template("issue_panel.html", bridge=panel.bridge(caller), **shown)
+
+    @blueprint.get("/issue/part")
+    @accepts(Proof.CONTEXT, Permission.GLANCE)
+    def part() -> Response | str:
+        return _answer(panel.shown(current_caller(), standing_if_any()))
+
+    @blueprint.post("/issue/sync")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def sync() -> Response | str:
+        caller, standing = current_caller(), current_standing()
+        panel.sync(caller, standing)
+        return _answer(panel.shown(caller, standing) | {"asked": True})
+
+    return blueprint
+
+
+def _answer(shown: Mapping[str, Any]) -> Response | str:
+    return jsonify(shown) if wants_json() else render_template("parts/issue.html", **shown)
