@@ -145,9 +145,7 @@ def current_stamp() -> Stamp:
     return Stamp.of(*g.token)
 
 
-def _place(
-    claims: Mapping[str, Any], address: Mapping[str, str]
-) -> tuple[int | None, int | None]:
+def _place(claims: Mapping[str, Any], address: Mapping[str, str]) -> tuple[int | None, int | None]:
     """The ids of the issue and the project that a page is shown at, by the token or by the address
     that it signs. Raises NotAuthorised where they tell two."""
     # Reference: https://developer.atlassian.com/cloud/jira/platform/understanding-jwt-for-connect-apps/

@@ -44,9 +44,7 @@ class Scene:
             timeout=30,
         )
 
-    def load_page(
-        self, person: str, module: str = "tandem", **place: str
-    ) -> requests.Response:
+    def load_page(self, person: str, module: str = "tandem", **place: str) -> requests.Response:
         """Load a page as a person of Acme, by the address that Jira signs."""
         site = self.stack.sandbox.acme
         return requests.get(
@@ -99,9 +97,7 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("GET", "/pages/issue"): lambda s, who: s.load_page(who, "tandem-issue", issueKey="WEB-1"),
     ("GET", "/pages/issue/part"): lambda s, who: s.call(who, "GET", "/pages/issue/part"),
     ("POST", "/pages/issue/sync"): lambda s, who: s.call(who, "POST", "/pages/issue/sync"),
-    ("GET", "/pages/project"): lambda s, who: s.load_page(
-        who, "tandem-project", projectKey="WEB"
-    ),
+    ("GET", "/pages/project"): lambda s, who: s.load_page(who, "tandem-project", projectKey="WEB"),
     ("GET", "/pages/project/part"): lambda s, who: s.call(who, "GET", "/pages/project/part"),
     ("POST", "/pages/project/<uuid:profile>/<any(pause, resume):action>"): lambda s, who: s.call(
         who, "POST", f"/pages/project/{NEVER}/pause"
