@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.cli.approve import approve
 from app.cli.common import settings_or_end
 from app.cli.fill import fill
 from app.cli.found import all_profiles, opened_profile
@@ -118,6 +119,7 @@ def _as_json(check: Check) -> dict[str, Any]:
     }
 
 
+profile.add_command(approve)
 profile.add_command(load)
 profile.add_command(rules)
 profile.add_command(set_rules)
