@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from app.jira.site import FieldRule
+from app.mapping.constants import constant_of
 from app.mapping.field_types import kind_of
-from app.mapping.profile import SYSTEM_KINDS, Kind, Moment, Profile, Side
+from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Kind, Moment, Profile, Side
 from app.mapping.values import handler
 
 OF_THE_SCOPE = frozenset({"project", "issuetype"})
@@ -88,8 +89,14 @@ def offered(side: Side, seen: Seen, profile: Profile) -> tuple[OfferedField, ...
     """The fields of a side that a mapping can have, by name: those on a screen, those that its
     issues have, system fields of a kind that is known, and what is mapped. And what is required
     otherwise."""
-    mapped = {one.field(side) for one in profile.fields}
-    found = [_field(side, one, seen, profile) for one in sorted(_ids(seen, mapped))]
+    mapped: dict[str, list[FieldMapping]] = {}
+    for each in profile.fields:
+        mapped.setdefault(each.field(side), []).append(each)
+    given = frozenset(one.field for one in profile.moves if one.side is side)
+    found = [
+        _field(side, one, seen, mapped.get(one, ()), constant=one in given)
+        for one in sorted(_ids(seen, mapped.keys()))
+    ]
     kept = [one for one in found if one.id not in ELSEWHERE or one.wanting]
     return tuple(sorted(kept, key=lambda one: (one.name.casefold(), one.id)))
 
@@ -100,7 +107,9 @@ def _ids(seen: Seen, mapped: Set[str]) -> Set[str]:
     return (screens | (others & seen.every.keys())) - OF_THE_SCOPE
 
 
-def _field(side: Side, field_id: str, seen: Seen, profile: Profile) -> OfferedField:
+def _field(
+    side: Side, field_id: str, seen: Seen, mappings: Sequence[FieldMapping], *, constant: bool
+) -> OfferedField:
     rules = [*_rules(field_id, seen)]
     rule = next((one for one in rules if one.schema), rules[0])
     kind, on_create = kind_of(rule.schema), (seen.create or {}).get(field_id)
@@ -114,7 +123,6 @@ def _field(side: Side, field_id: str, seen: Seen, profile: Profile) -> OfferedFi
             "only where an issue is moved: no other screen has it",
             True,
         )
-    mappings = [one for one in profile.fields if one.field(side) == field_id]
     feeding = [one for one in mappings if one.flow.feeds(side)]
     return OfferedField(
         side=side,
@@ -128,10 +136,14 @@ def _field(side: Side, field_id: str, seen: Seen, profile: Profile) -> OfferedFi
         why=why,
         required=on_create is not None and on_create.required,
         moved=moved,
-        mapped_to=tuple(one.field(side.other) for one in mappings),
+        mapped_to=tuple(
+            one.field(side.other)
+            for one in mappings
+            if one in feeding or constant_of(one) is None  # it is the source of a constant alone
+        ),
         fed_by=tuple(one.key for one in feeding),
         born_with=any(one.moment is not Moment.UPDATE for one in feeding),
-        constant=any((one.side, one.field) == (side, field_id) for one in profile.moves),
+        constant=constant,
     )
 
 

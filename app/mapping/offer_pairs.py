@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from app.errors import Problem
 from app.mapping.field_types import pairs_with
 from app.mapping.offer import ELSEWHERE, OfferedField, Seen, offered
+from app.mapping.offer_similar import only_ones, similar_names
 from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Profile, Side
 from app.mapping.values import handler
 
 SAME_FIELD = "the same field of every Jira"
 SAME_NAME = "the same name"
+SIMILAR_NAME = "a similar name"
+ONLY_ONE = "the only one of this type on both sides"
 ASKED_FOR = "asked for"
 # Only where somebody asks for it: who may see an issue is nothing to carry by the way.
 _ALONE = frozenset({Kind.SECURITY})
@@ -27,13 +30,15 @@ _Group: TypeAlias = tuple[Sequence[OfferedField], Sequence[OfferedField], str]
 @dataclass(frozen=True)
 class Pair:
     """Two fields that can be mapped together. `reason`: why these two. `how`: how their values
-    cross, and why not in both directions or not always, where that is so."""
+    cross, and why not in both directions or not always, where that is so. `score`: how much their
+    names are alike, of 100."""
 
     left: OfferedField
     right: OfferedField
     mapping: FieldMapping
     reason: str
     how: str
+    score: int = 100
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class Offer:
     """What a profile could map: the fields of both sides, and the pairs that suggest themselves.
 
     `unknown`: a sentence for what a site did not tell. `notes`: one for each pair that almost
-    suggests itself.
+    suggests itself. `guesses`: pairs of what is left, by similar names and by type, which somebody
+    should look at before they are taken.
     """
 
     profile: Profile
@@ -50,6 +56,7 @@ class Offer:
     suggestions: tuple[Pair, ...] = ()
     unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    guesses: tuple[Pair, ...] = ()
 
     @property
     def wanting(self) -> tuple[OfferedField, ...]:
@@ -89,7 +96,7 @@ class Offer:
 
     def _pair(self, left: OfferedField, right: OfferedField, before: Sequence[Pair]) -> Pair | str:
         fields = (*self.profile.fields, *(one.mapping for one in before))
-        known = {one.mapping.key: one.reason for one in self.suggestions}
+        known = {one.mapping.key: one.reason for one in (*self.guesses, *self.suggestions)}
         reason = known.get(f"{left.id}={right.id}", ASKED_FOR)
         return possible(left, right, fields, reason)
 
@@ -131,7 +138,29 @@ def offer(profile: Profile, seen: Mapping[Side, Seen]) -> Offer:
             found.append(made)
         elif made is not None:
             notes.append(made)
-    return Offer(profile, seen, fields, tuple(found), unknown, tuple(notes))
+    guesses = tuple(_guesses(left, right, found, profile.fields))
+    return Offer(profile, seen, fields, tuple(found), unknown, tuple(notes), guesses)
+
+
+def _guesses(
+    left: Sequence[OfferedField],
+    right: Sequence[OfferedField],
+    found: Sequence[Pair],
+    fields: Sequence[FieldMapping],
+) -> Iterator[Pair]:
+    """Of what no suggestion has: what may belong together by similar names, then by type."""
+    used = {(end.side, end.id) for pair in found for end in (pair.left, pair.right)}
+    for search, reason in ((similar_names, SIMILAR_NAME), (only_ones, ONLY_ONE)):
+        mine, theirs = (
+            [one for one in group if (one.side, one.id) not in used and one.kind not in _ALONE]
+            for group in (left, right)
+        )
+        for one, twin, score in search(mine, theirs):
+            ends = {(one.side, one.id), (twin.side, twin.id)}
+            made = possible(one, twin, fields, reason) if not ends & used else ""
+            if isinstance(made, Pair):
+                used |= ends
+                yield replace(made, score=score)
 
 
 def _is_free(one: OfferedField) -> bool:

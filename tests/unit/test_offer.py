@@ -16,7 +16,16 @@ from app.jira.site import FieldRule
 from app.mapping.document import dump_profile, load_profile
 from app.mapping.field_types import CUSTOM_KINDS, pairs_with
 from app.mapping.offer import ELSEWHERE, OfferedField, Seen
-from app.mapping.offer_pairs import ASKED_FOR, SAME_FIELD, SAME_NAME, Offer, Pair, offer
+from app.mapping.offer_pairs import (
+    ASKED_FOR,
+    ONLY_ONE,
+    SAME_FIELD,
+    SAME_NAME,
+    SIMILAR_NAME,
+    Offer,
+    Pair,
+    offer,
+)
 from app.mapping.profile import (
     SYSTEM_KINDS,
     Constant,
@@ -280,6 +289,50 @@ def test_the_same_system_field_and_then_the_same_name_are_suggested_with_the_rea
     assert suggested(found) == [("duedate", "duedate"), ("customfield_1", "customfield_9")]
     assert [pair.reason for pair in found.suggestions] == [SAME_FIELD, SAME_NAME]
     assert [pair.mapping.flow for pair in found.suggestions] == [Flow.BOTH, Flow.BOTH]
+
+
+def guessed(found: Offer) -> list[tuple[str, str, str]]:
+    """The guesses, each by its ids and its reason."""
+    return [(one.left.id, one.right.id, one.reason) for one in found.guesses]
+
+
+def test_similar_names_are_a_guess_the_most_alike_first_and_each_field_once() -> None:
+    left = Told().custom(1, "Go-live date", "datepicker").custom(2, "Sevérity", "textfield")
+    left.custom(3, "Root cause", "textfield")
+    right = Told().custom(7, "Severity", "textfield").custom(8, "date go live", "datepicker")
+    right.custom(9, "Severitys", "textfield").custom(6, "Customer", "textfield")
+    found = offered(left, right)
+    assert guessed(found) == [
+        ("customfield_1", "customfield_8", SIMILAR_NAME),
+        ("customfield_2", "customfield_7", SIMILAR_NAME),
+    ]
+    assert [one.score for one in found.guesses] == [100, 88]
+    assert suggested(found) == []
+
+
+def test_what_is_the_only_one_of_its_type_on_both_sides_is_a_guess_and_others_are_not() -> None:
+    left = Told().custom(1, "Effort", "float").custom(2, "Team", "select")
+    right = Told().custom(7, "Points", "float").custom(8, "Area", "select")
+    right.custom(9, "Colour", "select")
+    [pair] = offered(left, right).guesses
+    assert (pair.mapping.key, pair.reason) == ("customfield_1=customfield_7", ONLY_ONE)
+    assert pair.score < 80
+
+
+def test_a_guess_is_no_pair_that_is_impossible_or_has_a_field_that_is_taken() -> None:
+    left = Told().custom(1, "Severity", "float").custom(2, "Area", "textfield").system("security")
+    right = Told().custom(7, "Severitys", "select").custom(8, "Area", "textfield")
+    right.custom(9, "Areas", "textfield").system("security")
+    found = offered(left, right)
+    assert (suggested(found), found.guesses) == ([("customfield_2", "customfield_8")], ())
+    mapped = FieldMapping("customfield_2", "customfield_9", Kind.TEXT)
+    assert offered(left, right, mapped).guesses == ()
+
+
+def test_names_of_a_foreign_script_and_of_255_characters_are_compared_as_others_are() -> None:
+    long = "שלום 😀 " + "n" * 248
+    left, right = Told().custom(1, long, "textfield"), Told().custom(9, long + "!", "textfield")
+    assert guessed(offered(left, right)) == [("customfield_1", "customfield_9", SIMILAR_NAME)]
 
 
 def test_a_pair_of_two_kinds_flows_as_they_allow() -> None:
