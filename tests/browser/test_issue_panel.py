@@ -1,0 +1,163 @@
+"""The panel in an issue and the page in a project's settings, where Jira shows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, FrameLocator, Page, expect
+
+from demo.stack import Stack, wait_until
+from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary
+from tests.browser.conftest import EXPECTED_LINES, PATIENCE
+
+pytestmark = [pytest.mark.browser, pytest.mark.real]
+
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+SUMMARY = "Show delivery dates in the basket"
+FIELDS = [
+    {"left": "summary", "right": "summary", "kind": "text"},
+    {"left": "duedate", "right": "duedate", "kind": "date"},
+    {"left": "labels", "right": "labels", "kind": "labels", "flow": "to_right"},
+]
+
+Visit = Callable[..., tuple[Page, FrameLocator]]
+
+
+@pytest.fixture
+def visit(browser: Browser, running: Stack) -> Iterator[Visit]:
+    """Opens a page of Acme as one of its people, with the panel unfolded; the test fails if a page
+    complains."""
+    complaints: list[str] = []
+    opened: list[Page] = []
+
+    def visit(path: str, person: str = "Admin", width: int = 1280) -> tuple[Page, FrameLocator]:
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda line: (
+                complaints.append(line.text)
+                if line.type == "error" and not line.text.startswith(EXPECTED_LINES)
+                else None
+            ),
+        )
+        opened.append(page)
+        acme = running.sandbox.acme
+        page.goto(acme.url)
+        page.get_by_label("Signed in as").select_option(label=f"Acme {person}")
+        expect(page.locator("#user option[selected]")).to_have_text(f"Acme {person}")
+        page.goto(f"{acme.url}{path}")
+        panel = page.locator("details.panel")
+        if path.startswith("/browse/"):
+            panel.locator("summary").click()
+        return page, page.frame_locator("[data-app-frame] iframe")
+
+    yield visit
+    for page in opened:
+        page.context.close()
+    assert complaints == []
+
+
+def serious(page: Page, path: str) -> list[tuple[str, list[str]]]:
+    """What axe finds serious in the frame that is at a path."""
+    inner = next(one for one in page.frames if path in one.url)
+    inner.evaluate(AXE.read_text())
+    return [
+        (one["id"], [node["html"] for node in one["nodes"]])
+        for one in inner.evaluate("async () => (await axe.run()).violations")
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
+def sideways(page: Page, path: str) -> int:
+    """By how many pixels the frame at a path is too wide for itself."""
+    inner = next(one for one in page.frames if path in one.url)
+    found = inner.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return int(found)
+
+
+@pytest.fixture
+def pair(running: Stack) -> tuple[str, str]:
+    """An issue of Acme and its twin, and labels of the twin that the mapping leaves alone."""
+    acme, globex = running.sandbox.acme, running.sandbox.globex
+    running.create_profile(
+        running.connect(), left=LEFT, right=RIGHT, name="Web tasks", fields=FIELDS
+    )
+    key = create_issue(acme, *LEFT, summary=SUMMARY, labels=["basket"])
+    wait_until("the twin is there", lambda: keys_by_summary(globex, "PLAT").get(SUMMARY))
+    [twin] = keys_by_summary(globex, "PLAT")[SUMMARY]
+    running.settle()
+    edit_issue(globex, twin, labels=["basket", "seen"])
+    running.settle()
+    return key, twin
+
+
+def test_the_panel_and_the_page_of_a_project(
+    running: Stack, pair: tuple[str, str], visit: Visit
+) -> None:
+    key, twin = pair
+    globex = running.sandbox.globex
+
+    # What an admin of the site is told, and what was left alone.
+    page, panel = visit(f"/browse/{key}")
+    link = panel.get_by_role("link", name=twin)
+    expect(link).to_have_attribute("href", f"{globex.url}/browse/{twin}")
+    expect(panel.locator(".lozenge")).to_have_text("In step")
+    alone = panel.locator('[data-trouble="labels=labels"]')
+    expect(alone.get_by_role("heading")).to_have_text("Labels")
+    expect(alone).to_contain_text("Left alone")
+    fields = panel.locator("details[id^=fields-]")
+    panel.get_by_text("Who wrote each field last").click()
+    summary = fields.locator('[data-field="summary=summary"]')
+    expect(summary).to_contain_text(f"{twin} was made with it, from here")
+    expect(fields.locator('[data-field="labels=labels"]')).to_contain_text(f"Only to {twin}")
+
+    # "Sync now" brings what no webhook told; what was unfolded stays so.
+    globex.webhooks(drop=1.0)
+    edit_issue(globex, twin, summary="Show them in the cart too")
+    globex.wait_idle()
+    panel.get_by_role("button", name="Sync now").click()
+    expect(summary).to_contain_text(f"Written here from {twin}")
+    expect(panel.locator(".lozenge")).to_have_text("In step")
+    expect(panel.get_by_role("button", name="Sync now")).to_be_focused()
+    expect(page.locator("#summary")).to_have_value("Show them in the cart too")
+    assert serious(page, "/pages/issue") == []
+    for width in (640, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert sideways(page, "/pages/issue") <= 0
+    page.get_by_role("button", name="Dark").click()
+    expect(panel.locator("html")).to_have_attribute("data-color-mode", "dark")
+    assert serious(page, "/pages/issue") == []
+    globex.webhooks(drop=0.0)
+
+    # Whoever sees the issue sees the twin, and without a role no more.
+    page, panel = visit(f"/browse/{key}", "Viewer")
+    expect(panel.get_by_role("link", name=twin)).to_be_visible()
+    expect(panel.locator(".lozenge")).to_have_text("In step")
+    assert "Web tasks" not in panel.locator("body").inner_text()
+    expect(panel.get_by_role("button")).to_have_count(0)
+    assert serious(page, "/pages/issue") == []
+
+    # The project's page: its profiles, for its admin once the site's admins allow that.
+    page, frame = visit(f"/browse/{key}", "Tester")
+    page.get_by_role("link", name="Project settings").click()
+    expect(frame.get_by_role("alert").first).to_contain_text("Ask an admin of this Jira site")
+    acme = running.sandbox.acme
+    running.page(acme, "POST", "/pages/settings/project-admins", allowed="yes")
+    page.reload()
+    row = frame.get_by_role("row", name=re.compile("Web tasks"))
+    expect(row).to_contain_text("On")
+    row.get_by_role("button", name="Pause").click()
+    expect(row).to_contain_text("Paused")
+    expect(row.get_by_role("button", name="Resume")).to_be_focused()
+    assert serious(page, "/pages/project") == []
+    row.get_by_role("button", name="Resume").click()
+    expect(row.get_by_role("button", name="Pause")).to_be_visible()
+    frame.get_by_role("link", name="New profile in Tandem").click()
+    page.wait_for_url(re.compile("/plugins/servlet/ac/tandem/tandem"))
+    expect(frame.get_by_role("heading", name="Profiles").first).to_be_visible()
