@@ -126,6 +126,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.connect.descriptor import descriptor_blueprint
     from app.connect.install_keys import InstallKeys
     from app.connect.lifecycle import lifecycle_blueprint
+    from app.connect.site_news import site_news_blueprint
     from app.connect.verifier import ConnectVerifier
     from app.connect.webhooks import webhook_blueprint
     from app.health import health_blueprint
@@ -136,6 +137,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.screens.completeness import completeness_blueprint
     from app.screens.consent import Consents, consent_blueprint
     from app.screens.desk import Desk
+    from app.screens.drift import Drifts, drift_blueprint
     from app.screens.editor_mount import mount_editor
     from app.screens.editor_review import ReviewStep, review_blueprint
     from app.screens.inbox import Inbox, inbox_blueprint
@@ -154,6 +156,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     app.register_blueprint(descriptor_blueprint(settings))
     app.register_blueprint(lifecycle_blueprint(settings, installations))
     app.register_blueprint(webhook_blueprint(tandem.vault, Bells().ring))
+    app.register_blueprint(site_news_blueprint())
     policy, disk = NetworkPolicy.of(settings), app.extensions["disk"]
     desk = Desk(tandem.vault, open_site, installations, tandem.record, policy, disk=disk)
     screens = screens_blueprint(desk)
@@ -178,6 +181,8 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     shown = SettingsView(desk, tandem.record, settings.edition.value)
     screens.register_blueprint(settings_blueprint(shown))
     screens.register_blueprint(places_blueprint(tandem.vault, ring, desk, settings.app_key))
+    drifts = Drifts(tandem.vault, open_site, tandem.record, desk)
+    screens.register_blueprint(drift_blueprint(drifts))
     app.register_blueprint(screens)
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
     # Forge's tokens ("Bearer") will have a verifier of their own here.

@@ -22,7 +22,7 @@ from app.mapping.profile import DEFAULT_FIELDS, Side
 from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
 from app.screens.waits import say_approval, say_change, say_clock, say_server, say_sites
 from app.screens.words import FIELDS, OUTCOMES, STATES, ago, say
-from app.sync import clocks, completeness_store
+from app.sync import clocks, completeness_store, drift_store
 from app.sync.completeness_words import sentence
 from app.tenants import pairing
 from app.tenants.caller import Caller, Permission
@@ -209,6 +209,7 @@ class Desk:
             shown.append(asdict(one) | told)
         said = checks(tenant, [one.id for one in seen])
         with tenant_transaction(tenant) as session:
+            gone = drift_store.counts(session)
             entries = latest(session, self._vault, ENTRIES, {one.id for one in seen})
         return {
             "profiles": shown,
@@ -216,6 +217,7 @@ class Desk:
             "sites": say_sites(names),
             "say_change": say_change,
             "checked": said,
+            "gone": gone,
             "partners": self.partners(tenant),
             "entries": entries,
             "site_name": names[tenant],

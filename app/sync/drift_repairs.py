@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from app.errors import Problem
 from app.jira.site import FieldRule
+from app.language import gettext as _
 from app.mapping.document import DocumentError, dump_profile, load_profile
+from app.mapping.document_values import MAX_ID
 from app.mapping.field_types import kind_of
 from app.mapping.profile import SYSTEM_KINDS, Profile
 from app.mapping.repair import Target, Way, What, mended
 
-MOST_CHOICES = 200
+MOST_CHOICES = 1000
 
 Choice: TypeAlias = tuple[str, str]
 """What may be put in the place of what is gone: its id and its name."""
@@ -105,3 +108,20 @@ def _same(one: str, other: str) -> bool:
         return " ".join(text.split()).casefold()
 
     return bool(other) and folded(one) == folded(other)
+
+
+def chosen_of(offered: Sequence[Repair], choice: str, to: str) -> tuple[Way, str]:
+    """The repair that somebody chose, with what is put in its place: `to` where it asks for that.
+    Raises Problem."""
+    known = next((one for one in offered if one.choice == choice), None)
+    if known is None:
+        rule = _(
+            "choice: must be one of the repairs that are offered here: %(choices)s.",
+            choices=", ".join(one.choice for one in offered) or _("there is none"),
+        )
+        raise Problem(rule, code="invalid-field", field="choice")
+    to = to.strip()
+    if known.asks and not 0 < len(to) <= MAX_ID:
+        rule = _("to: must be the id of what is put in its place. Choose it.")
+        raise Problem(rule, code="invalid-field", field="to")
+    return known.way, to if known.asks else known.to

@@ -16,7 +16,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.repair import Target, Way, What
 from app.sync.drift_model import NOTHING_KNOWN, Finding, How, Known, references
-from app.sync.drift_repairs import Repair
+from app.sync.drift_repairs import Choice, Repair
 from app.vault.vault import Place, Vault
 
 LEASE_SECONDS = 180.0  # longer than the calls of a look may take
@@ -183,19 +183,27 @@ def _opened(vault: Vault, profile: StoredProfile, row: Any) -> Drift:
         return Drift()
     held = json.loads(vault.unseal(place(profile), row.held))
     known = Known(held["names"], frozenset(held["shown"]))
-    findings = tuple(_finding(one) for one in held["findings"])
+    lists = [tuple((id_, name) for id_, name in one) for one in held["lists"]]
+    findings = tuple(_finding(one, lists[one["choices"]]) for one in held["findings"])
     return Drift(findings, known, row.looked_at, row.revision)
 
 
 def _dump(found: Drift) -> dict[str, object]:
+    # Values of one field have the same choices: once is enough.
+    lists = list(dict.fromkeys(one.choices for one in found.findings))
+    places = {choices: number for number, choices in enumerate(lists)}
     return {
+        "lists": lists,
         "names": dict(found.known.names),
         "shown": sorted(found.known.shown),
-        "findings": [asdict(one) for one in found.findings],
+        "findings": [
+            {**asdict(replace(one, choices=())), "choices": places[one.choices]}
+            for one in found.findings
+        ],
     }
 
 
-def _finding(held: Mapping[str, Any]) -> Finding:
+def _finding(held: Mapping[str, Any], choices: tuple[Choice, ...]) -> Finding:
     target = held["target"]
     repairs = (Repair(Way(one["way"]), one["to"], one["name"]) for one in held["repairs"])
     return Finding(
@@ -204,7 +212,7 @@ def _finding(held: Mapping[str, Any]) -> Finding:
         name=held["name"],
         places=tuple(held["places"]),
         repairs=tuple(repairs),
-        choices=tuple((id_, name) for id_, name in held["choices"]),
+        choices=choices,
         field_name=held["field_name"],
         now=held["now"],
         found_at=held["found_at"],

@@ -324,13 +324,10 @@ def test_a_look_that_was_taken_over_stores_nothing(seen: Scene) -> None:
     assert seen.found() == []
 
 
-@pytest.mark.parametrize(
-    ("code", "brings"), [("value-unknown", True), ("scope-refused", True), ("workflow", False)]
-)
 def test_a_refused_write_that_something_gone_would_explain_brings_one_look_forward(
-    seen: Scene, code: str, brings: bool
+    seen: Scene,
 ) -> None:
-    def park(issue: int) -> None:
+    def park(issue: int, code: str) -> None:
         seen.sql(
             "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id,"
             " lane, parked) SELECT id, 'left', %s, left_tenant_id, right_tenant_id, 1, true"
@@ -346,17 +343,22 @@ def test_a_refused_write_that_something_gone_would_explain_brings_one_look_forwa
             code,
         )
 
-    park(1)
-    assert seen.due() is False  # a look was just taken
-    seen.sql("UPDATE drift SET looked_at = now() - interval '11 minutes'")
-    assert seen.due() is brings
-    if brings:
-        assert seen.watch.tick() == 1
-        park(2)  # the same cause: it was looked for
-        seen.sql("UPDATE drift SET looked_at = looked_at - interval '11 minutes'")
-        seen.sql("UPDATE parked_cause SET first_at = first_at - interval '12 minutes'"
-                 " WHERE issue_id = 1")  # fmt: skip
-        assert seen.due() is False
+    def wait() -> None:
+        for table, column in (("drift", "looked_at"), ("parked_cause", "first_at")):
+            seen.sql(f"UPDATE {table} SET {column} = {column} - interval '11 minutes'")
+
+    wait()
+    park(1, "workflow")
+    assert seen.due() is False  # nothing that is gone would explain it
+    park(2, "value-unknown")
+    assert seen.due() is True
+    assert seen.watch.tick() == 1
+    park(3, "value-unknown")
+    assert seen.due() is False  # not within ten minutes
+    wait()
+    assert seen.due() is False  # and the same cause was looked for
+    park(4, "scope-refused")
+    assert seen.due() is True
 
 
 def test_an_edited_mapping_is_looked_at_soon(seen: Scene) -> None:
@@ -376,3 +378,136 @@ def test_what_the_mapping_names_no_more_is_gone_from_the_list_at_once(seen: Scen
     document["fields"][1]["values"]["rows"].pop()
     revisions.set_mapping(seen.tandem.vault, seen.tandem.record, seen.stored(), document)
     assert seen.found() == []
+
+
+def lost(scene: Scene) -> dict[str, dict[str, Any]]:
+    """Two things are gone: what the page says of each, by the thing's id."""
+    del scene.right.options["12"]
+    scene.right.people["bob"] = False
+    answer = scene.call("drift/look")
+    assert answer.status_code == 200, answer.text
+    return {one["thing"]: one for one in answer.json["findings"]}
+
+
+def test_the_page_tells_both_sides_what_is_gone_and_the_overview_counts_it(seen: Scene) -> None:
+    found = lost(seen)
+    assert found["12"]["sentence"].startswith("“Stock” is not among the values of “Area” at 127")
+    assert [one["choice"] for one in found["12"]["repairs"]] == ["swap", "drop"]
+    assert found["12"]["choices"] == [{"id": "11", "name": "Shop"}]
+    assert found["bob"]["name"] == ""
+    for side in ("left", "right"):
+        for person in PEOPLE:
+            told = seen.call(side=side, person=person)
+            assert {one["thing"] for one in told.json["findings"]} == {"12", "bob"}
+    part = seen.call(accept="text/html").text
+    assert part.count("data-finding=") == 2
+    assert 'hx-target="#drift"' in part
+    assert "data-finding=" in (shown := seen.call(person="vi", accept="text/html").text)
+    assert "<button" not in shown  # a viewer may only look on
+    headers = {"Authorization": f"JWT {seen.jira['left'].context_token('vi')}"}
+    overview = seen.jira["left"].client.get("/pages/views/profiles", headers=headers).text
+    assert "2 things of the mapping are gone." in overview
+
+
+def test_a_repair_is_a_revision_by_the_person_and_both_trails_tell_it(seen: Scene) -> None:
+    found = lost(seen)
+    asked = {"finding": found["12"]["id"], "choice": "swap", "to": "11"}
+    done = seen.call("repairs", side="right", data=asked)
+    assert (done.status_code, done.json["inForce"]) == (200, True)
+    assert [one["thing"] for one in done.json["findings"]] == ["bob"]
+    rows = next(one for one in seen.stored().profile.fields if one.left != "summary").values.rows
+    assert [(one.left, one.right) for one in rows] == [("1", "11"), ("2", "11")]
+    told = seen.sql(
+        "SELECT actor, detail FROM audit_event WHERE action = 'profile.rules-changed'"
+        " AND detail ->> 'repair' = 'swap' ORDER BY actor"
+    )
+    assert [actor for actor, _ in told] == ["ed", "partner"]
+    assert told[0][1] == {"repair": "swap", "side": "right", "what": "value"}
+
+    again = seen.call("repairs", data=asked)
+    assert (again.status_code, again.json["type"]) == (409, "urn:tandem:problem:finding-unknown")
+    done = seen.call("repairs", data={"finding": found["bob"]["id"], "choice": "drop"})
+    assert done.json["findings"] == []
+    assert seen.stored().profile.users.rows == ()
+    assert seen.sql("SELECT findings FROM drift") == [(0,)]
+
+
+def test_a_repair_that_is_not_offered_changes_nothing(seen: Scene) -> None:
+    found = lost(seen)["12"]
+    for wrong, asked in (
+        ("choice", {"choice": "move=customfield_5"}),
+        ("choice", {"choice": ""}),
+        ("to", {"choice": "swap"}),
+        ("to", {"choice": "swap", "to": "x" * 300}),
+        ("to", {"choice": "swap", "to": "99"}),
+    ):
+        answer = seen.call("repairs", data={"finding": found["id"], **asked})
+        assert (answer.status_code, answer.json["field"]) == (400, wrong)
+        assert answer.json["detail"].startswith(f"{wrong}: ")
+    assert seen.stored().revision == 2
+
+
+def test_a_person_of_the_partner_and_one_without_a_role_cannot_be_put_in_the_place_or_repair(
+    seen: Scene,
+) -> None:
+    bob = {"finding": lost(seen)["bob"]["id"], "choice": "swap"}
+    seen.right.people["joe"] = False
+    for to, why in (("joe", "is deactivated"), ("eve", "there is no account eve")):
+        refused = seen.call("repairs", data=bob | {"to": to})
+        assert refused.status_code == 400
+        assert why in refused.json["detail"]
+    assert seen.call("repairs", person="vi", data=bob).status_code == 403
+    assert seen.call("drift/look", person="vi").status_code == 403
+    never = seen.call("repairs", profile=uuid.uuid4(), data=bob)
+    assert (never.status_code, never.json["detail"]) == (404, "There is no such profile.")
+    seen.right.people["joe"] = True
+    assert seen.call("repairs", data=bob | {"to": "joe"}).status_code == 200
+    assert [one.right for one in seen.stored().profile.users.rows] == ["joe"]
+
+
+def test_a_repair_by_which_more_leaves_the_partner_waits_for_him(seen: Scene) -> None:
+    seen.right.custom["customfield_10"] = seen.right.custom.pop("customfield_9")
+    seen.right.options = {"21": "Shop"}
+    [found] = seen.call("drift/look").json["findings"]
+    assert found["sentence"].startswith("The field “Area” is gone at 127")
+    asked = {"finding": found["id"], "choice": "move=customfield_10"}
+    waits = seen.call("repairs", data=asked)
+    assert (waits.status_code, waits.json["inForce"]) == (200, False)
+    assert "it waits until somebody there approves it" in waits.json["said"]
+    assert seen.stored().revision == 2
+    # The people of that side may do it themselves: nothing more leaves the other one.
+    assert seen.call("repairs", side="right", data=asked).json["inForce"] is True
+    assert seen.stored().profile.fields[1].right == "customfield_10"
+    assert seen.call().json["findings"] == []
+
+
+def test_a_look_at_a_site_that_is_away_says_so_and_keeps_what_was_found(seen: Scene) -> None:
+    lost(seen)
+    seen.right.refuses = 503
+    answer = seen.call("drift/look")
+    assert answer.status_code == 502
+    assert len(seen.call().json["findings"]) == 2
+
+
+def test_a_sites_own_event_about_what_the_mapping_names_brings_a_look_forward(
+    seen: Scene,
+) -> None:
+    told: list[tuple[dict[str, Any], bool]] = [
+        ({"webhookEvent": "user_updated", "user": {"accountId": "bob"}}, True),
+        ({"webhookEvent": "issuetype_deleted", "issuetype": {"id": 20003}}, True),
+        ({"webhookEvent": "jira:version_deleted", "version": {"id": "12"}}, True),
+        ({"webhookEvent": "user_deleted", "user": {"accountId": "joe"}}, False),
+        ({"webhookEvent": "user_deleted", "user": "bob"}, False),
+        ({"webhookEvent": "sprint_closed", "user": {"accountId": "bob"}}, False),
+    ]
+    left, right, path = seen.jira["left"], seen.jira["right"], "/webhooks/site"
+    for event, brings in told:
+        seen.sql(
+            "UPDATE drift SET looked_at = now() - interval '1 minute',"
+            " due_at = now() + interval '1 day'"
+        )
+        assert left.post(path, None, event).status_code == 401
+        assert left.post(path, left.token("POST", path), event).status_code == 204
+        assert seen.due() is False  # of the other site it says nothing
+        assert right.post(path, right.token("POST", path), event).status_code == 204
+        assert seen.due() is brings, event

@@ -147,6 +147,15 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
         "POST",
         "/pages/profiles/<uuid:profile>/internal-comments/<any(allow, withdraw):action>",
     ): lambda s, who: s.call(who, "POST", f"/pages/profiles/{NEVER}/internal-comments/allow"),
+    ("GET", "/pages/profiles/<uuid:profile>/drift"): lambda s, who: s.call(
+        who, "GET", f"/pages/profiles/{NEVER}/drift"
+    ),
+    ("POST", "/pages/profiles/<uuid:profile>/drift/look"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/drift/look"
+    ),
+    ("POST", "/pages/profiles/<uuid:profile>/repairs"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/repairs"
+    ),
     ("GET", "/pages/parts/projects"): lambda s, who: s.call(
         who, "GET", f"/pages/parts/projects?connection={s.connection}"
     ),
