@@ -8,6 +8,8 @@ from app.jira.addresses import NetworkPolicy
 from app.screens.desk import Desk
 from app.screens.editor import Editor, editor_blueprint
 from app.screens.editor_partner import PartnerStep, partner_blueprint
+from app.screens.editor_people import PeopleTable, people_table_blueprint
+from app.screens.editor_values import ValuesStep, values_blueprint
 from app.tenants.installations import Installations
 from app.vault.vault import Vault
 
@@ -24,4 +26,7 @@ def mount_editor(
     screens.register_blueprint(editor_blueprint(editor))
     editor.add(partner := PartnerStep(editor, installations, policy))
     screens.register_blueprint(partner_blueprint(partner))
+    editor.add(values := ValuesStep(editor))
+    screens.register_blueprint(values_blueprint(values))
+    screens.register_blueprint(people_table_blueprint(PeopleTable(editor)))
     return editor

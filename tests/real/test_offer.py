@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from demo.stack import Stack, wait_until
+from demo.stack import Stack, StackError, wait_until
 from demo.walk import create_issue, edit_issue, keys_by_summary, paragraph
 from sandbox.process import SiteHandle
 from tests.stack_fixture import running, tandem  # noqa: F401  fixtures
@@ -153,3 +153,64 @@ def test_what_is_offered_and_taken_crosses_in_both_directions(scene: Stack) -> N
     scene.settle()
     pair.edit("left", **{CLIENT[0]: "Hill Farm", SEVERITY[0]: {"value": "Critical"}})
     pair.says("right", {CLIENT[1]: "Hill Farm", SEVERITY[1]: "Critical"})
+
+
+def test_values_and_people_are_paired_in_a_draft_and_hold_once_it_is_saved(scene: Stack) -> None:
+    acme = scene.sandbox.acme
+    [profile] = [one["id"] for one in scene.overview() if one["name"] == NAME]
+    draft = scene.page(acme, "POST", "/pages/drafts", profile=profile)["draft"]
+    path = f"/pages/drafts/{draft}/values"
+
+    numbers = [one["left"] for one in mapping_of(scene)["fields"]]
+    severity = numbers.index(SEVERITY[0])
+    first = scene.page(acme, "GET", f"{path}/{severity}")
+    # What has no counterpart is counted; a value that a site has not is refused by its rule.
+    with pytest.raises(StackError, match="there is no value"):
+        scene.page(
+            acme,
+            "POST",
+            f"{path}/{severity}/left",
+            value=first["values"][0],
+            twin="No such severity",
+            version=str(first["version"]),
+        )
+    saved = scene.page(
+        acme,
+        "POST",
+        f"{path}/{severity}/rule",
+        missing="fail",
+        by_name="yes",
+        version=str(first["version"]),
+    )
+    low = scene.page(
+        acme,
+        "POST",
+        f"{path}/{severity}/left",
+        value=first["values"][0],
+        twin=first["theirs"][-1],
+        version=str(saved["version"]),
+    )
+    people = f"/pages/drafts/{draft}/people"
+    mine, theirs = (site.admin["accountId"] for site in scene.sandbox.sites[:2])
+    paired = scene.page(
+        acme,
+        "POST",
+        f"{people}/pair",
+        left_person=mine,
+        right_person=theirs,
+        version=str(low["version"]),
+    )
+    assert paired["pairs"] == 1
+    scene.page(acme, "POST", f"/pages/drafts/{draft}/finish")
+    held = mapping_of(scene)
+    assert held["fields"][severity]["values"]["missing"] == "fail"
+    assert len(held["fields"][severity]["values"]["rows"]) == 1
+    assert held["users"]["rows"] == [{"left": mine, "right": theirs}]
+
+
+def mapping_of(stack: Stack) -> dict[str, Any]:
+    """The mapping document that is in force."""
+    answer = tandem(stack.environment, "profile", "mapping", NAME, seconds=LONG)
+    assert answer.returncode == 0, answer.stderr
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
