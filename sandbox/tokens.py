@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import time
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 LIFETIME_S = 180
 LEEWAY_S = 3
@@ -62,4 +65,12 @@ def sign_hs256(secret: str, payload: dict[str, Any]) -> str:
 
 def sign_rs256(private_pem: bytes, kid: str, payload: dict[str, Any]) -> str:
     """Sign as the installer does, with the key that the hub publishes under `kid`."""
-    return jwt.encode(payload, private_pem, algorithm="RS256", headers={"kid": kid})
+    return jwt.encode(payload, _read(private_pem), algorithm="RS256", headers={"kid": kid})
+
+
+@lru_cache(maxsize=4)
+def _read(private_pem: bytes) -> rsa.RSAPrivateKey:
+    # Its check takes a hundred times as long as to sign.
+    key = load_pem_private_key(private_pem, password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key

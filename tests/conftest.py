@@ -14,6 +14,7 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -35,6 +36,10 @@ hypothesis.settings.register_profile(
     "tandem", hypothesis.settings.get_profile("chance"), derandomize=True
 )
 hypothesis.settings.load_profile("tandem")
+
+# A log line with a traceback is written for nobody: the coloured one takes a tenth of a second.
+_plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _plain])
 
 _numbers = itertools.count(1)
 

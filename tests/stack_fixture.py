@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import pytest
 import requests
 
 from demo.stack import APP_KEY, ROOT, Stack, stack
+from tests import warm
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +60,12 @@ def says(stack: Stack, words: str) -> bool:
 
 
 def tandem(
-    environment: dict[str, str], *words: str, seconds: float = 60.0
+    environment: dict[str, str], *words: str, seconds: float = 60.0, cold: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run the `tandem` command as a process of its own, for so long at most."""
+    """Run the `tandem` command as a process of its own, for so long at most. `cold`: start Python
+    for it, as its users do, where tests else fork it from one that has imported the product."""
+    if not cold and "PYTEST_CURRENT_TEST" in os.environ and warm.fits(environment):
+        return warm.run(environment, words, seconds)
     return subprocess.run(
         [sys.executable, "-m", "app.cli", *words],
         env=environment,

@@ -16,12 +16,7 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -37,7 +32,7 @@ class KeyServer:
     """Serves one public key by its id, as Atlassian does, and counts what it is asked for."""
 
     url: str
-    private: str
+    private: rsa.RSAPrivateKey
     public: str
     asked: list[str] = field(default_factory=list)
 
@@ -46,9 +41,8 @@ class KeyServer:
 def key_server() -> Iterator[KeyServer]:
     """A key server on a free port of loopback."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    served = KeyServer("", private, public)
+    served = KeyServer("", key, public)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from demo.stack import Stack
-from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
+from tests import stack_fixture
+from tests.stack_fixture import running  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 ROOT = Path(__file__).resolve().parents[2]
+tandem = partial(stack_fixture.tandem, cold=True)  # as its users start it
 
 
 def test_the_doctor_finds_all_well_and_disturbs_nothing(running: Stack) -> None:  # noqa: F811
