@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,9 +19,10 @@ from app.database import TenantId, tenant_transaction
 from app.errors import Forbidden, Problem
 from app.language import gettext as _
 from app.mapping import profiles
-from app.mapping.profile import Side
+from app.mapping.profile import Profile, Side
 from app.screens import issue_words as words
 from app.screens.desk import Desk
+from app.screens.field_names import FieldNames
 from app.screens.headers import bridge_url
 from app.screens.pages import wants_json
 from app.screens.words import ago
@@ -32,6 +34,8 @@ from app.tenants.caller import Caller, Permission, Proof, accepts, current_calle
 from app.tenants.gate import current_standing, standing_if_any
 from app.tenants.roles import Standing
 from app.vault.vault import Vault
+
+Named = Mapping[str, str]
 
 ENTRIES = 10
 TOLD_FOR = timedelta(days=14)
@@ -47,18 +51,28 @@ class IssuePanel:
     """What the panel shows, and "sync now"."""
 
     def __init__(
-        self, vault: Vault, ring: Callable[[uuid.UUID, int], None], desk: Desk, home: str
+        self,
+        vault: Vault,
+        ring: Callable[[uuid.UUID, int], None],
+        desk: Desk,
+        names: FieldNames,
+        home: str,
     ) -> None:
         """`home`: the path of Tandem's page in Jira."""
         self._vault, self._ring, self._desk, self._home = vault, ring, desk, home
+        self._names = names
 
-    def shown(self, caller: Caller, standing: Standing | None) -> dict[str, Any]:
-        """The pairs of the caller's issue, as far as he may see them. Raises Problem."""
+    def shown(
+        self, caller: Caller, standing: Standing | None, *, ask: bool = True
+    ) -> dict[str, Any]:
+        """The pairs of the caller's issue, as far as he may see them. Raises Problem. `ask`:
+        whether the sites may be asked for the names of fields."""
         pairs = self._pairs(caller)
-        told = [self._pair(caller.tenant, one, standing) for one in pairs]
+        told = [self._pair(caller.tenant, one, standing, ask) for one in pairs]
         hurried = [one for one in pairs if _may(standing, Permission.MAP, one)]
         return {
             "pairs": told,
+            "unnamed": any(one["detail"] and one["detail"]["unnamed"] for one in told),
             "moving": any(one.step in MOVING for one in pairs),
             "may_sync": any(one.step not in STANDING_STILL for one in hurried),
             "home": self._desk.addresses(caller.tenant)[-1] + self._home,
@@ -97,7 +111,9 @@ class IssuePanel:
         with tenant_transaction(caller.tenant) as session:
             return issue_pairs.pairs_of(session, caller.tenant, caller.issue)
 
-    def _pair(self, tenant: TenantId, pair: IssuePair, standing: Standing | None) -> dict[str, Any]:
+    def _pair(
+        self, tenant: TenantId, pair: IssuePair, standing: Standing | None, ask: bool
+    ) -> dict[str, Any]:
         site = self._desk.site_name(pair.partner)
         known = pair.twin_key
         shown: dict[str, Any] = {
@@ -109,20 +125,25 @@ class IssuePanel:
             "detail": None,
         }
         if _may(standing, Permission.SEE, pair):
-            shown["detail"] = self._detail(tenant, pair, site)
+            shown["detail"] = self._detail(tenant, pair, site, ask)
         return shown
 
-    def _detail(self, tenant: TenantId, pair: IssuePair, site: str) -> dict[str, Any]:
+    def _detail(self, tenant: TenantId, pair: IssuePair, site: str, ask: bool) -> dict[str, Any]:
         stored = profiles.load(self._vault, pair.profile_id)
-        own = self._desk.site_name(tenant)
-        sites = {pair.side: own, pair.side.other: site}
-        twin = pair.twin_key or site
+        sites = {pair.side: self._desk.site_name(tenant), pair.side.other: site}
         with tenant_transaction(tenant) as session:
             link = issue_pairs.link_of(session, pair)
             found = why(session, self._vault, stored, link, sites)
             keys = {found.left_key, found.right_key} - {None}
             entries = self._entries(session, pair, found) if keys else []
-        fields = [self._field(one, pair, stored, twin, entries) for one in found.fields]
+        keys_of = {Side.LEFT: found.left_key, Side.RIGHT: found.right_key}
+        at = _Place(
+            pair,
+            stored.profile,
+            {side: keys_of[side] or sites[side] for side in Side},
+            self._named(tenant, pair, ask),
+        )
+        fields = [_field(one, at, entries) for one in found.fields]
         return {
             "profile": pair.profile,
             "revision": found.revision,
@@ -132,6 +153,7 @@ class IssuePanel:
             "synced": ago(pair.synced_at),
             "synced_at": pair.synced_at,
             "now": [_reason(one) for one in found.now],
+            "unnamed": not ask and any(field["unnamed"] for field in fields),
             "fields": fields,
             "troubled": [one for one in fields if one["now"] or one["alone"]],
             "items": [
@@ -149,29 +171,46 @@ class IssuePanel:
         both = (found.left_key, found.right_key)
         return [one for one in page if (one.left_key, one.right_key) == both]
 
-    @staticmethod
-    def _field(
-        field: FieldWhy,
-        pair: IssuePair,
-        stored: profiles.StoredProfile,
-        twin: str,
-        entries: list[log.Entry],
-    ) -> dict[str, Any]:
-        own, other = field.left, field.right
-        if pair.side is Side.RIGHT:
-            own, other = other, own
-        alone = words.left_alone(field, entries)
+    def _named(self, tenant: TenantId, pair: IssuePair, ask: bool) -> dict[Side, Named | None]:
+        """What the fields of both sides are called; None where that is not known yet."""
+        look = self._names.read if ask else self._names.kept
         return {
-            "key": field.key,
-            "name": words.field_name(own, {}),
-            "twin_name": words.field_name(other, {}) if other != own else None,
-            "mapped": field.mapped,
-            "flow": words.say_flow(field.key, stored.profile, pair.side, twin),
-            "last": words.say_write(field.last, pair.side, twin),
-            "when": words.say_when(field.last),
-            "now": [_reason(one) for one in field.now],
-            "alone": None if alone is None else {"sentence": alone[0], "ago": alone[1]},
+            pair.side: look(tenant, pair.own_project),
+            pair.side.other: look(pair.partner, pair.twins_project),
         }
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a field is told of: `issues` by their keys, `names` of the fields of both sides."""
+
+    pair: IssuePair
+    profile: Profile
+    issues: Mapping[Side, str]
+    names: Mapping[Side, Named | None]
+
+    def called(self, field: str, side: Side) -> str:
+        """A field of a side as people say it."""
+        return words.field_name(field, self.names[side] or {})
+
+
+def _field(field: FieldWhy, at: _Place, entries: list[log.Entry]) -> dict[str, Any]:
+    side, twin = at.pair.side, at.issues[at.pair.side.other]
+    ids = {Side.LEFT: field.left, Side.RIGHT: field.right}
+    name, twin_name = (at.called(ids[one], one) for one in (side, side.other))
+    alone = words.left_alone(field, entries)
+    return {
+        "key": field.key,
+        "name": name,
+        "twin_name": twin_name if twin_name != name else None,
+        "unnamed": any(at.names[one] is None and words.is_bare(ids[one]) for one in Side),
+        "mapped": field.mapped,
+        "flow": words.say_flow(field.key, at.profile, side, twin),
+        "last": words.say_write(field.last, side, twin),
+        "when": words.say_when(field.last),
+        "now": [_reason(one) for one in field.now],
+        "alone": alone and {"sentence": words.say_sides(alone[0], at.issues), "ago": alone[1]},
+    }
 
 
 def _may(standing: Standing | None, permission: Permission, pair: IssuePair) -> bool:
@@ -196,7 +235,7 @@ def issue_blueprint(panel: IssuePanel) -> Blueprint:
     @accepts(Proof.PAGE, Permission.GLANCE)
     def issue() -> str:
         caller = current_caller()
-        shown = panel.shown(caller, standing_if_any())
+        shown = panel.shown(caller, standing_if_any(), ask=False)
         return render_template("issue_panel.html", bridge=panel.bridge(caller), **shown)
 
     @blueprint.get("/issue/part")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -16,6 +17,8 @@ from app.sync.provenance import How
 from app.sync.standing import Standing
 from app.sync.why import FieldWhy, LastWrite
 from app.sync.why_items import ItemWhy
+
+SIDES = re.compile(r"\b[Tt]he (left|right)(?: side| site| one)?\b|\b(?<=from |. to )(left|right)\b")
 
 STEPS: Mapping[Step, str] = {
     Step.PROPOSED: noop("Not approved yet"),
@@ -86,6 +89,11 @@ def field_name(field: str, names: Mapping[str, str]) -> str:
     return names.get(field) or FIELDS.get(field, (field, ""))[0]
 
 
+def is_bare(field: str) -> bool:
+    """Whether a field has no name but the one that its site tells."""
+    return field not in FIELDS
+
+
 def say_flow(key: str, profile: Profile, side: Side, twin: str) -> str | None:
     """Which way alone a field is carried, seen from `side`."""
     flow = next((m.flow for m in profile.fields if m.key == key), Flow.BOTH)
@@ -93,6 +101,12 @@ def say_flow(key: str, profile: Profile, side: Side, twin: str) -> str | None:
         return None
     leaves = (flow is Flow.TO_RIGHT) is (side is Side.LEFT)
     return _("Only to %(twin)s", twin=twin) if leaves else _("Only from %(twin)s", twin=twin)
+
+
+def say_sides(sentence: str, names: Mapping[Side, str]) -> str:
+    """A sentence of a visit, with the issues by their keys where it speaks of sides."""
+    said = SIDES.sub(lambda found: names[Side(found[1] or found[2])], sentence)
+    return said[:1].upper() + said[1:]
 
 
 def say_write(write: LastWrite | None, side: Side, twin: str) -> str:
@@ -108,23 +122,16 @@ def say_when(write: LastWrite | None) -> str | None:
     """When, and by which mapping."""
     if write is None:
         return None
+    when, number = ago(write.at), write.revision
     if write.present:
-        return _(
-            "%(ago)s, by revision %(revision)s of the profile, the present one",
-            ago=ago(write.at),
-            revision=write.revision,
-        )
-    return _(
-        "%(ago)s, by revision %(revision)s of the profile, an earlier one",
-        ago=ago(write.at),
-        revision=write.revision,
-    )
+        return _("%(ago)s, by revision %(revision)s, the present one", ago=when, revision=number)
+    return _("%(ago)s, by revision %(revision)s, an earlier one", ago=when, revision=number)
 
 
 def left_alone(field: FieldWhy, entries: list[Entry]) -> tuple[str, str] | None:
-    """Why a field was left alone last and when, if it was not written since; by the newest visit
-    that told it."""
-    for entry in entries:
+    """Why a field was left alone last and when, by the newest visit that told it; unless it was
+    written since, or something else keeps it now."""
+    for entry in [] if field.now else entries:
         for detail in entry.details:
             if detail.field == field.key and detail.side is None:
                 written = field.last is not None and field.last.at >= entry.at

@@ -47,6 +47,7 @@ class IssuePair:
     state: str
     reason: str | None
     own_project: int
+    twins_project: int
     side: Side
     issue_id: int
     left_tenant: TenantId
@@ -87,6 +88,7 @@ class IssuePair:
 # By side: each arm goes by an index of its own.
 _ARM = """
     SELECT p.id AS profile_id, '{side}' AS side, p.{side}_project_id AS own_project,
+        p.{other}_project_id AS twins_project,
         k.id AS link_id, k.{other}_key AS twin_key, k.{other}_issue_id AS twin_id,
         coalesce(k.lane, c.lane) AS lane, k.synced_at, k.outside,
         p.name, p.state, p.reason, p.left_tenant_id, p.right_tenant_id, p.created_at
@@ -132,6 +134,7 @@ def _of_row(row: Any, issue: int) -> IssuePair:
         state=row.state,
         reason=row.reason,
         own_project=row.own_project,
+        twins_project=row.twins_project,
         side=Side(row.side),
         issue_id=issue,
         left_tenant=TenantId(row.left_tenant_id),

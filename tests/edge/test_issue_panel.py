@@ -177,7 +177,7 @@ def test_a_person_with_a_role_is_told_of_the_twin_and_of_every_field(scene: Scen
     assert (pair["in_step"], detail["step"], detail["profile"]) == (True, "in-step", "Tasks")
     summary, *rest = detail["fields"]
     assert (summary["name"], summary["last"]) == ("Summary", "Written to PLAT-1 from here")
-    assert summary["when"] == "just now, by revision 1 of the profile, the present one"
+    assert summary["when"] == "just now, by revision 1, the present one"
     assert {one["last"] for one in rest} == {"Never written by Tandem"}
     assert detail["troubled"] == []
     page = scene.page(f"/pages/issue?issue={ISSUE}", "ed").text
@@ -195,7 +195,7 @@ def test_the_partner_sees_the_same_pair_from_his_side(scene: Scene) -> None:
     assert pair["twin"] == "WEB-1"
     summary = pair["detail"]["fields"][0]
     assert summary["last"] == "Written here from WEB-1, which won a conflict"
-    assert "revision 0 of the profile, an earlier one" in summary["when"]
+    assert "revision 0, an earlier one" in summary["when"]
     # The ids of the other site's issues are other issues here.
     assert scene.pairs(issue=TWIN) == []
     assert scene.pairs("ed", issue=ISSUE, site=scene.right) == []
@@ -350,9 +350,12 @@ def test_a_conflict_leads_to_where_it_is_decided(scene: Scene) -> None:
 
 
 def test_why_a_field_was_left_alone_is_told_until_it_is_written_again(scene: Scene) -> None:
-    scene.told("The mapping only writes it there.")
+    scene.told("summary changed on the right side, but is carried only from left to right")
     [field] = scene.detail()["troubled"]
-    assert field["alone"] == {"sentence": "The mapping only writes it there.", "ago": "just now"}
+    assert field["alone"] == {
+        "sentence": "Summary changed on PLAT-1, but is carried only from WEB-1 to PLAT-1",
+        "ago": "just now",
+    }
     scene.wrote("right", "left")
     assert scene.detail()["troubled"] == []
 
