@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.common import settings_or_end
 from app.cli.found import opened_profile
 from app.errors import Problem
-from app.mapping.document import dump_profile
+from app.mapping.document import DocumentError, dump_profile, load_profile
+from app.mapping.profile import Side
+
+if TYPE_CHECKING:
+    from app import Tandem
+    from app.mapping.profiles import StoredProfile
 
 
 @click.command()
@@ -23,14 +29,42 @@ from app.mapping.document import dump_profile
 )
 def mapping(profile: str, file: Path | None) -> None:
     """Print the mapping document of PROFILE (its id or its name) as JSON: fields with their tables
-    of values and transforms, people, and items. With --set, replace it: a new revision."""
+    of values and transforms, people, and items. With --set, replace it: a new revision.
+
+    The sites are asked whether they have what it names anew; what they lack is refused."""
     from app.mapping import revisions
 
     with opened_profile(settings_or_end(), profile) as (tandem, stored):
         found = stored.profile
         if file is not None:
-            found = revisions.set_mapping(tandem.vault, tandem.record, stored, _read(file))
+            document = _read(file)
+            _check(tandem, stored, document)
+            found = revisions.set_mapping(tandem.vault, tandem.record, stored, document)
     click.echo(json.dumps(dump_profile(found), indent=2, ensure_ascii=False))
+
+
+def _check(tandem: Tandem, stored: StoredProfile, document: dict[str, object]) -> None:
+    """Whether what is new in it is there. Tells on stderr what was gone before, and which side was
+    not asked. Raises Problem."""
+    from app.sync.drift_save import check_on_save
+    from app.sync.drift_watch import Watch
+    from app.sync.drift_words import sentence
+
+    kept = dump_profile(stored.profile)
+    try:
+        new = load_profile({**document, **{side.value: kept[side.value] for side in Side}})
+    except DocumentError:
+        return  # what takes it says what is wrong
+    before = Watch(tandem.vault, tandem.open_site).read(stored)
+    checked = check_on_save(tandem.open_site, stored, new, before)
+    for one in checked.gone:
+        click.echo(sentence(one, f"the {one.target.side.value} site"), err=True)
+    for side in checked.unasked:
+        click.echo(
+            f"The {side.value} site could not be asked whether it has what is new in the mapping; "
+            "`tandem profile drift PROFILE --look` asks again.",
+            err=True,
+        )
 
 
 def _read(file: Path) -> dict[str, object]:

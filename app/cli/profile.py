@@ -12,6 +12,7 @@ import click
 
 from app.cli.approve import approve
 from app.cli.common import settings_or_end
+from app.cli.drift import drift, repair
 from app.cli.fill import fill
 from app.cli.found import all_profiles, opened_profile
 from app.cli.items import carry, items
@@ -130,6 +131,8 @@ profile.add_command(offer)
 profile.add_command(carry)
 profile.add_command(fill)
 profile.add_command(lifecycle)
+profile.add_command(drift)
+profile.add_command(repair)
 profile.add_command(export_file)
 profile.add_command(import_file)
 profile.add_command(diff_file)

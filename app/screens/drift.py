@@ -78,7 +78,7 @@ class Drifts:
             raise refuse("to", _("is not among what the site has. Choose from the list."))
         chosen = Mend(finding.target, way, to)
         new = repaired(stored.profile, chosen.target, chosen.way, chosen.to)
-        check_on_save(self._open_site, stored, new, drift.known)
+        check_on_save(self._open_site, stored, new, drift)
         saved = repair_save.save(
             self._vault,
             self._record,

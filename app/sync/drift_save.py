@@ -13,8 +13,9 @@ from app.mapping.profile import Profile, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.repair import Target, What
 from app.sync.drift import compare, mapping_of
-from app.sync.drift_model import NOTHING_KNOWN, Finding, How, Known, Now, references
+from app.sync.drift_model import Finding, How, Now, references
 from app.sync.drift_read import look_at, reader_of
+from app.sync.drift_store import Drift
 
 PATIENCE = 5.0  # seconds that somebody who saves waits for a busy site
 
@@ -45,19 +46,20 @@ _RULES: Mapping[tuple[What, How], str] = {
 
 @dataclass(frozen=True)
 class Checked:
-    """What a save may go on with. `gone`: what the mapping named before already and a site has no
-    more: a warning. `unasked`: the sides that could not be asked about what is new."""
+    """What a save may go on with. `gone`: what the mapping named before already, names still, and a
+    site has no more: a warning. `unasked`: the sides that could not be asked about what is new."""
 
     gone: tuple[Finding, ...] = ()
     unasked: tuple[Side, ...] = ()
 
 
 def check_on_save(
-    open_site: SiteOpener, profile: StoredProfile, new: Profile, known: Known = NOTHING_KNOWN
+    open_site: SiteOpener, profile: StoredProfile, new: Profile, before: Drift
 ) -> Checked:
     """Ask the sites about what `new` names and the stored profile does not. No call where that is
-    nothing. Raises Problem for what is not there: its place, the rule and the cure."""
-    before, added = profile.profile, added_by(profile.profile, new)
+    nothing. `before`: what the last look found (`Watch.read`). Raises Problem for what is not
+    there: its place, the rule and the cure."""
+    added = added_by(profile.profile, new)
     reader = reader_of(open_site, profile, PATIENCE)
     told: dict[Side, Now] = {}
     unasked: list[Side] = []
@@ -70,12 +72,14 @@ def check_on_save(
             if problem.code != "site-busy":
                 raise
             unasked.append(side)
-    found = compare(new, told, known)
+    found = compare(new, told, before.known)
     for one in found:
         if one.target in added and (one.target.what, one.how) in _RULES:
             raise _refused(one, reader.address(one.target.side))
-    named = {ref.target for ref in references(before)}
-    return Checked(tuple(one for one in found if one.target in named), tuple(unasked))
+    named = {ref.target for ref in references(new)}
+    kept = [one for one in before.findings if one.target.side not in told and one.target in named]
+    gone = [one for one in found if one.target not in added]
+    return Checked((*kept, *gone), tuple(unasked))
 
 
 def added_by(old: Profile, new: Profile) -> set[Target]:

@@ -6,19 +6,22 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import psycopg
 import pytest
+from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app import Tandem
+from app.connect.site_news import EVENTS
 from app.jira.site import SiteError
 from app.mapping import profiles, revisions
 from app.mapping.document import dump_profile
@@ -501,6 +504,8 @@ def test_a_sites_own_event_about_what_the_mapping_names_brings_a_look_forward(
         ({"webhookEvent": "sprint_closed", "user": {"accountId": "bob"}}, False),
     ]
     left, right, path = seen.jira["left"], seen.jira["right"], "/webhooks/site"
+    hooks = left.client.get("/atlassian-connect.json").get_json()["modules"]["webhooks"]
+    assert set(EVENTS) == {one["event"] for one in hooks if one["url"] == path}
     for event, brings in told:
         seen.sql(
             "UPDATE drift SET looked_at = now() - interval '1 minute',"
@@ -511,3 +516,97 @@ def test_a_sites_own_event_about_what_the_mapping_names_brings_a_look_forward(
         assert seen.due() is False  # of the other site it says nothing
         assert right.post(path, right.token("POST", path), event).status_code == 204
         assert seen.due() is brings, event
+
+
+@pytest.fixture
+def tandem(
+    command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    """`tandem profile …` with this test's settings."""
+    monkeypatch.setenv("TANDEM_INSECURE_HTTP", "1")
+    return lambda *words: command("profile", *words)
+
+
+def test_the_command_lists_what_is_gone_and_mends_it(
+    scene: Scene, tandem: Callable[..., Result]
+) -> None:
+    first = tandem("drift", "Tasks")
+    assert (first.exit_code, "Nobody has looked yet" in first.output) == (1, True)
+    well = tandem("drift", "Tasks", "--look")
+    assert well.exit_code == 0, well.output
+    assert well.output.startswith("Both sites have all that the mapping names.")
+    scene.right.options = {"11": "Shop", "77": "Stock"}
+    shown = tandem("drift", "Tasks", "--look", "--json")
+    assert shown.exit_code == 1
+    [found] = json.loads(shown.stdout)["findings"]
+    assert (found["thing"], found["name"], found["what"]) == ("12", "Stock", "value")
+    assert found["repairs"] == ["swap=77", "swap", "drop"]
+    told = tandem("drift", "Tasks")
+    assert f"{found['id']}  “Stock” is not among the values of “Area” at 127" in told.output
+    assert "--choice swap=77  Put “Stock” (77) in its place" in told.output
+
+    for words, why in (
+        (("nothing",), "FINDING: nothing is not listed"),
+        ((found["id"], "--choice", "move"), "choice: must be one of the repairs"),
+        ((found["id"], "--choice", "swap", "--to", "99"), "99 is no value that “Area” takes"),
+    ):
+        refused = tandem("repair", "Tasks", *words)
+        assert (refused.exit_code, why in refused.output) == (2, True), refused.output
+    done = tandem("repair", "Tasks", found["id"])
+    assert done.exit_code == 0, done.output
+    assert done.output == ("Mended, as revision 3. Both sites have all that the mapping names.\n")
+    assert scene.stored().profile.fields[1].values.rows[1].right == "77"
+    assert tandem("drift", "Tasks").exit_code == 0
+    scene.left.refuses = 503
+    away = tandem("drift", "Tasks", "--look")
+    assert (away.exit_code, away.stdout) == (1, "")
+
+
+def test_a_save_that_names_what_is_not_there_is_refused_and_one_that_leaves_it_is_warned(
+    scene: Scene, tandem: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "mapping.json"
+    kept: Any = dump_profile(scene.stored().profile)
+
+    def saved(change: Callable[[Any], object]) -> Result:
+        document = json.loads(json.dumps(kept))
+        change(document)
+        file.write_text(json.dumps(document))
+        scene.right.asked.clear()
+        scene.left.asked.clear()
+        return tandem("mapping", "Tasks", "--set", str(file))
+
+    def row(left: str, right: str) -> Callable[[Any], object]:
+        return lambda one: one["fields"][1]["values"]["rows"].append({"left": left, "right": right})
+
+    def mapped(right: str, kind: str) -> Callable[[Any], object]:
+        new = {"left": "customfield_1", "right": right, "kind": kind, "flow": "to_right"}
+        return lambda one: one["fields"].append(new)
+
+    scene.right.custom["customfield_10"] = ("Size", "float")
+    for change, sentence in (
+        (row("1", "99"), "fields.1.values.rows.2.right: 99 is no value that “Area” takes at 127"),
+        (row("99", "11"), "fields.1.values.rows.2.left: 99 is no value that “Area” takes at 127"),
+        (mapped("customfield_5", "text"), "fields.2.right: there is no field customfield_5 at 127"),
+        (mapped("customfield_10", "option"), "is of another type than the mapping says: number"),
+        (
+            lambda one: one["users"]["rows"].append({"left": "eve", "right": "joe"}),
+            "users.rows.1.right: there is no account joe at 127",
+        ),
+    ):
+        refused = saved(change)
+        assert (refused.exit_code, sentence in refused.output) == (2, True), refused.output
+    assert scene.stored().revision == 2
+
+    # What it named before is a warning, and no reason to refuse anything else.
+    del scene.right.options["12"]
+    scene.watch.look(scene.stored())
+    warned = saved(row("2", "11"))
+    assert warned.exit_code == 0, warned.output
+    assert "12 is not among the values of “Area” at the right site any more" in warned.stderr
+    kept = dump_profile(scene.stored().profile)
+    assert saved(lambda one: one["fields"][0].update(policy="left")).exit_code == 0
+    assert scene.right.asked == scene.left.asked == []  # nothing new is named: nobody is asked
+    scene.right.refuses = 503
+    unasked = saved(row("1", "55"))
+    assert (unasked.exit_code, "could not be asked" in unasked.stderr) == (0, True)

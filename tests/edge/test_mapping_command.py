@@ -49,7 +49,8 @@ def test_a_mapping_is_printed_edited_and_taken(
     assert (option.values.rows, option.values.missing) == ((Row("1", "2"),), Missing.FAIL)
     assert stored.profile.users.rows == (Row("a", "b"),)
     printed = tandem("mapping", "Tasks").output
-    assert json.loads(printed) == json.loads(taken.output)
+    assert json.loads(printed) == json.loads(taken.stdout)
+    assert "could not be asked whether it has what is new" in taken.stderr
     file.write_text(printed)
     assert tandem("mapping", "Tasks", "--set", str(file)).exit_code == 0
     assert profiles.load(vault, profile).revision == 2  # the same is no revision
