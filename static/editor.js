@@ -66,7 +66,8 @@ function sendAgain() {
   for (const [id, one] of held) {
     if (!one.failed || one.flying) continue;
     const elt = at(id);
-    if (elt && elt.getAttribute("hx-post") === one.path) htmx.trigger(elt, "change");
+    const its = elt?.getAttribute("hx-post") === one.path && (same(read(elt), one.value) || write(elt, one.value));
+    if (its) htmx.trigger(elt, "change");
     else if (at("editor-unsaved")) sendWithout(id, one);
   }
 }
@@ -202,6 +203,9 @@ document.addEventListener("htmx:afterSettle", () => {
     if (focused && start !== null && elt.setSelectionRange) elt.setSelectionRange(start, start);
   }
   typed = [];
+  for (const place of document.querySelectorAll("#editor-step [data-checks]")) {
+    at(place.dataset.checks)?.setAttribute("aria-invalid", String(Boolean(place.querySelector(".problem"))));
+  }
   for (const [id, one] of held) if (!one.flying && !one.elt.isConnected) putBack(id, one);
   show();
 });

@@ -20,13 +20,13 @@ from app.mapping import proposals, rest
 from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.models import ProfileRecord, ProfileRevision, ProfileState
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
+from app.mapping.profile_name import name_problem, tidy
 from app.mapping.subtasks import PARENT
 from app.tenants.caller import Caller
 from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 from app.tenants.pairing import partner_of
 from app.vault.vault import Place, Vault
 
-NAME_LIMIT = 200
 PARTS = frozenset({"fields", "users", "items", "lifecycle", "moves"})
 """The keys of the mapping document that a form may give."""
 
@@ -83,13 +83,9 @@ def create(
     `parts`: keys of the mapping document (PARTS) as JSON; without `fields` the usual ones.
     """
     tenant = caller.tenant
-    name = " ".join(name.split())
-    if not name or len(name) > NAME_LIMIT or not name.isprintable():
-        raise Problem(
-            "name: give the profile a name of at most 200 characters.",
-            code="invalid-field",
-            field="name",
-        )
+    name = tidy(name)
+    if (wrong := name_problem(name)) is not None:
+        raise Problem(f"name: {wrong}", code="invalid-field", field="name")
     partner = partner_of(tenant, connection_id)
     profile_id = uuid.uuid4()
     profile = _profile(left, right, parts)

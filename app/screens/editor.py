@@ -162,7 +162,9 @@ class Editor:
         }
         return self._answer(draft, step, "views/editor.html", around)
 
-    def part(self, draft: Draft, name: str, template: str | None = None, **more: Any) -> Response:
+    def part(
+        self, draft: Draft, name: str, template: str | None = None, /, **more: Any
+    ) -> Response:
         """The answer to a save: the step's part anew, or another `template` in its place, with the
         steps' bar beside it."""
         step = self._steps[name]

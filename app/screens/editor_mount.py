@@ -9,7 +9,9 @@ from app.screens.desk import Desk
 from app.screens.editor import Editor, editor_blueprint
 from app.screens.editor_partner import PartnerStep, partner_blueprint
 from app.screens.editor_people import PeopleTable, people_table_blueprint
+from app.screens.editor_projects import ProjectsStep, projects_blueprint
 from app.screens.editor_values import ValuesStep, values_blueprint
+from app.screens.site_lists import SiteLists
 from app.tenants.installations import Installations
 from app.vault.vault import Vault
 
@@ -26,6 +28,8 @@ def mount_editor(
     screens.register_blueprint(editor_blueprint(editor))
     editor.add(partner := PartnerStep(editor, installations, policy))
     screens.register_blueprint(partner_blueprint(partner))
+    editor.add(projects := ProjectsStep(editor, SiteLists(desk.own_site)))
+    screens.register_blueprint(projects_blueprint(projects))
     editor.add(values := ValuesStep(editor))
     screens.register_blueprint(values_blueprint(values))
     screens.register_blueprint(people_table_blueprint(PeopleTable(editor)))

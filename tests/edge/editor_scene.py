@@ -159,10 +159,10 @@ def pair(tandem: Tandem, site: Jira, other: Jira) -> str:
     return str(pairing.claim(tandem.record, caller_of(tandem, site, "admin"), code))
 
 
-def grant(database_url: str) -> None:
-    """Give everybody his role, in all sites."""
+def grant(database_url: str, **roles: str) -> None:
+    """Give these people, or else the usual ones, their roles in all sites."""
     with psycopg.connect(database_url) as owner:
-        for account, role in PEOPLE.items():
+        for account, role in (roles or PEOPLE).items():
             owner.execute(
                 "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
                 " SELECT id, %s, %s, 'admin' FROM installation ON CONFLICT DO NOTHING",

@@ -122,6 +122,18 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/drafts/<uuid:draft>/partner/check"): lambda s, who: s.call(
         who, "POST", f"/pages/drafts/{NEVER}/partner/check"
     ),
+    ("POST", "/pages/drafts/<uuid:draft>/projects"): lambda s, who: s.call(
+        who, "POST", f"/pages/drafts/{NEVER}/projects"
+    ),
+    ("GET", "/pages/drafts/<uuid:draft>/projects/<any(left, right):side>"): lambda s, who: s.call(
+        who, "GET", f"/pages/drafts/{NEVER}/projects/left"
+    ),
+    ("GET", "/pages/drafts/<uuid:draft>/projects/<any(left, right):side>/count"): lambda s, who: s.call(
+        who, "GET", f"/pages/drafts/{NEVER}/projects/left/count"
+    ),
+    ("GET", "/pages/drafts/<uuid:draft>/projects/<any(left, right):side>/found"): lambda s, who: s.call(
+        who, "GET", f"/pages/drafts/{NEVER}/projects/left/found"
+    ),
     ("POST", "/pages/drafts/<uuid:draft>/partner/pair"): lambda s, who: s.call(
         who, "POST", f"/pages/drafts/{NEVER}/partner/pair"
     ),

@@ -1,0 +1,346 @@
+"""The editor's second step: a project, a type and a filter of each side, and the profile's name."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request
+
+from app.database import TenantId
+from app.errors import NotFound, Problem
+from app.jira.site import Named, SiteError
+from app.language import gettext as _
+from app.mapping import filters
+from app.mapping.drafts import Draft
+from app.mapping.profile import Scope, Side
+from app.mapping.profile_name import name_problem, suggested, tidy
+from app.screens.editor import Editor, chosen, connection_of
+from app.screens.forms import refuse
+from app.screens.site_errors import say_error
+from app.screens.site_lists import Known, SiteLists
+from app.screens.words import ago
+from app.tenants import pairing
+from app.tenants.caller import Permission, Proof, accepts
+from app.tenants.gate import current_standing
+
+MOST_SHOWN = 100
+"""Projects in a select: more are narrowed by a search."""
+TYPED_LIMIT = 4000  # characters of a name or a filter that a draft keeps, right or wrong
+
+
+@dataclass(frozen=True)
+class Where:
+    """A side of a draft: whose site, and whether it is the editing person's own."""
+
+    side: Side
+    tenant: TenantId
+    host: str
+    own: bool
+
+
+class ProjectsStep:
+    """The choice of what is kept in step with what."""
+
+    name = "projects"
+
+    def __init__(self, editor: Editor, lists: SiteLists) -> None:
+        self.editor = editor
+        self._lists = lists
+
+    def shown(self, draft: Draft) -> Mapping[str, object]:
+        """See `Step`. A site that was not asked lately is asked by the page, each by itself."""
+        sides = [self._side_or_wait(draft, side) for side in (draft.side, draft.side.other)]
+        return {"sides": sides, **self.named(draft)}
+
+    def done(self, draft: Draft) -> bool:
+        """See `Step`."""
+        both = all(chosen(draft, side, key) for side in Side for key in ("project", "issue_type"))
+        return both and name_problem(tidy(str(draft.document.get("name") or ""))) is None
+
+    def named(self, draft: Draft) -> dict[str, object]:
+        """The profile's name, and what is wrong with it."""
+        name = str(draft.document.get("name") or "")
+        return {"name": name, "name_wrong": name_problem(tidy(name)) if name else None}
+
+    def side(self, draft: Draft, side: Side, *, fresh: bool = False) -> dict[str, Any]:
+        """A side with its lists; `wrong`: why there are none."""
+        where = self.where(draft, side)
+        if isinstance(where, str):
+            return {"side": side.value, "own": False, "wrong": where, "partner_gone": True}
+        shown = self._empty(draft, where)
+        try:
+            projects = self._lists.projects(where.tenant, fresh=fresh)
+        except SiteError as error:
+            return shown | {"wrong": say_error(where.host, error)}
+        shown |= self._projects(draft, where, projects, "")
+        project = shown["project"]
+        if project is None or shown["gone"]:
+            return shown
+        try:
+            types = self._lists.types(where.tenant, project.id, fresh=fresh)
+        except SiteError as error:
+            return shown | {"types_wrong": say_error(where.host, error)}
+        shown["types"] = types.values
+        if not types.values:
+            shown["types_wrong"] = _(
+                "Tandem may create no issue here. An admin of %(site)s should give the app the "
+                "permission to create issues in this project.",
+                site=where.host,
+            )
+        return shown
+
+    def found(self, draft: Draft, side: Side, query: str) -> dict[str, Any]:
+        """The projects of a side whose name or key holds a text. Raises Problem, SiteError."""
+        where = self.where(draft, side)
+        if isinstance(where, str):
+            raise Problem(where, status=409, code="no-partner")
+        shown = self._empty(draft, where)
+        return shown | self._projects(draft, where, self._lists.projects(where.tenant), query)
+
+    def where(self, draft: Draft, side: Side) -> Where | str:
+        """A side's site, or the sentence of a partner that was not chosen or is none any more."""
+        desk = self.editor.desk
+        if side is draft.side:
+            return Where(side, draft.tenant, desk.site_name(draft.tenant), own=True)
+        try:
+            partner = pairing.partner_of(draft.tenant, connection_of(draft))
+        except NotFound:
+            return _("The site that was chosen is not paired with yours any more.")
+        except Problem as problem:
+            return problem.detail
+        return Where(side, partner, desk.site_name(partner), own=False)
+
+    def save(self, draft: Draft) -> Draft:
+        """Take what the form holds. Raises Problem; NotFound."""
+        changes: dict[str, Any] = {}
+        for side in Side:
+            told = {
+                key: request.form[f"{side.value}_{key}"].strip()
+                for key in ("project", "type", "filter")
+                if f"{side.value}_{key}" in request.form
+            }
+            if told:
+                self._require_open(draft, side, told)
+                changes[side.value] = self._scope(draft, side, told)
+        changes |= self._name(draft, changes)
+        return self.editor.save(draft, changes)
+
+    def check(self, draft: Draft, side: Side) -> dict[str, Any]:
+        """What a side's filter finds: a count for the own site; of the partner's whether it is
+        understood, for a count would tell what is there. `wrong`: what is wrong with it."""
+        where = self.where(draft, side)
+        scope = scope_of(draft, side)
+        jql = chosen(draft, side, "filter")
+        said: dict[str, Any] = {"side": side.value, "own": side is draft.side, "filtered": jql}
+        if isinstance(where, str) or scope is None:
+            return said
+        site = self.editor.site(draft, side)
+        try:
+            filters.written(jql or "", side)
+            filters.check(site, scope, side, own=where.own)
+            count = site.count(scope.jql()) if where.own else None
+        except SiteError as error:
+            return said | {"wrong": say_error(where.host, error)}
+        except Problem as problem:
+            if problem.code != SiteError.code:
+                return said | {"wrong": _bare(problem)}
+            sentence = _(
+                "%(site)s could not be asked about it just now. It is kept in the draft; try again "
+                "in a minute.",
+                site=where.host,
+            )
+            return said | {"wrong": sentence}
+        return said | {"count": count}
+
+    def _require_open(self, draft: Draft, side: Side, told: Mapping[str, str]) -> None:
+        """Of an existing profile only the own filter may change. Raises Problem."""
+        if draft.profile_id is None or (side is draft.side and told.keys() == {"filter"}):
+            return
+        name = next(iter(told))
+        raise refuse(
+            f"{side.value}_{name}",
+            _(
+                "this stays as it is in an existing profile. Make a new profile for other "
+                "projects; the partner's filter is changed by the people there."
+            ),
+        )
+
+    def _scope(self, draft: Draft, side: Side, told: Mapping[str, str]) -> dict[str, Any] | None:
+        """A side's scope with what was told of it. Raises Problem, SiteError."""
+        scope = dict(draft.document.get(side.value) or {})
+        where = self.where(draft, side)
+        if isinstance(where, str):
+            raise Problem(where, status=409, code="no-partner", field="connection")
+        if "project" in told and told["project"] != scope.get("project", ""):
+            kept = {"filter": scope["filter"]} if "filter" in scope else {}
+            scope = {**self._project(where, told["project"]), **kept}
+        if "type" in told:
+            scope |= self._type(where, scope, told["type"])
+        if "filter" in told:
+            scope["filter"] = " ".join(told["filter"].splitlines())[:TYPED_LIMIT] or None
+        return {key: value for key, value in scope.items() if value is not None} or None
+
+    def _project(self, where: Where, wanted: str) -> dict[str, Any]:
+        if not wanted:
+            return {}
+        name = f"{where.side.value}_project"
+        if where.own and wanted.isascii() and wanted.isdigit() and len(wanted) < 19:
+            self.editor.desk.require_project(current_standing(), int(wanted))
+        found = self._lists.projects(where.tenant).find(wanted)
+        if found is None:
+            raise refuse(
+                name,
+                _("there is no such project, or Tandem may not see it. Choose one from the list."),
+            )
+        types = self._lists.kept(where.tenant, found.id)
+        # Where there is one type, there is nothing to choose.
+        only = types.values[0] if types is not None and len(types.values) == 1 else None
+        return {"project": wanted} | ({} if only is None else _typed(only))
+
+    def _type(self, where: Where, scope: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+        name = f"{where.side.value}_type"
+        if not wanted:
+            return {"issue_type": None, "subtask": None}
+        if "project" not in scope:
+            raise refuse(name, _("choose a project first."))
+        found = self._lists.types(where.tenant, int(scope["project"])).find(wanted)
+        if found is None:
+            raise refuse(name, _("this project has no such issue type. Choose one from the list."))
+        return _typed(found)
+
+    def _name(self, draft: Draft, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The name that was typed, or the one that the two projects suggest until one was."""
+        if "name" in request.form:
+            return {"name": request.form["name"][:TYPED_LIMIT].replace("\x00", "") or None}
+        if draft.profile_id is not None:
+            return {}
+        before = self._suggestion(draft, draft.document)
+        after = self._suggestion(draft, {**draft.document, **changes})
+        if after is None or draft.document.get("name") not in {None, "", before}:
+            return {}
+        return {"name": after}
+
+    def _suggestion(self, draft: Draft, document: Mapping[str, Any]) -> str | None:
+        names = []
+        for side in Side:
+            where, wanted = self.where(draft, side), (document.get(side.value) or {}).get("project")
+            known = None if isinstance(where, str) else self._lists.kept(where.tenant)
+            found = None if known is None else known.find(wanted)
+            if found is None:
+                return None
+            names.append(found.name)
+        return suggested(*names)
+
+    def _side_or_wait(self, draft: Draft, side: Side) -> dict[str, Any]:
+        where = self.where(draft, side)
+        project = chosen(draft, side, "project")
+        if not isinstance(where, str):
+            known = self._lists.kept(where.tenant)
+            types = self._lists.kept(where.tenant, int(project)) if project else known
+            if known is None or types is None:
+                return self._empty(draft, where) | {"wait": True}
+        return self.side(draft, side)
+
+    def _empty(self, draft: Draft, where: Where) -> dict[str, Any]:
+        """A side without its lists: what was chosen of it stays in the draft."""
+        return {
+            "side": where.side.value,
+            "own": where.own,
+            "host": where.host,
+            "locked": draft.profile_id is not None,
+            "filter": chosen(draft, where.side, "filter") or "",
+            "type": chosen(draft, where.side, "issue_type"),
+            "project": None,
+            "gone": False,
+            "types": (),
+        }
+
+    def _projects(self, draft: Draft, where: Where, known: Known, query: str) -> dict[str, Any]:
+        """The projects to choose from: those within reach that the text finds, the chosen first."""
+        wanted = chosen(draft, where.side, "project")
+        standing = current_standing()
+        open_ones = [
+            one for one in known.values if not where.own or standing.covers(Permission.MAP, one.id)
+        ]
+        sought = query.casefold().split()
+        hits = [one for one in open_ones if all(part in _sought(one) for part in sought)]
+        found = known.find(wanted)
+        rest = [one for one in hits if one != found][:MOST_SHOWN]
+        return {
+            "project": found or (None if wanted is None else Named(int(wanted), wanted)),
+            "gone": wanted is not None and found is None,
+            "projects": ([found] if found is not None else []) + rest,
+            "hits": len(hits),
+            "all": len(open_ones),
+            "query": query,
+            "read": ago(known.at),
+        }
+
+
+def projects_blueprint(step: ProjectsStep) -> Blueprint:
+    """The step's parts and saves, part of the pages."""
+    blueprint = Blueprint("editor_projects", __name__)
+    editor = step.editor
+
+    @blueprint.post("/drafts/<uuid:draft>/projects")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def save(draft: uuid.UUID) -> Response:
+        saved = step.save(editor.open(draft))
+        told = next((name for name in request.form if name != "version"), "")
+        if told == "name":
+            return editor.part(saved, step.name, "editor/projects_name.html", **step.named(saved))
+        side = Side.LEFT if told.startswith("left") else Side.RIGHT
+        if told.endswith("_filter"):
+            said = step.check(saved, side)
+            return editor.part(saved, step.name, "editor/projects_count.html", **said)
+        shown = step.side(saved, side) | {"oob_name": True} | step.named(saved)
+        return editor.part(saved, step.name, "editor/projects_side.html", **shown)
+
+    @blueprint.get("/drafts/<uuid:draft>/projects/<any(left, right):side>")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def show_side(draft: uuid.UUID, side: str) -> str:
+        found = editor.open(draft)
+        shown = step.side(found, Side(side), fresh="fresh" in request.args)
+        return render_template("editor/projects_side.html", draft=found, **shown)
+
+    @blueprint.get("/drafts/<uuid:draft>/projects/<any(left, right):side>/found")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def find(draft: uuid.UUID, side: str) -> str:
+        found = editor.open(draft)
+        shown = step.found(found, Side(side), request.args.get("query", "")[:255])
+        return render_template("editor/projects_found.html", draft=found, beside=True, **shown)
+
+    @blueprint.get("/drafts/<uuid:draft>/projects/<any(left, right):side>/count")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def count(draft: uuid.UUID, side: str) -> str:
+        found = editor.open(draft)
+        said = step.check(found, Side(side))
+        return render_template("editor/projects_count.html", draft=found, **said)
+
+    return blueprint
+
+
+def scope_of(draft: Draft, side: Side) -> Scope | None:
+    """A side's scope, once a project and a type were chosen."""
+    project, kind = chosen(draft, side, "project"), chosen(draft, side, "issue_type")
+    if not project or not kind:
+        return None
+    subtask = bool((draft.document.get(side.value) or {}).get("subtask"))
+    return Scope(project, kind, chosen(draft, side, "filter"), subtask)
+
+
+def _typed(kind: Named) -> dict[str, Any]:
+    return {"issue_type": str(kind.id), "subtask": True if kind.subtask else None}
+
+
+def _sought(project: Named) -> str:
+    return f"{project.name} {project.key or ''}".casefold()
+
+
+def _bare(problem: Problem) -> str:
+    """A problem's sentence without the name of its field."""
+    said = problem.detail.removeprefix(f"{problem.field}: ")
+    return said[:1].upper() + said[1:]
