@@ -128,11 +128,11 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("GET", "/pages/drafts/<uuid:draft>/projects/<any(left, right):side>"): lambda s, who: s.call(
         who, "GET", f"/pages/drafts/{NEVER}/projects/left"
     ),
-    ("GET", "/pages/drafts/<uuid:draft>/projects/<any(left, right):side>/count"): lambda s, who: s.call(
-        who, "GET", f"/pages/drafts/{NEVER}/projects/left/count"
+    ("GET", "/pages/drafts/<uuid:draft>/projects/<any(left, right):side>/count"): lambda s, who: (
+        s.call(who, "GET", f"/pages/drafts/{NEVER}/projects/left/count")
     ),
-    ("GET", "/pages/drafts/<uuid:draft>/projects/<any(left, right):side>/found"): lambda s, who: s.call(
-        who, "GET", f"/pages/drafts/{NEVER}/projects/left/found"
+    ("GET", "/pages/drafts/<uuid:draft>/projects/<any(left, right):side>/found"): lambda s, who: (
+        s.call(who, "GET", f"/pages/drafts/{NEVER}/projects/left/found")
     ),
     ("POST", "/pages/drafts/<uuid:draft>/partner/pair"): lambda s, who: s.call(
         who, "POST", f"/pages/drafts/{NEVER}/partner/pair"
