@@ -21,6 +21,7 @@ FIELDS = [
     {"left": "summary", "right": "summary", "kind": "text"},
     {"left": "duedate", "right": "duedate", "kind": "date"},
     {"left": "labels", "right": "labels", "kind": "labels", "flow": "to_right"},
+    {"left": "customfield_10033", "right": "customfield_10123", "kind": "number"},
 ]
 
 Visit = Callable[..., tuple[Page, FrameLocator]]
@@ -110,12 +111,17 @@ def test_the_panel_and_the_page_of_a_project(
     expect(panel.locator(".lozenge")).to_have_text("In step")
     alone = panel.locator('[data-trouble="labels=labels"]')
     expect(alone.get_by_role("heading")).to_have_text("Labels")
-    expect(alone).to_contain_text("Left alone")
+    expect(alone).to_contain_text(
+        f"Labels changed on {twin}, but is carried only from {key} to {twin}"
+    )
     fields = panel.locator("details[id^=fields-]")
     panel.get_by_text("Who wrote each field last").click()
     summary = fields.locator('[data-field="summary=summary"]')
     expect(summary).to_contain_text(f"{twin} was made with it, from here")
     expect(fields.locator('[data-field="labels=labels"]')).to_contain_text(f"Only to {twin}")
+
+    points = fields.locator('[data-field="customfield_10033=customfield_10123"]')
+    expect(points).to_contain_text("Story Points ↔ Estimate")
 
     # "Sync now" brings what no webhook told; what was unfolded stays so.
     globex.webhooks(drop=1.0)
