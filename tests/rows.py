@@ -43,6 +43,8 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "item_written": ("left_tenant_id", "right_tenant_id"),
     "undo_hold": ("left_tenant_id", "right_tenant_id"),
     "provenance": ("left_tenant_id", "right_tenant_id"),
+    "errand": ("left_tenant_id", "right_tenant_id"),
+    "errand_page": ("left_tenant_id", "right_tenant_id"),
     "load": ("left_tenant_id", "right_tenant_id"),
     "load_issue": ("left_tenant_id", "right_tenant_id"),
 }
@@ -219,6 +221,16 @@ def _write_shared(owner: psycopg.Connection, rows: Rows) -> None:
         "INSERT INTO load (run_id, profile_id, left_tenant_id, right_tenant_id, sources)"
         " SELECT id, profile_id, left_tenant_id, right_tenant_id, 'left' FROM run"
         " WHERE profile_id = %s",
+        (rows.profile,),
+    )
+    owner.execute(
+        "INSERT INTO errand (id, profile_id, left_tenant_id, right_tenant_id, kind, begun_by,"
+        " begun_in, revision, held) VALUES (%s, %s, %s, %s, 'plan', 'someone', %s, 1, 'x')",
+        (rows.profile, rows.profile, *sides, rows.left),
+    )
+    owner.execute(
+        "INSERT INTO errand_page SELECT id, 0, left_tenant_id, right_tenant_id, 1, held"
+        " FROM errand WHERE profile_id = %s",
         (rows.profile,),
     )
     owner.execute(

@@ -1,4 +1,4 @@
-"""The Procrastinate app and its tasks: drain, sweep, thaw, revive."""
+"""The Procrastinate app and its tasks: drain, sweep, errands, thaw, revive."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from procrastinate.jobs import Status
 from sqlalchemy import text
 
 from app.database import APP_ROLE, unscoped_transaction
-from app.jobs.bell import DRAIN, DRAIN_QUEUE, ring
+from app.jobs.bell import DRAIN, DRAIN_QUEUE, lane_lock, ring
 from app.jobs.steady import SteadyApp
 from app.mapping import drafts
 from app.sync import budget_answers, parked_groups, runs, written
 from app.sync.completeness import Completeness
 from app.sync.drift_watch import Watch
+from app.sync.errand_work import Errands
 from app.sync.reconcile import Reconciler
 from app.sync.search import Searcher
 
@@ -108,6 +109,8 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
             Completeness(tandem.vault, tandem.open_site, ring).tick()
             Watch(tandem.vault, tandem.open_site).tick()
 
+    _take_errands(engine, flask_app, concurrency)
+
     @engine.periodic(cron="* * * * * */15", periodic_id="revive")
     @engine.task(name="revive", queue=HOUSE_QUEUE, queueing_lock="revive", pass_context=True)
     async def revive(context: JobContext, timestamp: int) -> None:
@@ -125,3 +128,20 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
                 log.info("took the job of a dead worker away", job=job.id)
 
     return engine
+
+
+def _take_errands(engine: App, flask_app: Flask, concurrency: int) -> None:
+    @engine.periodic(cron="* * * * * */3", periodic_id="errands")
+    @engine.task(name="errands", queue=HOUSE_QUEUE, queueing_lock="errands")
+    def errands(timestamp: int) -> None:
+        """Get on with what people began on the page: loads, plans, applications, undos."""
+        with flask_app.app_context():
+            tandem = flask_app.extensions["tandem"]
+            Errands(
+                tandem.vault,
+                tandem.open_site,
+                ring,
+                tandem.record,
+                hands=concurrency,
+                lock_of=lane_lock,
+            ).tick()

@@ -1,4 +1,4 @@
-"""Applies a plan file: all of it still fits, or nothing is applied. The workers do the writing.
+"""Applies a plan: all of it still fits, or nothing is applied. The workers do the writing.
 
 Between the check and a worker's write somebody may edit an issue. That edit is not lost: the worker
 reads both sides again and merges, as it does for every change.
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Protocol
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -22,13 +23,13 @@ from app.mapping.profile import ItemKind, Side
 from app.mapping.profiles import StoredProfile
 from app.sync import runs
 from app.sync.marks import Mark, mark
-from app.sync.plan_file import PlanFile, Planned
+from app.sync.plan_file import Planned
 from app.sync.plan_json import items_of, writes_of
 from app.sync.planning import Planner
 from app.sync.planning_item_words import NOUNS, count
 from app.sync.planning_read import PAGE
 from app.sync.planning_types import IssuePlan, Step
-from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
+from app.tenants.deeds import Action, Deed, Recorder
 
 NAMED = 20
 """How many issues that moved are named; the rest is counted."""
@@ -71,8 +72,23 @@ class Progress:
     parked: int
 
 
+class Plan(Protocol):
+    """A plan that was kept, as a file or otherwise."""
+
+    @property
+    def profile(self) -> StoredProfile:
+        """The profile as it is now."""
+
+    @property
+    def revision(self) -> int:
+        """The revision of the profile that it was made from."""
+
+    def read(self) -> Iterator[Planned]:
+        """The issues in their order."""
+
+
 class Applier:
-    """Checks plan files and hands them to the workers. `ring` rings a lane's bell."""
+    """Checks plans and hands them to the workers. `ring` rings a lane's bell."""
 
     def __init__(
         self,
@@ -84,7 +100,7 @@ class Applier:
         """`told` hears of each page that was checked, how many issues it had."""
         self._planner, self._ring, self._record, self._told = planner, ring, record, told
 
-    def check(self, plan: PlanFile) -> None:
+    def check(self, plan: Plan) -> None:
         """Read all that the plan would change, and compare. Raises Problem that says what moved."""
         profile = plan.profile
         if profile.state != ProfileState.ON:
@@ -121,7 +137,7 @@ class Applier:
                 if what:
                     moved.add(f"{one.name}: {what}")
 
-    def begin(self, plan: PlanFile) -> tuple[uuid.UUID, int]:
+    def begin(self, plan: Plan, by: runs.By = runs.COMMAND) -> tuple[uuid.UUID, int]:
         """Mark all of the plan for the workers, in one transaction, and ring for them.
 
         Returns the run and how many changes are the run's: not those that a live one stands for.
@@ -130,7 +146,7 @@ class Applier:
         profile, lanes = plan.profile, set()
         with tenant_transaction(profile.left_tenant) as session:
             self._still_on(session, profile)
-            run = runs.begin(session, profile, runs.RunKind.APPLY, begun_by="command")
+            run = runs.begin(session, profile, runs.RunKind.APPLY, by)
             issues = 0
             for page in _pages(plan.read()):
                 marks = {
@@ -150,8 +166,8 @@ class Applier:
                 lanes |= {one.lane for one in marks.values()}
             count = session.execute(_LEFT, {"run": run}).one().due
             detail: dict[str, str | int | bool | None] = {"issues": issues, "run": str(run)}
-            deed = Deed(OPERATOR, Action.PLAN_APPLIED, f"profile:{profile.id}", detail)
-            record_for_both(self._record, session, profile.left_tenant, profile.right_tenant, deed)
+            deed = Deed(by.account, Action.PLAN_APPLIED, f"profile:{profile.id}", detail)
+            runs.tell(self._record, session, profile, by, deed)
         for lane in sorted(lanes):
             self._ring(profile.id, lane)
         return run, int(count)

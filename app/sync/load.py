@@ -29,8 +29,8 @@ from app.sync.load_lost import Lost
 from app.sync.load_match import MatchField
 from app.sync.load_store import CARRY, CHUNK, DECIDE, READ, Load
 from app.sync.load_walk import Held, Reader
-from app.sync.models import Change, IssueLink
-from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
+from app.sync.models import Change, IssueLink, Run
+from app.tenants.deeds import Action, Deed, Recorder
 from app.vault.vault import Vault
 
 Ring = Callable[[uuid.UUID, int], None]
@@ -77,11 +77,14 @@ class Loads:
             waiting = rows.pending(session, load.run_id)
         return load.read + load.ambiguous + max(0, load.marked - waiting)
 
-    def begin(self, profile: StoredProfile, ask: Ask, about: int) -> Load:
-        """Begin a load. Raises Problem where one is under way."""
+    def begin(
+        self, profile: StoredProfile, ask: Ask, about: int, by: runs.By = runs.COMMAND
+    ) -> Load:
+        """Begin a load. One that a person begins is driven by the workers. Raises Problem where
+        one is under way."""
         try:
             with self._transaction(profile) as session:
-                run_id = runs.begin(session, profile, runs.RunKind.LOAD, begun_by="command")
+                run_id = runs.begin(session, profile, runs.RunKind.LOAD, by)
                 load = Load(
                     run_id=run_id,
                     profile_id=profile.id,
@@ -94,7 +97,7 @@ class Loads:
                 )
                 session.add(load)
                 session.flush()
-                self._tell(session, profile, Action.LOAD_BEGUN, run_id)
+                self._tell(session, profile, Action.LOAD_BEGUN, run_id, by)
         except IntegrityError:
             raise self.refusal(profile, ask) from None
         return self.read(profile, run_id)
@@ -126,7 +129,7 @@ class Loads:
             )
         return load
 
-    def abandon(self, profile: StoredProfile) -> tuple[Load, int]:
+    def abandon(self, profile: StoredProfile, by: runs.By = runs.COMMAND) -> tuple[Load, int]:
         """Give up the load. What is done stays; what is marked and not begun is withdrawn. Gives
         the load with its counts, and how many were withdrawn."""
         with self._transaction(profile) as session:
@@ -144,7 +147,7 @@ class Loads:
                 .where(Change.run_id == load.run_id, ~Change.parked, ~begun.exists())
                 .returning(Change.issue_id)
             ).all()
-            self._end(session, profile, load, Action.LOAD_ABANDONED, stopped=True)
+            self._end(session, profile, load, Action.LOAD_ABANDONED, by, stopped=True)
         return load, len(withdrawn)
 
     def step(self, profile_id: uuid.UUID, run_id: uuid.UUID) -> Load:
@@ -152,7 +155,7 @@ class Loads:
 
         Raises Problem where a person has to do something before it can go on.
         """
-        profile = profiles.load(self._vault, profile_id)
+        profile = profiles.working(self._vault, profile_id)
         with self._transaction(profile) as session:
             load = rows.take(session, run_id, uuid.uuid4())
         if load is None:
@@ -200,7 +203,8 @@ class Loads:
                 lanes = load_decide.step(session, profile, load)
                 rows.keep(session, load)
             elif load.phase == CARRY and not waiting:
-                self._end(session, profile, load, Action.LOAD_ENDED, stopped=False)
+                by = runs.by_of(session.get_one(Run, load.run_id))
+                self._end(session, profile, load, Action.LOAD_ENDED, by, stopped=False)
             else:
                 rows.keep(session, load, LOOK_EVERY)
         return lanes
@@ -215,18 +219,30 @@ class Loads:
         return Lost(profile, self._open_site, since, wait)
 
     def _end(
-        self, session: Session, profile: StoredProfile, load: Load, deed: Action, *, stopped: bool
+        self,
+        session: Session,
+        profile: StoredProfile,
+        load: Load,
+        deed: Action,
+        by: runs.By,
+        *,
+        stopped: bool,
     ) -> None:
         rows.count_result(session, load)
         rows.finish(session, load)
         runs.end(session, load.run_id, stopped=stopped)
-        self._tell(session, profile, deed, load.run_id)
+        self._tell(session, profile, deed, load.run_id, by)
 
     def _tell(
-        self, session: Session, profile: StoredProfile, action: Action, run_id: uuid.UUID
+        self,
+        session: Session,
+        profile: StoredProfile,
+        action: Action,
+        run_id: uuid.UUID,
+        by: runs.By,
     ) -> None:
-        deed = Deed(OPERATOR, action, f"profile:{profile.id}", {"run": str(run_id)})
-        record_for_both(self._record, session, profile.left_tenant, profile.right_tenant, deed)
+        deed = Deed(by.account, action, f"profile:{profile.id}", {"run": str(run_id)})
+        runs.tell(self._record, session, profile, by, deed)
 
     def asked(self, profile: StoredProfile, load: Load) -> Ask:
         """What a load was begun for."""

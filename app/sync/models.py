@@ -72,5 +72,6 @@ class Run(Model):
     kind: Mapped[str]
     state: Mapped[str] = mapped_column(default="running")
     begun_by: Mapped[str]
+    begun_in: Mapped[uuid.UUID | None]
     begun_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]

@@ -124,8 +124,13 @@ class PlanFile:
         """Read it once, to its end. Raises Problem that says what is wrong with it."""
         self._file, self._vault = file, vault
         self._head = self._read_head()
-        self.profile = self._read_profile()
+        self._profile = self._read_profile()
         self.to_apply = sum(one.step is not Step.NOTHING for one in self.read())
+
+    @property
+    def profile(self) -> StoredProfile:
+        """The profile as it is now."""
+        return self._profile
 
     @property
     def revision(self) -> int:
@@ -136,7 +141,7 @@ class PlanFile:
         """The issues in their order. Raises Problem at the end, if not sooner, where a byte of it
         is not what was written: do nothing for good before."""
         self._file.seek(0)
-        mac = _mac(self._vault, self.profile)
+        mac = _mac(self._vault, self._profile)
         mac.update(self._file.readline(LONGEST_LINE))
         last = b""
         while line := self._file.readline(LONGEST_LINE):
@@ -144,7 +149,7 @@ class PlanFile:
                 last = line
                 break
             mac.update(line)
-            planned = _planned(line)
+            planned = planned_of(line)
             if planned is not None:
                 yield planned
         if not last.endswith(b"\n"):
@@ -175,7 +180,7 @@ class PlanFile:
             ) from None
 
 
-def _planned(line: bytes) -> Planned | None:
+def planned_of(line: bytes) -> Planned | None:
     """An issue's line; None for the counts. Raises Problem for one that nobody wrote so."""
     told = _object(line)
     if told is None:

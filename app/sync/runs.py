@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import func, text, update
 from sqlalchemy.orm import Session
 
+from app.database import TenantId
 from app.mapping.profiles import StoredProfile
 from app.sync.models import Run
+from app.tenants.deeds import OPERATOR, Deed, Recorder, record_for_both
 
 RUNS_A_SWEEP = 1000
 
@@ -22,8 +25,33 @@ class RunKind(StrEnum):
     UNDO = "undo"
 
 
-def begin(session: Session, profile: StoredProfile, kind: RunKind, *, begun_by: str) -> uuid.UUID:
-    """Begin a run. `begun_by`: an account id, or "command"."""
+@dataclass(frozen=True)
+class By:
+    """Who begins: a person of a tenant, or (without one) a command on the server."""
+
+    account: str
+    tenant: TenantId | None
+
+
+COMMAND = By("command", None)
+
+
+def tell(record: Recorder, session: Session, profile: StoredProfile, by: By, deed: Deed) -> None:
+    """Put what somebody did on both trails, as his. The other site's does not name a person."""
+    own, partner = profile.left_tenant, profile.right_tenant
+    if by.tenant == partner:
+        own, partner = partner, own
+    actor = by.account if by.tenant is not None else OPERATOR
+    record_for_both(record, session, own, partner, replace(deed, actor=actor))
+
+
+def by_of(run: Run) -> By:
+    """Who began a run."""
+    return By(run.begun_by, TenantId(run.begun_in) if run.begun_in else None)
+
+
+def begin(session: Session, profile: StoredProfile, kind: RunKind, by: By = COMMAND) -> uuid.UUID:
+    """Begin a run."""
     run_id = uuid.uuid4()
     session.add(
         Run(
@@ -32,7 +60,8 @@ def begin(session: Session, profile: StoredProfile, kind: RunKind, *, begun_by: 
             left_tenant_id=profile.left_tenant,
             right_tenant_id=profile.right_tenant,
             kind=kind.value,
-            begun_by=begun_by,
+            begun_by=by.account,
+            begun_in=by.tenant,
         )
     )
     session.flush()

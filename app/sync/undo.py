@@ -31,7 +31,7 @@ from app.sync.undo_plan import Inverse, Left, Restore, Target, Twin, TwinItem, W
 from app.sync.undo_read import Reader, chunks
 from app.sync.undo_twins import delete_created
 from app.sync.undo_work import Work, put_back
-from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
+from app.tenants.deeds import Action, Deed, Recorder
 from app.vault.vault import Vault
 
 MOST_TRIES = 5
@@ -78,7 +78,13 @@ class Undo:
         return self._reader(self._claim).inverse(notes, items)
 
     def carry_out(
-        self, target: Target, plan: Inverse, *, delete: bool, unlink: bool = False
+        self,
+        target: Target,
+        plan: Inverse,
+        *,
+        delete: bool,
+        unlink: bool = False,
+        by: runs.By = runs.COMMAND,
     ) -> tuple[uuid.UUID, Done]:
         """Do what a plan says, as a run of its own. `delete`: also delete the issues that were
         created.
@@ -88,20 +94,20 @@ class Undo:
         """
         done = Done(already=plan.already, left=list(plan.left))
         with alone(self._profile.id):
-            run_id = self._begin(target, plan, delete=delete)
+            run_id = self._begin(target, plan, by, delete=delete)
             whole = False
             try:
                 self._all(_Run(run_id, done, delete, unlink), plan)
                 whole = done.trouble is None
             finally:
-                self._end(run_id, done, stopped=not whole)
+                self._end(run_id, done, by, stopped=not whole)
         if not delete:
             done.left += [Left.of(twin.spot, Why.CREATED, twin.issue) for twin in plan.twins]
         return run_id, done
 
     # -- the run
 
-    def _begin(self, target: Target, plan: Inverse, *, delete: bool) -> uuid.UUID:
+    def _begin(self, target: Target, plan: Inverse, by: runs.By, *, delete: bool) -> uuid.UUID:
         detail: dict[str, str | int | bool | None] = {
             "of": str(target.run_id) if target.run_id else None,
             "since": target.since.isoformat() if target.since else None,
@@ -112,11 +118,11 @@ class Undo:
         }
         with tenant_transaction(self._profile.left_tenant) as session:
             runs.stop_undos(session, self._profile)
-            run_id = runs.begin(session, self._profile, runs.RunKind.UNDO, begun_by="command")
-            self._tell(session, Deed(OPERATOR, Action.UNDO_BEGUN, f"run:{run_id}", detail))
+            run_id = runs.begin(session, self._profile, runs.RunKind.UNDO, by)
+            self._tell(session, by, Action.UNDO_BEGUN, run_id, detail)
         return run_id
 
-    def _end(self, run_id: uuid.UUID, done: Done, *, stopped: bool) -> None:
+    def _end(self, run_id: uuid.UUID, done: Done, by: runs.By, *, stopped: bool) -> None:
         detail: dict[str, str | int | bool | None] = {
             "restored": done.restored,
             "deleted": done.deleted,
@@ -126,11 +132,18 @@ class Undo:
         }
         with tenant_transaction(self._profile.left_tenant) as session:
             runs.end(session, run_id, stopped=stopped)
-            self._tell(session, Deed(OPERATOR, Action.UNDO_ENDED, f"run:{run_id}", detail))
+            self._tell(session, by, Action.UNDO_ENDED, run_id, detail)
 
-    def _tell(self, session: Session, deed: Deed) -> None:
-        sites = self._profile.left_tenant, self._profile.right_tenant
-        record_for_both(self._record, session, *sites, deed)
+    def _tell(
+        self,
+        session: Session,
+        by: runs.By,
+        action: Action,
+        run_id: uuid.UUID,
+        detail: dict[str, str | int | bool | None],
+    ) -> None:
+        deed = Deed(by.account, action, f"run:{run_id}", detail)
+        runs.tell(self._record, session, self._profile, by, deed)
 
     def _all(self, run: _Run, plan: Inverse) -> None:
         lanes = self._lanes(plan)

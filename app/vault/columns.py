@@ -33,6 +33,8 @@ SEALED = (
     SealedColumn("activity", "detail", "left_tenant_id", ("id",)),
     SealedColumn("conflict_question", "held", "left_tenant_id", ("id",)),
     SealedColumn("item_edit", "held", "left_tenant_id", ("id",)),
+    SealedColumn("errand", "held", "left_tenant_id", ("id",)),
+    SealedColumn("errand_page", "held", "left_tenant_id", ("errand_id", "number")),
     SealedColumn("load", "jql", "left_tenant_id", ("run_id",)),
     SealedColumn("parked_cause", "said", "left_tenant_id", ("id",)),
     SealedColumn("drift", "held", "left_tenant_id", ("profile_id",)),

@@ -11,7 +11,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-PARTS: tuple[str, ...] = ("approvals", "drafts", "drift", "pause", "activity", "ignored")
+PARTS: tuple[str, ...] = ("approvals", "drafts", "drift", "pause", "activity", "ignored", "errands")
 
 
 def upgrade() -> None:

@@ -408,7 +408,7 @@ def test_the_database_knows_every_task_of_the_engine(app: Flask, database_url: s
         [(source,)] = owner.execute(
             "SELECT pg_get_functiondef('tandem_is_known_job'::regproc)"
         ).fetchall()
-    assert ours == {"drain", "sweep", "revive", "search", "complete", "thaw"}
+    assert ours == {"drain", "sweep", "revive", "search", "complete", "thaw", "errands"}
     assert all(f"'{name}'" in source for name in ours)
 
 

@@ -102,7 +102,7 @@ class Scene:
             stored = profiles.load(tandem_.vault, self.profile)
             lanes = set()
             with tenant_transaction(stored.left_tenant) as session:
-                run = runs.begin(session, stored, runs.RunKind.APPLY, begun_by="command")
+                run = runs.begin(session, stored, runs.RunKind.APPLY)
                 marks = []
                 for key in keys:
                     side = Side.LEFT if key.startswith(LEFT[0]) else Side.RIGHT
