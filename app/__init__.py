@@ -145,6 +145,8 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.screens.parked import Parked, parked_blueprint
     from app.screens.people import People, people_blueprint
     from app.screens.places import places_blueprint
+    from app.screens.profile_routes import profile_blueprint
+    from app.screens.profile_view import ProfileView
     from app.screens.settings import Settings as SettingsView
     from app.screens.settings import settings_blueprint
     from app.sync.completeness import Completeness
@@ -184,6 +186,8 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     screens.register_blueprint(places)
     drifts = Drifts(tandem.vault, open_site, tandem.record, desk)
     screens.register_blueprint(drift_blueprint(drifts))
+    profile_page = ProfileView(tandem.vault, open_site, tandem.record, ring, desk)
+    screens.register_blueprint(profile_blueprint(profile_page))
     app.register_blueprint(screens)
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
     # Forge's tokens ("Bearer") will have a verifier of their own here.

@@ -66,9 +66,11 @@ class ProfileNames:
             values=_values(profile, found),
         )
 
-    def knows(self, profile: Profile, tenants: Mapping[Side, TenantId]) -> bool:
-        """Whether `of` has all names at hand."""
-        return all(self._at_hand(_key(tenants[side], profile.scope(side))) for side in Side)
+    def age(self, profile: Profile, tenants: Mapping[Side, TenantId]) -> float | None:
+        """How old the names at hand are, in seconds; None where those of a side are not."""
+        read = [self._at_hand(_key(tenants[side], profile.scope(side))) for side in Side]
+        ages = [self._clock() - one.read_at for one in read if one is not None]
+        return max(ages) if len(ages) == len(Side) else None
 
     def forget(self, profile: Profile, tenants: Mapping[Side, TenantId]) -> None:
         """Read the names anew when they are wanted next."""

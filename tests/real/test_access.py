@@ -209,6 +209,43 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/parked/<uuid:profile>/retry"): lambda s, who: s.call(
         who, "POST", f"/pages/parked/{NEVER}/retry"
     ),
+    ("GET", "/pages/views/profiles/<uuid:profile>"): lambda s, who: s.call(
+        who, "GET", f"/pages/views/profiles/{NEVER}"
+    ),
+    ("GET", "/pages/profiles/<uuid:profile>/head"): lambda s, who: s.call(
+        who, "GET", f"/pages/profiles/{NEVER}/head"
+    ),
+    ("POST", "/pages/profiles/<uuid:profile>/head/<any(pause, resume):action>"): lambda s, who: (
+        s.call(who, "POST", f"/pages/profiles/{NEVER}/head/pause")
+    ),
+    ("GET", "/pages/profiles/<uuid:profile>/carried"): lambda s, who: s.call(
+        who, "GET", f"/pages/profiles/{NEVER}/carried"
+    ),
+    ("GET", "/pages/profiles/<uuid:profile>/revisions"): lambda s, who: s.call(
+        who, "GET", f"/pages/profiles/{NEVER}/revisions"
+    ),
+    ("GET", "/pages/profiles/<uuid:profile>/revisions/<int:number>"): lambda s, who: s.call(
+        who, "GET", f"/pages/profiles/{NEVER}/revisions/1"
+    ),
+    ("POST", "/pages/profiles/<uuid:profile>/revisions/<int:number>/restore"): lambda s, who: (
+        s.call(who, "POST", f"/pages/profiles/{NEVER}/revisions/1/restore", base="1")
+    ),
+    (
+        "GET",
+        "/pages/profiles/<uuid:profile>/panels/<any(file, import, copy, end):name>",
+    ): lambda s, who: s.call(who, "GET", f"/pages/profiles/{NEVER}/panels/file"),
+    ("POST", "/pages/profiles/<uuid:profile>/file"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/file", text="a: 1"
+    ),
+    ("POST", "/pages/profiles/file"): lambda s, who: s.call(
+        who, "POST", "/pages/profiles/file", text="a: 1"
+    ),
+    ("POST", "/pages/profiles/<uuid:profile>/copies"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/copies"
+    ),
+    ("POST", "/pages/profiles/<uuid:profile>/end"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/end", name="x"
+    ),
     ("GET", "/pages/parts/people"): lambda s, who: s.call(who, "GET", "/pages/parts/people"),
     ("GET", "/pages/parts/people/search"): lambda s, who: s.call(
         who, "GET", "/pages/parts/people/search?query=a"

@@ -1,0 +1,281 @@
+"""The page of one profile: what it carries, its revisions, and its pause, copy and end."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.database import TenantId
+from app.errors import NotFound, Problem
+from app.jira.site import SiteOpener
+from app.language import gettext as _
+from app.mapping import approvals, filters, history, profiles, removal, taking
+from app.mapping import difference_words as words
+from app.mapping.approvals import Saved
+from app.mapping.difference import differences
+from app.mapping.mirror import mirrored
+from app.mapping.naming import Names
+from app.mapping.profile import Profile, Scope, Side
+from app.mapping.profiles import ProfileOverview, StoredProfile
+from app.mapping.told import Difference
+from app.screens.desk import Desk
+from app.screens.forms import form_number, form_scope, form_text
+from app.screens.profile_words import row
+from app.sync.drift_save import check_on_save
+from app.sync.drift_watch import Watch
+from app.sync.mapping_taken import follow
+from app.sync.profile_names import ProfileNames
+from app.tenants import pairing
+from app.tenants.caller import Caller, Permission
+from app.tenants.deeds import OPERATOR, Recorder
+from app.tenants.roles import Standing
+from app.vault.vault import Vault
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A profile as the caller sees it. `side`: his own. `maps`: whether he may change it."""
+
+    stored: StoredProfile
+    overview: ProfileOverview
+    side: Side
+    sites: Mapping[Side, str]
+    maps: bool
+
+    @property
+    def tenants(self) -> dict[Side, TenantId]:
+        """The tenant of each side."""
+        return {Side.LEFT: self.stored.left_tenant, Side.RIGHT: self.stored.right_tenant}
+
+    @property
+    def partner(self) -> str:
+        """The other site."""
+        return self.sites[self.side.other]
+
+
+class ProfileView:
+    """What the page does. Out of reach is the same as never there."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        open_site: SiteOpener,
+        record: Recorder,
+        ring: Callable[[uuid.UUID, int], None],
+        desk: Desk,
+    ) -> None:
+        self.vault, self.open_site, self.record = vault, open_site, record
+        self.desk, self._ring = desk, ring
+        self._names = ProfileNames(open_site)
+
+    def seen(
+        self,
+        caller: Caller,
+        standing: Standing,
+        profile: uuid.UUID,
+        permission: Permission = Permission.SEE,
+    ) -> Seen:
+        """The profile, where the caller has the permission for it. Raises NotFound."""
+        for one in self.desk.profiles(caller.tenant, standing):
+            if one.id == profile and standing.covers(permission, one.own_project):
+                stored = profiles.load(self.vault, profile)
+                side = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
+                tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
+                sites = {each: self.desk.site_name(tenants[each]) for each in Side}
+                maps = standing.covers(Permission.MAP, one.own_project)
+                return Seen(stored, one, side, sites, maps)
+        raise NotFound("There is no such profile.")
+
+    def names(self, seen: Seen, *, ask: bool) -> Names:
+        """What both sites call things; not `ask`: as far as it is at hand."""
+        return self._names.of(seen.stored.profile, seen.tenants, seen.sites, ask=ask)
+
+    def carried(self, seen: Seen, *, ask: bool, anew: bool = False) -> dict[str, Any]:
+        """What crosses, for a table, and the names' age in seconds (None: not all are known)."""
+        if anew:
+            self._names.forget(seen.stored.profile, seen.tenants)
+        names, profile = self.names(seen, ask=ask), seen.stored.profile
+        return {
+            "profile": seen.stored.id,
+            "heads": [self._head(seen, names, side) for side in Side],
+            "rows": [row(one, names) for one in profile.fields],
+            "items": [
+                (words.items(one.kind), words.item_rule(one, names)) for one in profile.items
+            ],
+            "people": len(profile.users.rows),
+            "names_age": self._names.age(profile, seen.tenants),
+        }
+
+    def _head(self, seen: Seen, names: Names, side: Side) -> dict[str, Any]:
+        scope = seen.stored.profile.scope(side)
+        key, name = names.projects.get(side, ("", scope.project_id))
+        return {
+            "site": seen.sites[side],
+            "own": side is seen.side,
+            "project": f"{name} ({key})" if key else name,
+            "type": names.types.get(side, scope.issue_type_id),
+            # A filter is for the people of its own site.
+            "filtered": scope.filter is not None,
+            "filter": scope.filter if side is seen.side else None,
+        }
+
+    def revisions(self, seen: Seen, before: int | None) -> dict[str, Any]:
+        """A page of the revisions, with who made them as the own site calls them now."""
+        found = history.revisions_of(
+            self.vault, seen.tenants[seen.side], seen.stored.id, before=before
+        )
+        who = self._people(seen, {one.by for one in found} - {OPERATOR})
+        return {
+            "profile": seen.stored.id,
+            "revisions": [(one, who.get(one.by) or _stranger(one.by, seen)) for one in found],
+            "more": found[-1].number if found and found[-1].number > 1 else None,
+        }
+
+    def _people(self, seen: Seen, accounts: set[str]) -> dict[str, str]:
+        """Display names, from the own site each time; nothing where it does not answer."""
+        if not accounts:
+            return {}
+        try:
+            return self.open_site(seen.tenants[seen.side]).people(sorted(accounts))
+        except Problem:
+            return {}
+
+    def opened(self, seen: Seen, number: int) -> dict[str, Any]:
+        """What a revision changed, and what restoring it would change now. Raises NotFound."""
+        tenant, names = seen.tenants[seen.side], self.names(seen, ask=False)
+        found = history.at(self.vault, tenant, seen.stored.id, number)
+        before = history.earlier(self.vault, tenant, seen.stored.id, number)
+        now = seen.stored.profile
+        back = history.for_side(found, now, seen.side)
+        return {
+            "profile": seen.stored.id,
+            "number": number,
+            "in_force": seen.stored.revision,
+            "first": before is None,
+            "changed": self.shown(seen, differences(before, found, names) if before else ()),
+            "restores": self.shown(seen, differences(now, back, names)),
+            "maps": seen.maps,
+        }
+
+    def shown(self, seen: Seen, found: tuple[Difference, ...]) -> list[Difference]:
+        """Differences as the caller may read them: without the words of the partner's filter."""
+        theirs = f"{seen.side.other.value}.filter"
+        return [replace(one, old=None, new=None) if one.where == theirs else one for one in found]
+
+    def restore(self, caller: Caller, standing: Standing, seen: Seen, number: int) -> Saved:
+        """Bring a revision back, as a new one, through the checks of every change. The form has
+        the number of the one in force that was compared with. Raises Problem, NotFound."""
+        found = history.at(self.vault, caller.tenant, seen.stored.id, number)
+        back = history.for_side(found, seen.stored.profile, seen.side)
+        return self.take(caller, standing, seen, back)
+
+    def take(self, caller: Caller, standing: Standing, seen: Seen, new: Profile) -> Saved:
+        """Save a whole mapping for the caller's side. The form has `base`, the number of the
+        revision that was compared with. Raises Problem, NotFound."""
+        base, old = form_text("base"), seen.stored.profile
+        if base != str(seen.stored.revision):
+            raise Problem(
+                _(
+                    "Somebody changed the profile meanwhile. Look at what would change now, and "
+                    "decide again."
+                ),
+                status=409,
+                code="changed-meanwhile",
+            )
+        own = new.scope(seen.side)
+        if own.filter != old.scope(seen.side).filter:
+            filters.check(self.desk.own_site(caller.tenant), own, seen.side, own=True)
+        before = Watch(self.vault, self.open_site).read(seen.stored)
+        check_on_save(self.open_site, seen.stored, new, before)
+        saved = approvals.save(
+            self.vault,
+            self.record,
+            caller,
+            seen.stored.id,
+            new,
+            base=int(base),
+            covers=lambda project: standing.covers(Permission.MAP, project),
+        )
+        if saved.in_force and new != old:
+            follow(self.vault, self._ring, seen.stored.id, old, new)
+        return saved
+
+    def choices(self, caller: Caller, standing: Standing, seen: Seen) -> dict[str, Any]:
+        """What a copy may be between. Raises Problem where a site does not answer."""
+        connection = self.connection(caller, seen)
+        own = self.desk.own_site(caller.tenant).projects()
+        return {
+            "connection": connection,
+            "projects": [one for one in own if standing.covers(Permission.MAP, one.id)],
+            "partner_projects": self.desk.partner_site(caller.tenant, connection).projects(),
+            "filter": seen.stored.profile.scope(seen.side).filter,
+        }
+
+    def copy(self, caller: Caller, standing: Standing, seen: Seen) -> uuid.UUID:
+        """The same mapping between the projects and types of the form; the caller's side is its
+        left one. Raises Problem, NotFound."""
+        connection = self.connection(caller, seen)
+        self.desk.require_project(standing, form_number("left_project"))
+        left = form_scope(self.desk.own_site(caller.tenant), "left")
+        right = form_scope(self.desk.partner_site(caller.tenant, connection), "right")
+        own = seen.stored.profile if seen.side is Side.LEFT else mirrored(seen.stored.profile)
+        made = replace(own, left=left, right=right)
+        return self.create(caller, connection, form_text("name"), made)
+
+    def create(
+        self, caller: Caller, connection: uuid.UUID, name: str, profile: Profile
+    ) -> uuid.UUID:
+        """A new profile of a mapping whose left side is the caller's. What the partner allows
+        besides is not copied: he says it himself. Raises Problem."""
+        items = tuple(replace(one, internal=one.internal & {Side.LEFT}) for one in profile.items)
+        return taking.create(
+            self.vault,
+            self.record,
+            caller,
+            connection,
+            name=name,
+            profile=replace(profile, items=items, restricted=frozenset()),
+            check=self.checker(caller, connection),
+        )
+
+    def checker(self, caller: Caller, connection: uuid.UUID) -> Callable[[Scope, Side], None]:
+        """Asks the site of a side whether it understands its filter."""
+        own = self.desk.own_site(caller.tenant)
+        partner = self.desk.partner_site(caller.tenant, connection)
+
+        def check(scope: Scope, side: Side) -> None:
+            is_own = side is Side.LEFT
+            filters.check(own if is_own else partner, scope, side, own=is_own)
+
+        return check
+
+    def connection(self, caller: Caller, seen: Seen) -> uuid.UUID:
+        """The connection with the partner of a profile. Raises NotFound where there is none."""
+        partner = seen.tenants[seen.side.other]
+        for one in pairing.partners(caller.tenant):
+            if one.tenant == partner:
+                return one.connection_id
+        raise NotFound("There is no such connection.")
+
+    @staticmethod
+    def partner(caller: Caller, connection: uuid.UUID) -> TenantId:
+        """The partner of a connection. Raises NotFound."""
+        return pairing.partner_of(caller.tenant, connection)
+
+    def remove(self, caller: Caller, standing: Standing, profile: uuid.UUID, name: str) -> None:
+        """Delete a profile; `name` must be its name. Raises Problem, NotFound."""
+        removal.remove(
+            self.record,
+            caller,
+            profile,
+            name,
+            covers=lambda project: standing.covers(Permission.MAP, project),
+        )
+
+
+def _stranger(account: str, seen: Seen) -> str:
+    if account == OPERATOR:
+        return _("the operator of the server")
+    return _("somebody of %(partner)s, or no longer in your Jira", partner=seen.partner)
