@@ -47,8 +47,8 @@ class StoredProfile:
 
 @dataclass(frozen=True)
 class ProfileOverview:
-    """A profile as the home page lists it. `partner`: the other tenant; `own_project`: the project
-    of the asking tenant's own side. `proposal`: the revision that waits for an approval or was
+    """A profile as the home page lists it. `partner`: the other tenant; `own`: the asking tenant's
+    side, `own_project` its project. `proposal`: the revision that waits for an approval or was
     declined; `awaits` says which: "own" or "partner" for whose it waits, or "declined"."""
 
     id: uuid.UUID
@@ -64,6 +64,8 @@ class ProfileOverview:
     waiting: str | None
     proposal: int | None = None
     awaits: str | None = None
+    revision: int = 1
+    own: Side = Side.LEFT
 
 
 def create(
@@ -277,7 +279,7 @@ def _parsed(document: bytes) -> Profile:
 
 _OVERVIEW = text(
     """
-    SELECT p.id, p.name, p.state, p.reason, p.left_tenant_id, p.right_tenant_id,
+    SELECT p.id, p.name, p.state, p.reason, p.revision, p.left_tenant_id, p.right_tenant_id,
            p.left_project_id, p.right_project_id,
            coalesce(l.linked, 0) AS linked, coalesce(c.pending, 0) AS pending,
            coalesce(c.parked, 0) AS parked, a.last_activity, c.waiting,
@@ -330,6 +332,8 @@ def overview(tenant: TenantId) -> list[ProfileOverview]:
             waiting=row.waiting,
             proposal=row.proposal,
             awaits=_awaits(row, tenant),
+            revision=row.revision,
+            own=Side.LEFT if row.left_tenant_id == tenant else Side.RIGHT,
         )
         for row in rows
     ]

@@ -17,11 +17,12 @@ from app.jira.addresses import NetworkPolicy
 from app.jira.deployment import CloudDeployment, look
 from app.jira.site import JiraSite, SiteOpener
 from app.mapping import filters, profiles, revisions
+from app.mapping.directions import Directions
 from app.mapping.models import ProfileState
-from app.mapping.profile import DEFAULT_FIELDS, Side
+from app.mapping.profile import DEFAULT_FIELDS, Flow, Side
 from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
 from app.screens.waits import say_approval, say_change, say_clock, say_server, say_sites
-from app.screens.words import FIELDS, OUTCOMES, STATES, ago, say
+from app.screens.words import FIELDS, OUTCOMES, STATES, ago, arrow, say
 from app.sync import clocks, completeness_store, drift_store
 from app.sync.completeness_words import sentence
 from app.tenants import pairing
@@ -54,6 +55,7 @@ class Desk:
         self._record = record
         self._policy = policy
         self._disk = disk
+        self._directions = Directions(vault)
 
     def failed(self, fault: Exception) -> Response:
         """The answer to a request that the database failed."""
@@ -208,6 +210,8 @@ class Desk:
             told = {"partner_name": names[one.partner], "approval": say_approval(one, names)}
             shown.append(asdict(one) | told)
         said = checks(tenant, [one.id for one in seen])
+        carried = self._directions.of(tenant, [(one.id, one.revision) for one in seen])
+        arrows = {one.id: arrow(carried.get(one.id, Flow.BOTH), one.own) for one in seen}
         with tenant_transaction(tenant) as session:
             gone = drift_store.counts(session)
             entries = latest(session, self._vault, ENTRIES, {one.id for one in seen})
@@ -217,6 +221,7 @@ class Desk:
             "sites": say_sites(names),
             "say_change": say_change,
             "checked": said,
+            "arrows": arrows,
             "gone": gone,
             "partners": self.partners(tenant),
             "entries": entries,

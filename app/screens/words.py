@@ -7,21 +7,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from app.activity.log import Detail, Entry
-from app.language import gettext
+from app.language import gettext, ngettext, noop
+from app.mapping.profile import Flow, Side
 from app.mapping.values import shorten
 
 OUTCOMES = {
-    "created": "Created",
-    "updated": "Updated",
-    "conflict": "Conflict decided",
-    "parked": "Parked",
-    "left_alone": "Left alone",
-    "unlinked": "Unlinked",
-    "ignored": "Ignored",
+    "created": noop("Created"),
+    "updated": noop("Updated"),
+    "conflict": noop("Conflict decided"),
+    "parked": noop("Parked"),
+    "left_alone": noop("Left alone"),
+    "unlinked": noop("Unlinked"),
+    "ignored": noop("Ignored"),
 }
 ACCOUNT = re.compile(r"\[~accountid:([A-Za-z0-9][A-Za-z0-9:._|~-]{0,127})\]")
 """A person in a text, as it is kept: by the account alone."""
-STATES = {"on": "On", "paused": "Paused", "proposed": "Proposed"}
+STATES = {"on": noop("On"), "paused": noop("Paused"), "proposed": noop("Proposed")}
 
 # By Jira's field id: the field's name, and how it is carried.
 FIELDS = {
@@ -39,15 +40,26 @@ FIELDS = {
 def ago(when: datetime | None, now: datetime | None = None) -> str:
     """How long ago, in the largest unit that fits."""
     if when is None:
-        return "never"
+        return gettext("never")
     seconds = max(0, int(((now or datetime.now(UTC)) - when).total_seconds()))
     if seconds < 10:
-        return "just now"
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return f"{seconds} seconds ago"
+        return gettext("just now")
+    if seconds >= 86400:
+        return ngettext("%(num)s day ago", "%(num)s days ago", seconds // 86400)
+    if seconds >= 3600:
+        return ngettext("%(num)s hour ago", "%(num)s hours ago", seconds // 3600)
+    if seconds >= 60:
+        return ngettext("%(num)s minute ago", "%(num)s minutes ago", seconds // 60)
+    return gettext("%(num)s seconds ago", num=seconds)
+
+
+def arrow(flow: Flow, own: Side) -> tuple[str, str]:
+    """The direction of a profile as the people of `own` see it: a sign, and the words for it."""
+    if flow is Flow.BOTH:
+        return "↔", gettext("both ways")
+    if flow.feeds(own.other):
+        return "→", gettext("to the partner")
+    return "←", gettext("from the partner")
 
 
 def say(entry: Entry, detail: Detail) -> str:
