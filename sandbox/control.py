@@ -12,6 +12,7 @@ from werkzeug.exceptions import BadRequest
 from sandbox import attaching, connect, editing, media, modules, workflows
 from sandbox.control_fields import add_fields
 from sandbox.control_items import add_items
+from sandbox.control_schema import add_schema
 from sandbox.errors import JiraError
 from sandbox.limits import Limits
 from sandbox.model import AppInstall, JsonDict, User
@@ -39,6 +40,7 @@ def control_blueprint(world: World, site: Site) -> Blueprint:
     _webhooks(blue, world, site)
     _data(blue, world, site)
     add_fields(blue, site, _body)
+    add_schema(blue, site, _body)
     add_items(blue, world, site, _body)
     return blue
 

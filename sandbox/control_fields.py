@@ -168,8 +168,13 @@ def change_people(site: Site, asked: JsonDict) -> None:
                 raise JiraError(400, f"{account_id}.{name}: must be one of {sorted(PEOPLE)}, "
                                      "true or false, or the text of an address")  # fmt: skip
     for account_id, parts in asked.items():
+        user = site.users[account_id]
+        was = user.active
         for name, value in parts.items():
-            setattr(site.users[account_id], PEOPLE[name], value)
+            setattr(user, PEOPLE[name], value)
+        if user.active is not was:
+            told = {"accountId": account_id, "active": user.active}
+            site.emit("user_updated", told={"user": {**told, "displayName": user.display_name}})
 
 
 def change_screen(site: Site, asked: JsonDict) -> None:

@@ -105,10 +105,13 @@ def restore(site: Site) -> None:
     }
     site.organizations = {i: Organization(i, name) for i, name in seed.organizations}
     site.sla_goals, site.lists_request_types = dict(GOALS), False
+    for made in [one for one in site.fields.values() if one.custom]:
+        del site.fields[made.id]
     for definition in custom_fields(seed):
         site.fields[definition.id] = definition
     for project in list(site.projects.values()):
-        site.projects[project.id] = replace(project, screens=screens_of(site, seed, project))
+        whole = replace(project, issue_types=tuple(site.issue_types))
+        site.projects[project.id] = replace(whole, screens=screens_of(site, seed, whole))
     seed_workflows(site)
     for user in site.users.values():
         role = user.email.partition("@")[0] if user.account_type == "atlassian" else ""

@@ -42,10 +42,23 @@ class Event:
     secondary: bool = False
 
 
-def body_of(site: Site, event: Event) -> JsonDict:
+@dataclass(frozen=True)
+class SiteEvent:
+    """Something that happened to no issue: to a person, a version, an issue type. `told` is the
+    rest of its body."""
+
+    name: str
+    time: int
+    told: JsonDict
+    secondary: bool = False
+
+
+def body_of(site: Site, event: Event | SiteEvent) -> JsonDict:
     """The JSON of one event."""
     look = View(site, 2, site.time_zone)
     body: JsonDict = {"timestamp": event.time, "webhookEvent": event.name}
+    if isinstance(event, SiteEvent):
+        return {**body, **event.told}
     if event.name.startswith("comment_"):
         assert event.comment is not None
         body["comment"] = look.comment(event.issue, event.comment)

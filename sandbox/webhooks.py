@@ -24,7 +24,7 @@ from sandbox.jql import JqlError, compile_jql
 from sandbox.model import AppInstall, Issue, JsonDict
 from sandbox.modules import fill
 from sandbox.site import Site
-from sandbox.webhook_bodies import Event, body_of
+from sandbox.webhook_bodies import Event, SiteEvent, body_of
 
 if TYPE_CHECKING:
     from sandbox.world import World
@@ -73,7 +73,7 @@ class Delivery:
     number: int
     app: AppInstall = field(compare=False)
     url: str = field(compare=False)
-    event: Event = field(compare=False)
+    event: Event | SiteEvent = field(compare=False)
     identifier: str = field(compare=False)
     excludes_body: bool = field(compare=False, default=False)
     attempt: int = field(compare=False, default=0)
@@ -105,7 +105,8 @@ class WebhookEngine:
         """Take an event of the site (its lock is held) and queue what apps want to hear."""
         if name.startswith("sandbox:"):
             return
-        event = Event(name, site.now_ms(), **details)
+        kind = SiteEvent if "told" in details else Event
+        event = kind(name, site.now_ms(), **details)
         for app in list(site.apps.values()):
             if not app.enabled:
                 continue
@@ -113,9 +114,11 @@ class WebhookEngine:
                 if self._wants(app, hook, event):
                     self._queue(app, hook, event)
 
-    def _wants(self, app: AppInstall, hook: JsonDict, event: Event) -> bool:
+    def _wants(self, app: AppInstall, hook: JsonDict, event: Event | SiteEvent) -> bool:
         if hook["event"] != event.name:
             return False
+        if isinstance(event, SiteEvent):
+            return True
         keys = hook.get("propertyKeys")
         if keys and event.property_key not in keys:
             return False
@@ -131,15 +134,10 @@ class WebhookEngine:
             return False
         return query.matches(event.issue)
 
-    def _queue(self, app: AppInstall, hook: JsonDict, event: Event) -> None:
+    def _queue(self, app: AppInstall, hook: JsonDict, event: Event | SiteEvent) -> None:
         switches = self.switches
         number = next(self._numbers)
-        issue: Issue = event.issue
-        project = self.site.projects[issue.project_id]
-        context = {
-            "issue": {"id": issue.id, "key": issue.key},
-            "project": {"id": project.id, "key": project.key},
-        }
+        context = {} if isinstance(event, SiteEvent) else self._context(event.issue)
         delivery = Delivery(
             due=time.monotonic() + self._delay(),
             number=number,
@@ -156,6 +154,13 @@ class WebhookEngine:
         if self._rng.random() < switches.duplicate:
             twin = Delivery(**{**vars(delivery), "due": delivery.due + self._rng.random() * 2})
             self._put(twin)
+
+    def _context(self, issue: Issue) -> JsonDict:
+        project = self.site.projects[issue.project_id]
+        return {
+            "issue": {"id": issue.id, "key": issue.key},
+            "project": {"id": project.id, "key": project.key},
+        }
 
     def _delay(self) -> float:
         switches = self.switches
@@ -297,7 +302,7 @@ class WebhookEngine:
             "identifier": delivery.identifier,
             "app": delivery.app.key,
             "event": delivery.event.name,
-            "issue": delivery.event.issue.key,
+            "issue": None if isinstance(delivery.event, SiteEvent) else delivery.event.issue.key,
             "attempt": delivery.attempt,
             "status": status,
             "time": self.site.now_ms(),

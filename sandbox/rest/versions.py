@@ -140,4 +140,6 @@ def delete_version(ctx: Ctx, id: str) -> Any:
     custom = tuple(f.id for f in ctx.site.fields.values() if f.custom and f.kind in kinds)
     keeping.swap(ctx.site, custom, one.id, None, actor=who)
     del ctx.site.versions[one.id]
+    told = {"id": one.id, "name": one.name, "projectId": int(one.project_id)}
+    ctx.site.emit("jira:version_deleted", told={"version": told})
     return 204, None
