@@ -90,6 +90,7 @@ def _taken(tandem: Tandem, stored: StoredProfile, content: Content, *, dry_run: 
     for side in Side:
         if new.scope(side).filter != old.scope(side).filter:
             _check(tandem, _tenants(stored)[side], new.scope(side), side)
+    _check_names(tandem, stored, new)
     names = _names(tandem, stored) if new != old else None
     found = [one.sentence for one in differences(old, new, names)]
     pace = history.pace_of(stored.left_tenant, stored.id)
@@ -247,3 +248,17 @@ def _check(tandem: Tandem, tenant: TenantId, scope: Scope, side: Side) -> None:
 
     if scope.filter is not None:
         filters.check(tandem.open_site(tenant), scope, side, own=False)
+
+
+def _check_names(tandem: Tandem, stored: StoredProfile, new: Profile) -> None:
+    """Ask both sites whether they have what is named anew. Raises Problem."""
+    from app.sync.drift_save import check_on_save
+    from app.sync.drift_watch import Watch
+
+    before = Watch(tandem.vault, tandem.open_site).read(stored)
+    for side in check_on_save(tandem.open_site, stored, new, before).unasked:
+        click.echo(
+            f"The {side.value} site could not be asked whether it has what is new in the file; "
+            "`tandem profile drift PROFILE --look` asks again.",
+            err=True,
+        )
