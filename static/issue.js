@@ -1,4 +1,4 @@
-// What was unfolded stays so when the panel is swapped.
+// What was unfolded stays so when the panel is swapped; what came of "sync now" is read out.
 
 let open = [];
 
@@ -7,4 +7,7 @@ document.addEventListener("htmx:beforeSwap", () => {
 });
 document.addEventListener("htmx:afterSwap", () => {
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  const news = document.getElementById("news");
+  const said = document.querySelector("[data-said]")?.textContent ?? "";
+  if (said && said !== news.textContent) news.textContent = said;
 });

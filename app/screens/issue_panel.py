@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.activity import log
 from app.database import TenantId, tenant_transaction
@@ -241,7 +241,8 @@ def issue_blueprint(panel: IssuePanel) -> Blueprint:
     @blueprint.get("/issue/part")
     @accepts(Proof.CONTEXT, Permission.GLANCE)
     def part() -> Response | str:
-        return _answer(panel.shown(current_caller(), standing_if_any()))
+        shown = panel.shown(current_caller(), standing_if_any())
+        return _answer(shown | {"asked": request.args.get("asked") == "yes"})
 
     @blueprint.post("/issue/sync")
     @accepts(Proof.CONTEXT, Permission.MAP)

@@ -131,6 +131,7 @@ def test_the_panel_and_the_page_of_a_project(
     expect(summary).to_contain_text(f"Written here from {twin}")
     expect(panel.locator(".lozenge")).to_have_text("In step")
     expect(panel.get_by_role("button", name="Sync now")).to_be_focused()
+    expect(panel.locator("#news")).to_have_text("Done.")
     expect(page.locator("#summary")).to_have_value("Show them in the cart too")
     assert serious(page, "/pages/issue") == []
     for width in (640, 1280, 1920):
