@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template
 
-from app.errors import NotFound, Problem
+from app.errors import Problem
 from app.language import gettext as _
 from app.screens.desk import Desk
 from app.screens.headers import bridge_url
@@ -26,11 +27,9 @@ class ProjectPage:
 
     def shown(self, caller: Caller, standing: Standing) -> dict[str, Any]:
         """The profiles of the caller's project that he may see. Raises Problem."""
-        project = _project(caller)
-        home = self._desk.home(caller, standing)
-        return home | {
-            "profiles": [one for one in home["profiles"] if one["own_project"] == project],
-            "may_map": standing.covers(Permission.MAP, project),
+        here = _here(caller, standing)
+        return self._desk.home(caller, here) | {
+            "may_map": here.covers(Permission.MAP, here.only),
             "home": self._desk.addresses(caller.tenant)[-1] + self._home,
         }
 
@@ -40,19 +39,27 @@ class ProjectPage:
 
     def switch(self, caller: Caller, standing: Standing, profile: uuid.UUID, action: str) -> None:
         """Pause or resume a profile of this project. Raises NotFound for any other."""
-        seen = self._desk.profiles(caller.tenant, standing)
-        if profile not in {one.id for one in seen if one.own_project == _project(caller)}:
-            raise NotFound("There is no such profile.")
-        self._desk.switch(caller, standing, profile, ACTIONS[action])
+        self._desk.switch(caller, _here(caller, standing), profile, ACTIONS[action])
 
 
-def _project(caller: Caller) -> int:
+@dataclass(frozen=True)
+class _Here(Standing):
+    """A person's role, as far as it reaches in one project."""
+
+    only: int = 0
+
+    def covers(self, permission: Permission, project: int) -> bool:
+        """Whether it reaches the project: no other than this one."""
+        return project == self.only and super().covers(permission, project)
+
+
+def _here(caller: Caller, standing: Standing) -> _Here:
     if caller.project is None:
         raise Problem(
             _("This page is shown in a project. Open it from the project's settings in Jira."),
             code="no-project",
         )
-    return caller.project
+    return _Here(standing.role, standing.projects, caller.project)
 
 
 def project_blueprint(page: ProjectPage) -> Blueprint:
