@@ -168,7 +168,7 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     screens.register_blueprint(inbox_blueprint(Inbox(tandem.vault, tandem.record, ring, desk)))
     consents = Consents(tandem.vault, tandem.record, ring)
     screens.register_blueprint(consent_blueprint(desk, consents))
-    approvals = Approvals(tandem.vault, open_site, tandem.record, desk)
+    approvals = Approvals(tandem.vault, open_site, tandem.record, ring, desk)
     screens.register_blueprint(approvals_blueprint(desk, approvals))
     editor = mount_editor(screens, tandem.vault, desk, installations, policy)
     review = ReviewStep(

@@ -16,10 +16,11 @@ from app.mapping.profile import Side
 from app.sync.lanes import lane_of
 
 # For each event: the profiles that watch its project and type, paused ones too (what comes
-# meanwhile waits in its row) but for those that one side never approved, and those that have its issue linked though it has left them; with
-# the pair's base. Each half names its own column of the link, so that the unique index finds it: a
-# CASE over the side read every link of the profile. `visited`: a change of the pair is due, or an
-# undo has its lane in hand. Every row tells how the installation stands.
+# meanwhile waits in its row) but none that one side never approved, and those that have its issue
+# linked though it has left them; with the pair's base. Each half names its own column of the link,
+# so that the unique index finds it: a CASE over the side read every link of the profile. `visited`:
+# a change of the pair is due, or an undo has its lane in hand. Every row tells how the installation
+# stands.
 ROUTES = text(
     """
     WITH here AS (SELECT secret_version, state FROM installation WHERE id = tandem_tenant()),

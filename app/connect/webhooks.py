@@ -26,6 +26,7 @@ from app.mapping.profile import ItemKind, Profile, Side
 from app.mapping.values import NOT_COMPARABLE, UnreadableValueError, handler
 from app.sync.fingerprints import of_profile
 from app.sync.marks import Mark, mark_through
+from app.sync.restricted import level_fields
 from app.sync.unlinked import Told, tell_through
 from app.tenants.caller import Proof, accepts, current_caller
 from app.tenants.models import InstallationState
@@ -58,7 +59,7 @@ class Mappings:
         key = (route.profile_id, route.revision)
         profile = self._kept.get(key)
         if profile is None:
-            profile = profiles.load(self._vault, route.profile_id).profile
+            profile = profiles.working(self._vault, route.profile_id).profile
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
             self._kept[key] = profile
@@ -154,13 +155,14 @@ def _droppable(event: Event, route: Route, vault: Vault, profile: Profile) -> bo
         carried = any(one.kind is event.item.kind for one in profile.items)
         is_news = may_be_replaced(event.item, route) or not _is_seen(event.item, route.item)
         return not carried or not is_news
+    held = set(level_fields(profile))  # it holds the issue back, or does so no longer
     if event.kind == UPDATED and event.changed is not None:
-        mapped = {m.field(route.side) for m in fields} | SCOPE_FIELDS
+        mapped = {m.field(route.side) for m in fields} | SCOPE_FIELDS | held
         if any(one.kind is ItemKind.ATTACHMENTS for one in profile.items):
             mapped.add(FILES_FIELD)
         if not event.changed & mapped:
             return True
-        if event.changed & SCOPE_FIELDS or FILES_FIELD in event.changed & mapped:
+        if event.changed & (SCOPE_FIELDS | held) or FILES_FIELD in event.changed & mapped:
             return False
     return route.linked and _is_echo(event, route, vault, profile)
 

@@ -137,9 +137,10 @@ def decide(
     *,
     approves: bool,
     covers: Covers = lambda project: True,
-) -> None:
+) -> tuple[Profile, Profile]:
     """Approve or decline what waits, for the caller's own side; who proposed it may take it back
-    by declining. `number`: the revision that was shown. Raises Problem, NotFound."""
+    by declining. `number`: the revision that was shown. Gives what was in force before, and what
+    is now. Raises Problem, NotFound."""
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
         found, side = owned(session, tenant, profile_id, covers)
@@ -151,6 +152,7 @@ def decide(
                 status=409,
                 code="not-waiting",
             )
+        old = revisions.current(vault, session, found)
         if approves:
             _approved(vault, session, found, waits, caller.actor)
         else:
@@ -159,6 +161,7 @@ def decide(
         told = {"side": side.value, "revision": number}
         deed = Deed(caller.actor, action, f"profile:{profile_id}", told)
         record_for_both(record, session, tenant, _partner(found, side), deed)
+        return old, revisions.current(vault, session, found)
 
 
 def approve_as_operator(vault: Vault, record: Recorder, left: TenantId, profile: uuid.UUID) -> int:

@@ -1,4 +1,5 @@
-"""Whether internal comments cross: each side says so for itself, and both must."""
+"""Whether internal comments and restricted issues cross: each side says so for itself, and both
+must."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from functools import partial
 
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
+from app.mapping.models import ProfileRecord
 from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
 from app.mapping.profiles import owned
 from app.mapping.revisions import amend, current, who
@@ -76,6 +78,57 @@ def set_consent(
         deed = Deed(caller.actor, Action.PROFILE_INTERNAL, f"profile:{profile_id}", told)
         record_for_both(record, session, tenant, partner, deed)
         return _seen(new, side, partner)
+
+
+def restricted_of(
+    vault: Vault,
+    caller: Caller,
+    profile_id: uuid.UUID,
+    *,
+    covers: Callable[[int], bool] = lambda project: True,
+) -> Consent:
+    """How it stands with issues that have a security level. Raises NotFound, as `set_state`."""
+    with tenant_transaction(caller.tenant) as session:
+        found, side = owned(session, caller.tenant, profile_id, covers)
+        return _restricted(current(vault, session, found), side, _partner(found, side))
+
+
+def set_restricted(
+    vault: Vault,
+    record: Recorder,
+    caller: Caller,
+    profile_id: uuid.UUID,
+    *,
+    allows: bool,
+    covers: Callable[[int], bool] = lambda project: True,
+) -> Consent:
+    """Say it for the caller's own side: a new revision where that is another. Raises NotFound, as
+    `profiles.set_state`."""
+    tenant = caller.tenant
+    with tenant_transaction(tenant) as session:
+        found, side = owned(session, tenant, profile_id, covers)
+        partner, old = _partner(found, side), current(vault, session, found)
+
+        def said(one: Profile) -> Profile:
+            sides = one.restricted | {side} if allows else one.restricted - {side}
+            return replace(one, restricted=sides)
+
+        if said(old) == old:
+            return _restricted(old, side, partner)
+        new = amend(vault, session, found, said, actor=caller.actor, sides=(side,))
+        told: dict[str, str | int | bool | None] = {"side": side.value, "allows": allows}
+        told |= {f"restricted_{one.value}": one in new.restricted for one in Side}
+        deed = Deed(caller.actor, Action.PROFILE_RESTRICTED, f"profile:{profile_id}", told)
+        record_for_both(record, session, tenant, partner, deed)
+        return _restricted(new, side, partner)
+
+
+def _restricted(profile: Profile, side: Side, partner: TenantId) -> Consent:
+    return Consent(True, side in profile.restricted, side.other in profile.restricted, partner)
+
+
+def _partner(found: ProfileRecord, side: Side) -> TenantId:
+    return TenantId(found.right_tenant_id if side is Side.LEFT else found.left_tenant_id)
 
 
 def _comments(profile: Profile) -> ItemMapping | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -284,6 +284,18 @@ class Profile:
     def carries_restricted(self) -> bool:
         """Whether issues with a security level cross: where both sides allow it."""
         return self.restricted == frozenset(Side)
+
+    @property
+    def allowed(self) -> Profile:
+        """What of it is carried: no security level, unless both sides allow that."""
+        kept = tuple(
+            one
+            for one in self.fields
+            if Kind.SECURITY not in {one.kind_of(Side.LEFT), one.kind_of(Side.RIGHT)}
+        )
+        if self.carries_restricted or len(kept) == len(self.fields):
+            return self
+        return replace(self, fields=kept)
 
     def scope(self, side: Side) -> Scope:
         """The scope on `side`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -261,6 +261,13 @@ def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
         profile=opened(vault, record, document),
         revision=record.revision,
     )
+
+
+def working(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
+    """As `load`, with what of its mapping is carried: for the jobs that carry it."""
+    stored = load(vault, profile_id)
+    allowed = stored.profile.allowed
+    return stored if allowed is stored.profile else replace(stored, profile=allowed)
 
 
 def opened(

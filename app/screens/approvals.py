@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -19,6 +19,7 @@ from app.screens.desk import Desk
 from app.screens.forms import form_text, refuse
 from app.screens.pages import wants_json
 from app.screens.words import FIELDS
+from app.sync.mapping_taken import follow
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
 from app.tenants.gate import current_standing
@@ -29,9 +30,16 @@ from app.vault.vault import Vault
 class Approvals:
     """What the card does for people who may map."""
 
-    def __init__(self, vault: Vault, open_site: SiteOpener, record: Recorder, desk: Desk) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        open_site: SiteOpener,
+        record: Recorder,
+        ring: Callable[[uuid.UUID, int], None],
+        desk: Desk,
+    ) -> None:
         self._vault, self._open_site = vault, open_site
-        self._record, self._desk = record, desk
+        self._record, self._ring, self._desk = record, ring, desk
 
     def waiting(self, caller: Caller, standing: Standing) -> list[dict[str, Any]]:
         """What waits, for this site or for its partners, of the profiles in the caller's reach."""
@@ -46,7 +54,7 @@ class Approvals:
             raise refuse("approve", "must be yes or no.")
         if not (number.isascii() and number.isdigit() and len(number) < 10):
             raise refuse("revision", "must be the number of the revision that was shown.")
-        approvals.decide(
+        old, new = approvals.decide(
             self._vault,
             self._record,
             caller,
@@ -55,6 +63,7 @@ class Approvals:
             approves=answer == "yes",
             covers=lambda project: standing.covers(Permission.MAP, project),
         )
+        follow(self._vault, self._ring, profile, old, new)
 
     def _shown(self, one: Waiting, tenant: TenantId) -> dict[str, Any]:
         names = self._names(one, tenant)

@@ -7,10 +7,18 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, jsonify, render_template
 
+from app.database import tenant_transaction
 from app.mapping import profiles
-from app.mapping.consents import Consent, consent_of, set_consent
+from app.mapping.consents import (
+    Consent,
+    consent_of,
+    restricted_of,
+    set_consent,
+    set_restricted,
+)
 from app.screens.desk import Desk
 from app.screens.pages import wants_json
+from app.sync import completeness_store
 from app.sync.items.revisit import visit_all
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -53,6 +61,30 @@ class Consents:
             visit_all(self._ring, profiles.load(self._vault, profile))
         return found
 
+    def restricted(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> Consent:
+        """How it stands with restricted issues. Raises NotFound, as `of`."""
+        return restricted_of(
+            self._vault, caller, profile, covers=lambda one: standing.covers(Permission.MAP, one)
+        )
+
+    def say_restricted(
+        self, caller: Caller, standing: Standing, profile: uuid.UUID, *, allows: bool
+    ) -> Consent:
+        """Say it for the caller's side. Where both allow it by this, the check of the scope finds
+        the issues that have no twin yet. Raises NotFound."""
+        found = set_restricted(
+            self._vault,
+            self._record,
+            caller,
+            profile,
+            allows=allows,
+            covers=lambda one: standing.covers(Permission.MAP, one),
+        )
+        if found.own and found.partner:
+            with tenant_transaction(caller.tenant) as session:
+                completeness_store.begin(session, profile)
+        return found
+
 
 def consent_blueprint(desk: Desk, consents: Consents) -> Blueprint:
     """The views of the card, part of the pages."""
@@ -66,8 +98,13 @@ def consent_blueprint(desk: Desk, consents: Consents) -> Blueprint:
             return _as_json(found)
         partner = desk.site_name(found.partner_tenant) if found.partner_tenant else "the partner"
         said = sentence(found, partner)
+        restricted = consents.restricted(current_caller(), current_standing(), profile)
         shown = {"profile": profile, "consent": found, "said": said, "partner": partner}
-        return render_template("parts/consent.html", **shown)
+        more = {
+            "restricted": restricted,
+            "said_restricted": sentence(restricted, partner, _AS_OTHERS),
+        }
+        return render_template("parts/consent.html", **shown, **more)
 
     @blueprint.post("/profiles/<uuid:profile>/internal-comments/<any(allow, withdraw):action>")
     @accepts(Proof.CONTEXT, Permission.MAP)
@@ -78,15 +115,32 @@ def consent_blueprint(desk: Desk, consents: Consents) -> Blueprint:
             return _as_json(found)
         return render_template("parts/overview.html", **desk.home(caller, standing))
 
+    @blueprint.get("/profiles/<uuid:profile>/restricted-issues")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def restricted(profile: uuid.UUID) -> Response:
+        return _as_json(consents.restricted(current_caller(), current_standing(), profile))
+
+    @blueprint.post("/profiles/<uuid:profile>/restricted-issues/<any(allow, withdraw):action>")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def say_restricted(profile: uuid.UUID, action: str) -> Response | str:
+        caller, standing = current_caller(), current_standing()
+        found = consents.say_restricted(caller, standing, profile, allows=action == "allow")
+        if wants_json():
+            return _as_json(found)
+        return render_template("parts/overview.html", **desk.home(caller, standing))
+
     return blueprint
 
 
-def sentence(consent: Consent, partner: str) -> str:
+_AS_INTERNAL, _AS_OTHERS = "they cross, as internal ones", "they cross as others do"
+
+
+def sentence(consent: Consent, partner: str, how: str = _AS_INTERNAL) -> str:
     """How it stands, for people."""
     if not consent.carried:
         return "This profile carries no comments."
     if consent.own and consent.partner:
-        return f"Allowed by you and by {partner}: they cross, as internal ones."
+        return f"Allowed by you and by {partner}: {how}."
     if consent.own:
         return f"Allowed by you, not by {partner}: none crosses."
     if consent.partner:

@@ -38,7 +38,7 @@ class Completeness:
 
     def begin(self, profile_id: uuid.UUID) -> None:
         """Begin a check now; one that is under way goes on. Raises NotFound."""
-        profile = profiles.load(self._vault, profile_id)
+        profile = profiles.working(self._vault, profile_id)
         with tenant_transaction(profile.left_tenant) as session:
             rows.begin(session, profile_id)
 
@@ -64,7 +64,7 @@ class Completeness:
 
     def _tick(self, profile_id: uuid.UUID) -> bool:
         try:
-            profile = profiles.load(self._vault, profile_id)
+            profile = profiles.working(self._vault, profile_id)
         except NotFound:
             return False  # deleted meanwhile
         with tenant_transaction(profile.left_tenant) as session:

@@ -14,6 +14,7 @@ from app.sync.completeness_pairs import Pairs
 from app.sync.completeness_reads import Reading
 from app.sync.completeness_store import CHUNK, NAMED, PAIRS, Check, Mark
 from app.sync.lanes import lane_of
+from app.sync.restricted import held_of, level_fields
 from app.vault.vault import Vault
 
 
@@ -92,8 +93,10 @@ class Look:
         """Name the issues that still have no pair, are still in scope, and wait for none."""
         check, scope = self._check, self._profile.profile.scope(side)
         ids = [int(one) for one in check.suspects]
-        read = self._reading.claimed({side: len(ids)})[side].fetch(ids, [])
-        outside = self._reading.outside(side, list(read))
+        profile = self._profile.profile
+        site = self._reading.claimed({side: len(ids)})[side]
+        read = site.fetch(ids, level_fields(profile))
+        outside = self._reading.outside(side, list(read)) | held_of(profile, read.values())
         with self._reading.transaction() as session:
             settled = rows.linked(session, self._profile, side, ids)
             dirty = rows.dirty(session, self._profile, [(side, one) for one in ids])

@@ -24,6 +24,7 @@ from app.sync.items.work import look_at_items
 from app.sync.lookups import Lookups
 from app.sync.merge import merge
 from app.sync.plan import Reason
+from app.sync.restricted import held_of
 from app.sync.snapshots import snapshot
 from app.sync.store_links import Link
 from app.sync.text_files import text_files
@@ -122,7 +123,12 @@ class Pairs:
         items = self._items(links)
         ids = {side: sorted(one for at, one in _issues(links) if at is side) for side in Side}
         issues = self.reading.fetch(ids)
-        outside = {side: self.reading.outside(side, list(issues[side])) for side in Side}
+        profile = self._profile.profile
+        outside = {
+            side: self.reading.outside(side, list(issues[side]))
+            | held_of(profile, issues[side].values())
+            for side in Side
+        }
         gone = archived(self.reading, issues, surely=again)
         return _Read(links, items, issues, outside, self._dirty(links), gone)
 

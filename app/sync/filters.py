@@ -1,4 +1,5 @@
-"""Issues outside the filter of their side: no twin is made of them, and their pairs stand still.
+"""Issues outside the filter of their side, or with a security level that does not cross: no twin
+is made of them, and their pairs stand still.
 
 A pair that stands still keeps its base, so that what changed meanwhile crosses by the usual merge
 once both of its issues are inside again.
@@ -23,6 +24,7 @@ from app.sync import store_dirty
 from app.sync.budget import Kind, claim
 from app.sync.marks import Mark, mark
 from app.sync.planning_rules import in_scope, source_of_twin
+from app.sync.restricted import held_now, held_of
 from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn
 
@@ -52,7 +54,8 @@ _LOOKED_AT = text("UPDATE issue_link SET outside_checked_at = now() WHERE id = A
 
 
 def inside(turn: Turn, pairs: Sequence[Pair]) -> list[Pair]:
-    """Settle the pairs that have an issue outside the filter of its own side; gives the others.
+    """Settle the pairs that have an issue outside the filter of its own side, or one that is left
+    alone for its security level; gives the others.
 
     What is read is asked of each side that has a filter, in one call for fifty issues, as it is
     now. Raises SiteError; then nothing was settled.
@@ -85,15 +88,16 @@ def outside_of(
 
 
 def _outside_now(turn: Turn, side: Side, pairs: Sequence[Pair]) -> frozenset[int]:
-    jql = turn.profile.profile.scope(side).filter
+    profile = turn.profile.profile
+    jql, held = profile.scope(side).filter, held_of(profile, turn.read[side].values())
     if jql is None:
-        return frozenset()
+        return held
     # An issue that was not read is gone or hidden: no filter decides of it.
-    asked = sorted({_issue(pair, side) for pair in pairs} & turn.read[side].keys())
+    asked = sorted({_issue(pair, side) for pair in pairs} & turn.read[side].keys() - held)
     found: set[int] = set()
     for start in range(0, len(asked), AT_ONCE):
         found |= turn.sites[side].match_now(jql, asked[start : start + AT_ONCE])
-    return frozenset(asked) - found
+    return frozenset(asked) - found | held
 
 
 def _issue(pair: Pair, side: Side) -> int:
@@ -151,10 +155,17 @@ def _tell(session: Session, turn: Turn, link: Link, out: str) -> None:
     """One entry for the time that a pair stands still, not one an event."""
     where = "both sides are" if out == BOTH else f"the {out} side is"
     issues = "issues on" if out == BOTH else "issue on"
-    sentence = (
-        f"The {issues} {where} outside the profile's filter. Nothing crosses until the filter "
-        "finds them again."
-    )
+    held = {side: held_of(turn.profile.profile, turn.read[side].values()) for side in Side}
+    if any(link.issue_id(side) in held[side] for side in Side):
+        sentence = (
+            "An issue of this pair has a security level. Nothing crosses while it has one, unless "
+            "both sides allow that such issues cross."
+        )
+    else:
+        sentence = (
+            f"The {issues} {where} outside the profile's filter. Nothing crosses until the filter "
+            "finds them again."
+        )
     keys = (link.left_key, link.right_key)
     turn.tell(session, keys, Outcome.LEFT_ALONE, details=[Detail(sentence)])
 
@@ -185,7 +196,8 @@ def look_again(
         issues = {
             row.left_issue_id if side is Side.LEFT else row.right_issue_id: row for row in rows
         }
-        back = issues.keys() - outside_of(site, profile, side, list(issues))
+        out = outside_of(site, profile, side, list(issues))
+        back = issues.keys() - out - held_now(site, profile.profile, list(issues.keys() - out))
         lanes = {row.lane for issue, row in issues.items() if issue in back}
         with tenant_transaction(profile.left_tenant) as session:
             session.execute(_LOOKED_AT, {"ids": [row.id for row in rows]})
@@ -198,11 +210,11 @@ def look_again(
 
 
 def _may_ask(profile: StoredProfile, side: Side, kind: Kind, count: int) -> bool:
-    """Whether the site's budget has the call; there is none where the filter was taken away."""
-    if profile.profile.scope(side).filter is None:
-        return True
+    """Whether the site's budget has the calls; there is none where nothing holds issues back."""
+    mapping = profile.profile
+    calls = (mapping.scope(side).filter is not None) + (not mapping.carries_restricted)
     site = profile.left_tenant if side is Side.LEFT else profile.right_tenant
-    return claim(site, kind, 1 + count) == 0
+    return not calls or claim(site, kind, calls * (1 + count)) == 0
 
 
 def _mark(profile: StoredProfile, side: Side, issue: int, lane: int) -> Mark:

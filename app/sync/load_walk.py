@@ -17,6 +17,7 @@ from app.sync.load_issues import Read
 from app.sync.load_match import MatchField, mark_of, value_of
 from app.sync.load_store import CHUNK, DECIDE, Load
 from app.sync.planning_rules import source_of_twin
+from app.sync.restricted import held_back, level_fields
 
 LONGEST_JQL = 10_000  # characters
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)
@@ -162,7 +163,8 @@ class Reader:
         jql = walk_jql(self._profile, walk, self._jql)
         if load.since is not None:
             jql += f" AND created >= {int(load.since.timestamp() * 1000)}"
-        fields = ["created"] if self._match is None else ["created", self._match.field(walk.side)]
+        fields = ["created", *level_fields(self._profile.profile)]
+        fields += [] if self._match is None else [self._match.field(walk.side)]
         return site.search(
             f"{jql} ORDER BY created ASC, id ASC", fields, page=load.page, size=CHUNK
         )
@@ -184,4 +186,5 @@ class Reader:
             value = value_of(self._profile.profile, self._match, walk.side, raw)
             mark = mark_of(self._fingerprints, self._match, value)
         twin_of = source_of_twin(self._profile, issue, walk.side)
-        return Read(walk.side, issue.id, issue.key, mark, issue.updated, walk.source, twin_of)
+        source = walk.source and not held_back(self._profile.profile, issue)
+        return Read(walk.side, issue.id, issue.key, mark, issue.updated, source, twin_of)

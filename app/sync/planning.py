@@ -9,6 +9,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy import text
 
@@ -202,7 +203,8 @@ class Planner:
         self._readers.append(Reader(self._open_site, tenants, self._pause, self._patience))
         return self._readers[-1]
 
-    def _survey(self, profile: StoredProfile, reader: Reader) -> Survey:
+    def _survey(self, stored: StoredProfile, reader: Reader) -> Survey:
+        profile = replace(stored, profile=stored.profile.allowed)
         marks = of_profile(self._vault, profile.left_tenant, profile.id, profile.profile)
         with tenant_transaction(profile.left_tenant) as session:
             born = rows.born(session, profile.id)

@@ -25,6 +25,7 @@ from app.sync.planning_rules import changed_at, decide, in_scope
 from app.sync.planning_tell import Teller
 from app.sync.planning_twins import Twins
 from app.sync.planning_types import Cause, IssuePlan, Note, Step
+from app.sync.restricted import held_back
 from app.sync.text_files import NoFiles, carries_files
 
 
@@ -114,9 +115,15 @@ class Survey:
     def _filter(self, drafts: Sequence[Draft]) -> None:
         """A pair stands still, and no twin is made, while a side's filter does not find its issue;
         a twin that was begun is made whatever the filter says."""
+        profile = self._profile.profile
         for side in Side:
-            jql = self._profile.profile.scope(side).filter
+            jql = profile.scope(side).filter
             asked = [one for one in drafts if side in one.issues and not one.begun]
+            for draft in asked:
+                if held_back(profile, draft.issues[side]):
+                    draft.step, draft.plan = Step.NOTHING, None
+                    sentence = f"The issue on the {side.value} side has a security level"
+                    draft.notes.append(Note(Cause.FILTERED, sentence))
             if jql is None or not asked:
                 continue
             ids = sorted({one.issues[side].id for one in asked})

@@ -55,7 +55,7 @@ class Reconciler:
     def drain(self, profile_id: uuid.UUID, lane: int) -> bool:
         """Take up to a hundred due changes of a lane across. Returns whether more may be due."""
         try:
-            profile = profiles.load(self._vault, profile_id)
+            profile = profiles.working(self._vault, profile_id)
         except Problem:
             return False  # deleted meanwhile; its rows went with it
         if profile.state != "on":

@@ -137,7 +137,7 @@ class Searcher:
             _execute(look, _HOLD, seconds=max(wait, FIRST_DELAY))
             return 0
         try:
-            profile = profiles.load(self._vault, look.profile_id)
+            profile = profiles.working(self._vault, look.profile_id)
         except NotFound:
             return 0  # deleted meanwhile; its rows went with it
         if profile.state != "on":

@@ -44,6 +44,7 @@ class Action(StrEnum):
     PROFILE_FILTERED = "profile.filter-changed"
     PROFILE_RULED = "profile.rules-changed"
     PROFILE_INTERNAL = "profile.internal-comments-changed"
+    PROFILE_RESTRICTED = "profile.restricted-issues-changed"
     PROFILE_DELETED = "profile.deleted"
     CONFLICT_DECIDED = "conflict.decided"
     PARKED_RETRIED = "parked.retried"

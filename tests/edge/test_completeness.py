@@ -74,6 +74,7 @@ class Site:
         values: dict[str, Any] = {
             **content(one % RIGHT_IDS),
             "created": "2020-01-01T00:00:00.000+0000",
+            "security": None,
         }
         if one in self.summaries:
             values["summary"] = self.summaries[one]

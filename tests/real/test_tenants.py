@@ -79,6 +79,14 @@ IN_PATHS: dict[str, tuple[str, Call]] = {
         "profile",
         to("POST", "/profiles/{}/internal-comments/allow"),
     ),
+    "GET /profiles/<uuid:profile>/restricted-issues": (
+        "profile",
+        to("GET", "/profiles/{}/restricted-issues"),
+    ),
+    "POST /profiles/<uuid:profile>/restricted-issues/<any(allow, withdraw):action>": (
+        "profile",
+        to("POST", "/profiles/{}/restricted-issues/allow"),
+    ),
     "POST /profiles/<uuid:profile>/check": ("profile", to("POST", "/profiles/{}/check")),
     "POST /profiles/<uuid:profile>/approval": (
         "profile",

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import html
 import re
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
 
+from app import Tandem, create_app
+from app.database import db
+from app.mapping import approvals, profiles
+from app.mapping.profile import FieldMapping, Kind
+from app.settings import load_settings
+from app.tenants.caller import Caller, Proof
 from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import keys_by_summary
 from sandbox.process import SiteHandle
@@ -92,9 +100,13 @@ KEYS = {one["left"]: one["right"] for one in FIELDS}
 class Scene:
     """A profile of Tasks from WEB to PLAT with every kind of field."""
 
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
+    def __init__(self, stack: Stack, profile: str) -> None:
+        self.stack, self.profile = stack, profile
         self.left, self.right = stack.sandbox.acme, stack.sandbox.globex
+
+    def restricted(self, site: SiteHandle, action: str) -> None:
+        """Allow for a site that issues with a security level cross, or take it back."""
+        self.stack.page(site, "POST", f"/pages/profiles/{self.profile}/restricted-issues/{action}")
 
     def pair(self, summary: str, **fields: Any) -> Pair:
         """A new issue on the left, once it has a twin."""
@@ -134,7 +146,7 @@ class Pair:
 
     @staticmethod
     def _name(side: str, field: str) -> str:
-        return field if side == "left" else KEYS[field]
+        return field if side == "left" else KEYS.get(field, field)
 
 
 def _brief(value: Any) -> Any:
@@ -156,7 +168,7 @@ def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
     acme, globex = running.sandbox.acme, running.sandbox.globex
     for here, there in list(zip(acme.users, globex.users, strict=True))[1:3]:
         globex.control("PUT", "people", {there["accountId"]: {"email": here["email"]}})
-    running.create_profile(
+    profile = running.create_profile(
         running.connect(),
         left=("WEB", "Task"),
         right=("PLAT", "Task"),
@@ -165,7 +177,9 @@ def scene(running: Stack) -> Iterator[Scene]:  # noqa: F811
         fields=FIELDS,
         users={"rows": rows((acme.users[3]["accountId"], globex.users[3]["accountId"]))},
     )
-    found = Scene(running)
+    found = Scene(running, profile)
+    for site in (acme, globex):
+        found.restricted(site, "allow")
     yield found
     assert running.sandbox.broken_answers() == []
 
@@ -436,3 +450,80 @@ def test_what_the_screen_lacks_is_seen_before_the_write_and_crosses_once_it_is_t
     retried = tandem(scene.stack.environment, "parked", "retry", "All kinds")
     assert retried.returncode == 0, retried.stdout + retried.stderr
     pair.comes("right", "customfield_10034", "2027-05-06")
+
+
+def test_an_issue_with_a_security_level_is_left_alone_until_both_sides_allow_it(
+    scene: Scene,
+) -> None:
+    pair = scene.pair("Becomes restricted")
+    scene.restricted(scene.right, "withdraw")
+    pair.edit("left", security={"id": "10060"}, customfield_10033=7)
+    with owner(scene.stack) as database:
+        wait_until(
+            "it stands still",
+            lambda: (
+                database.execute(
+                    "SELECT outside FROM issue_link WHERE left_key = %s", (pair.keys["left"],)
+                ).fetchone()
+                == ("left",)
+            ),
+            LONG,
+        )
+    made = scene.left.call(
+        "POST",
+        "issue",
+        json={
+            "fields": {
+                "project": {"key": "WEB"},
+                "summary": "Restricted from the start",
+                "security": {"id": "10060"},
+                **TASK,
+            }
+        },
+    )
+    assert made.status_code == 201, made.text
+    scene.pair("Open to all")  # whoever was made before has been looked at by now
+    assert "Restricted from the start" not in keys_by_summary(scene.right, "PLAT")
+    assert pair.at("right", "customfield_10033") is None
+    assert "has a security level. Nothing crosses while it has one" in activity(scene)
+
+    pair.edit("left", security=None)
+    pair.comes("right", "customfield_10033", 7.0)
+    scene.restricted(scene.right, "allow")
+    pair.edit("left", security={"id": "10060"})
+    wait_until(
+        "the level crossed", lambda: _named(pair.at("right", "security")) == "Internal", LONG
+    )
+    wait_until(
+        "the other one is there",
+        lambda: "Restricted from the start" in keys_by_summary(scene.right, "PLAT"),
+        LONG,
+    )
+
+
+def test_a_field_that_is_mapped_too_waits_for_the_partner_and_crosses_once_he_approves(
+    scene: Scene,
+) -> None:
+    pair = scene.pair("Waits for a key")
+    stack = scene.stack
+    settings = load_settings(stack.environment | {"DATABASE_URL": stack.database})
+    app = create_app(settings, pool_size=2)
+    with app.app_context():
+        product: Tandem = app.extensions["tandem"]
+        stored = profiles.load(product.vault, uuid.UUID(scene.profile))
+        editor = Caller(stored.left_tenant, scene.left.admin["accountId"], Proof.CONTEXT)
+        due = FieldMapping("duedate", "duedate", Kind.DATE)
+        wanted = replace(stored.profile, fields=(*stored.profile.fields, due))
+        saved = approvals.save(product.vault, product.record, editor, stored.id, wanted)
+        db.engine.dispose()
+    assert saved.in_force is False
+    pair.edit("left", duedate="2027-01-01", customfield_10033=1)
+    pair.comes("right", "customfield_10033", 1.0)
+    assert pair.at("right", "duedate") is None
+
+    [waits] = stack.page(scene.right, "GET", "/pages/approvals")
+    assert waits["revision"] == saved.number
+    assert "Due date" in waits["added"][0]
+    scene.stack.approve(scene.right, scene.profile, waits["revision"])
+    pair.edit("left", duedate="2027-02-02")
+    pair.comes("right", "duedate", "2027-02-02")

@@ -137,6 +137,6 @@ class Waker:
         if pair.profile_id == self.turn.profile.id:
             return self.turn.profile
         try:
-            return profiles.load(self.turn.vault, pair.profile_id)
+            return profiles.working(self.turn.vault, pair.profile_id)
         except NotFound:
             return None  # deleted meanwhile

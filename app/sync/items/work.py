@@ -25,6 +25,7 @@ from app.sync.items.model import (
 from app.sync.items.neighbours import Neighbour, Waker
 from app.sync.items.reads import Reads, place_of
 from app.sync.items.worklogs import WorklogKind
+from app.sync.restricted import level_fields
 from app.sync.store_links import Link
 from app.sync.turn import Pair, Turn, Visit
 from app.sync.written import run_of
@@ -35,9 +36,10 @@ KINDS: Mapping[str, KindOfItem] = {
 
 
 def fields_of(profile: Profile) -> list[str]:
-    """The fields that bring the items along that a profile carries."""
+    """The fields that bring the items along that a profile carries, and what tells whether an
+    issue is to be left alone."""
     kinds = (KINDS.get(mapping.kind.value) for mapping in profile.items)
-    return [kind.field for kind in kinds if kind is not None]
+    return [*(kind.field for kind in kinds if kind is not None), *level_fields(profile)]
 
 
 def read_rows(turn: Turn, links: Sequence[Link]) -> None:
