@@ -76,11 +76,12 @@ def revisions_of(
 
 
 def _standing(in_force: int, number: int, ends: Mapping[int, str | None]) -> Standing:
-    if number == in_force:
+    if number in ends and ends[number] is None:
+        return Standing.WAITING  # also the first one of a profile that nobody has approved yet
+    outcome = ends.get(number)
+    if number == in_force and outcome != Standing.DECLINED:
         return Standing.IN_FORCE
-    if number not in ends or ends[number] == "approved":
-        return Standing.PAST
-    return Standing(ends[number] or "waiting")
+    return Standing.PAST if outcome in {None, "approved"} else Standing(outcome)
 
 
 def at(vault: Vault, tenant: TenantId, profile_id: uuid.UUID, number: int) -> Profile:

@@ -330,6 +330,8 @@ def test_a_copy_and_a_file_make_new_profiles_whose_left_side_is_the_callers(scen
     assert made.status_code == 200, made.text
     stored = scene.stored(uuid.UUID(made.json["profile"]))
     assert stored.state == "proposed"
+    [only] = scene.call(f"/pages/profiles/{stored.id}/revisions").json["revisions"]
+    assert only["standing"] == "waiting"
     assert stored.profile.left.issue_type_id == "20009"
     assert stored.profile.fields[0].flow is Flow.TO_LEFT
     assert stored.profile.users.rows == (Row("b", "a"),)

@@ -1,0 +1,154 @@
+"""The page of one profile in Chromium: a file out and back, revisions, two admins, its end."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import FrameLocator, Page, expect
+
+from demo.stack import Stack
+from demo.walk import LEFT, RIGHT
+from tests.browser.conftest import OpenPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.real]
+
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+NAME = "Web and platform"
+SHOTS = os.environ.get("TANDEM_TEST_SHOTS")
+
+
+@pytest.fixture(scope="module")
+def paired(running: Stack) -> Stack:
+    """The stack with one profile."""
+    running.create_profile(running.connect(), left=LEFT, right=RIGHT, name=NAME)
+    return running
+
+
+def opened(open_page: OpenPage, stack: Stack) -> tuple[Page, FrameLocator]:
+    """The profile's page in Acme, by a click on its name."""
+    page, frame = open_page(stack.sandbox.acme)
+    frame.get_by_role("button", name=NAME, exact=True).click()
+    expect(frame.get_by_role("heading", name=NAME, level=1)).to_be_focused()
+    return page, frame
+
+
+def look_at(page: Page, frame: FrameLocator, name: str) -> None:
+    """Nothing serious for axe and no way sideways, in light and dark, narrow and wide."""
+    inner = next(one for one in page.frames if "/pages/home" in one.url)
+    inner.evaluate(AXE.read_text())
+    for mode in ("Dark", "Light"):
+        page.get_by_role("button", name=mode).click()
+        expect(frame.locator("html")).to_have_attribute("data-color-mode", mode.lower())
+        found = inner.evaluate("async () => (await axe.run()).violations")
+        told = [
+            (one["id"], [node["html"] for node in one["nodes"]])
+            for one in found
+            if one["impact"] in {"serious", "critical"}
+        ]
+        assert told == [], mode
+        for width in (800, 1920):
+            page.set_viewport_size({"width": width, "height": 900})
+            wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert inner.evaluate(wider) <= 0
+            if SHOTS:
+                page.screenshot(path=f"{SHOTS}/{name}-{mode}-{width}.png", full_page=True)
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_file_goes_out_and_comes_back_and_a_revision_is_restored(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    page, frame = opened(open_page, paired)
+    _, late = opened(open_page, paired)
+    carried = frame.locator("[data-carried]")
+    expect(carried).to_contain_text("Web")  # the project's name, once its site has told it
+    expect(carried).to_contain_text("the newer change wins")
+
+    frame.get_by_role("button", name="Export").click()
+    field = frame.get_by_label("The profile as YAML")
+    expect(field).to_have_value(re.compile("project_key: WEB"))
+    text = field.input_value()
+    frame.get_by_role("button", name="Import").click()
+    frame.get_by_label("Or its text").fill(text.replace("kind: text", "kind: txet", 1))
+    frame.get_by_role("button", name="Compare").click()
+    alert = frame.locator("#import-form [role=alert]")
+    expect(alert).to_contain_text(re.compile(r"Line \d+, fields\.0\.kind: is not a choice"))
+    edited = text.replace("policy: newer", "policy: ask", 1)
+    frame.get_by_label("Or its text").fill(edited)
+    frame.get_by_role("button", name="Compare").click()
+    told = frame.locator("#import-differences")
+    expect(told).to_contain_text("Where both sides changed Summary, a person is asked.")
+    expect(alert).to_be_hidden()
+    look_at(page, frame, "import")
+    frame.get_by_role("button", name="Take it").click()
+    expect(frame.locator(".said")).to_have_text("Revision 2 is in force.")
+    expect(frame.get_by_role("heading", name=NAME, level=1)).to_be_focused()
+    expect(carried.locator("tr", has_text="Summary")).to_contain_text("a person is asked")
+
+    # The file again, as a file: nothing would change.
+    frame.get_by_role("button", name="Import").click()
+    file = {"name": "profile.yaml", "mimeType": "text/yaml", "buffer": edited.encode()}
+    frame.get_by_label("A file").set_input_files(file)  # type: ignore[arg-type]
+    frame.get_by_role("button", name="Compare").click()
+    expect(told).to_contain_text("Nothing: the profile is as the file says.")
+
+    # The other admin looked before: he is told, and shown what it is now.
+    late.locator("#open-1").click()
+    late.get_by_role("button", name="Import").click()
+    late.get_by_label("Or its text").fill(text.replace("policy: newer", "policy: left", 1))
+    late.get_by_role("button", name="Compare").click()
+    expect(late.locator("#import-differences")).to_contain_text("Where both sides changed Summary")
+
+    frame.locator("#open-1").click()
+    back = frame.locator("#revision-1")
+    expect(back).to_contain_text("the newer change wins")
+    expect(frame.locator("[data-revision='2']")).to_contain_text("In force")
+    admin = paired.sandbox.acme.admin["displayName"]
+    expect(frame.locator("[data-revision='2']")).to_contain_text(admin)
+    look_at(page, frame, "revision")
+    back.get_by_role("button", name="Restore revision 1").click()
+    expect(frame.locator(".said")).to_have_text("Revision 3 is in force.")
+    late.get_by_role("button", name="Take it").click()
+    expect(late.locator("#import-form [role=alert]")).to_contain_text(
+        "Somebody changed the profile"
+    )
+    expect(late.get_by_label("Or its text")).to_have_value(re.compile("policy: left"))
+
+
+def test_a_profile_is_paused_copied_and_deleted_from_its_page(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    page, frame = opened(open_page, paired)
+    head = frame.locator("#profile-head")
+    frame.get_by_role("button", name="Pause", exact=True).press("Enter")
+    expect(head).to_contain_text("Paused")
+    expect(frame.get_by_role("button", name="Resume", exact=True)).to_be_focused()
+    frame.get_by_role("button", name="Resume", exact=True).press("Enter")
+    expect(head).to_contain_text("On")
+
+    frame.locator("#profile-copy").click()
+    expect(frame.get_by_label("Your project")).to_be_focused()
+    for field in ("copy-left", "copy-right"):
+        frame.locator(f"#{field} option").nth(1).wait_for(state="attached")
+        frame.locator(f"#{field}").select_option(index=1)
+        frame.locator(f"#{field}-type option").nth(1).wait_for(state="attached")
+        frame.locator(f"#{field}-type").select_option(index=2)
+    frame.get_by_label("Name of the new profile").fill("A copy")
+    look_at(page, frame, "copy")
+    frame.locator("#copy-form").get_by_role("button", name="Duplicate").click()
+    expect(frame.get_by_role("heading", name="A copy", level=1)).to_be_focused()
+    expect(head).to_contain_text("Waits for the approval of")
+
+    frame.get_by_role("button", name="Delete", exact=True).click()
+    frame.get_by_label("Type the profile's name: A copy").fill("A cop")
+    look_at(page, frame, "end")
+    frame.get_by_role("button", name="Delete for good").click()
+    expect(frame.locator("#end-form [role=alert]")).to_contain_text("not the profile's name")
+    frame.get_by_label("Type the profile's name: A copy").fill("A copy")
+    frame.get_by_role("button", name="Delete for good").click()
+    expect(frame.get_by_role("heading", name="Profiles", exact=True, level=1)).to_be_focused()
+    expect(frame.locator(".said")).to_contain_text("A copy")
+    assert [str(one["name"]) for one in paired.overview()] == [NAME]
