@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -151,7 +152,7 @@ def test_items_leave_in_their_direction() -> None:
     ],
 )
 def test_comments_leave_more_by_marker_and_by_prefix(
-    old: dict[str, object], new: dict[str, object], is_more: bool
+    old: dict[str, Any], new: dict[str, Any], is_more: bool
 ) -> None:
     before, after = (
         with_items(ItemMapping(**{"kind": ItemKind.COMMENTS, **one})) for one in (old, new)
