@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
@@ -16,7 +17,7 @@ from app.language import gettext as _
 from app.mapping import approvals, drafts, filters, history, profiles
 from app.mapping.difference import differences
 from app.mapping.drafts import Draft
-from app.mapping.profile import Side
+from app.mapping.profile import Side, UserTable
 from app.mapping.profiles import StoredProfile
 from app.mapping.sentences import readable, sentences
 from app.screens.editor import Editor, connection_of
@@ -33,6 +34,9 @@ from app.screens.forms import require_scope
 from app.screens.pages import wants_json
 from app.screens.rehearsed import shown_plans
 from app.sync import rehearsal
+from app.sync.drift_save import check_on_save
+from app.sync.drift_store import Drift
+from app.sync.drift_watch import Watch
 from app.tenants import pairing
 from app.tenants.caller import Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -103,6 +107,7 @@ class ReviewStep:
         if wrong:
             raise problem_of(wrong)
         self._require_scopes(draft)
+        self._require_named(draft)
         said = self._create(draft) if draft.profile_id is None else self._save(draft)
         drafts.drop(current_caller(), draft.id)
         return said
@@ -178,6 +183,18 @@ class ReviewStep:
             if draft.profile_id is None:
                 require_scope(site, int(scope.project_id), int(scope.issue_type_id), side)
             filters.check(site, scope, side, own=side is draft.side)
+
+    def _require_named(self, draft: Draft) -> None:
+        """Ask both sites for what the draft names by id, of a profile that is edited for what is
+        new in it. Raises Problem."""
+        new, stored, before = profile_of(draft), self._stored(draft), Drift()
+        if draft.profile_id is None:
+            bare = replace(new, fields=(), users=UserTable(), moves=())
+            stored = replace(stored, profile=bare)
+        else:
+            stored = profiles.load(self._vault, profile_uuid(draft))
+            before = Watch(self._vault, self._open_site).read(stored)
+        check_on_save(self._open_site, stored, new, before)
 
     def _stored(self, draft: Draft) -> StoredProfile:
         wrong = wrong_with(draft)

@@ -23,10 +23,11 @@ from flask.testing import FlaskClient
 from app import Tandem
 from app.connect.site_news import EVENTS
 from app.jira.site import SiteError
-from app.mapping import profiles, revisions
+from app.mapping import drafts, profiles, revisions
 from app.mapping.document import dump_profile
 from app.sync import drift_watch
 from app.sync.drift_watch import Watch
+from app.tenants.caller import Caller, Proof
 from tests.edge.jira import Jira, KeyServer
 from tests.edge.test_webhooks import profile
 
@@ -610,3 +611,28 @@ def test_a_save_that_names_what_is_not_there_is_refused_and_one_that_leaves_it_i
     scene.right.refuses = 503
     unasked = saved(row("1", "55"))
     assert (unasked.exit_code, "could not be asked" in unasked.stderr) == (0, True)
+
+
+def test_an_edit_in_the_editor_that_names_what_is_not_there_is_refused_with_its_place(
+    seen: Scene,
+) -> None:
+    client, token = seen.jira["left"].client, seen.jira["left"].context_token
+
+    def call(path: str, **form: str) -> Any:
+        headers = {"Authorization": f"JWT {token('ed')}", "Accept": "application/json"}
+        return client.post(f"/pages/drafts{path}", headers=headers, data=form)
+
+    draft = call("", profile=str(seen.profile)).json["draft"]
+    caller = Caller(seen.stored().left_tenant, "ed", Proof.CONTEXT)
+    fields: Any = dump_profile(seen.stored().profile)["fields"]
+    for right, status in (("99", 400), ("11", 200)):
+        fields[1]["values"]["rows"][1]["right"] = right
+        found = drafts.load(seen.tandem.vault, caller, uuid.UUID(draft))
+        drafts.save(seen.tandem.vault, caller, found.id, {"fields": fields}, found.version)
+        answer = call(f"/{draft}/finish")
+        assert answer.status_code == status, answer.text
+        if status == 400:
+            place = "fields.1.values.rows.1.right"
+            assert answer.json["field"] == place
+            assert f"{place}: 99 is no value that “Area” takes" in answer.json["detail"]
+    assert seen.stored().profile.fields[1].values.rows[1].right == "11"
