@@ -10,10 +10,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from playwright.sync_api import sync_playwright  # noqa: E402
+from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
 from demo.stack import stack, wait_until  # noqa: E402
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary  # noqa: E402
+from sandbox.process import SiteHandle  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
@@ -56,7 +57,24 @@ def main() -> None:
                 page.screenshot(path=IMAGES / f"home-{mode}.png")
                 frame = page.frame_locator("[data-app-frame] iframe")
                 frame.locator("#people").screenshot(path=IMAGES / f"people-{mode}.png")
+                places(page, acme, key, mode)
             browser.close()
+
+
+def places(page: Page, site: SiteHandle, key: str, mode: str) -> None:
+    """The panel in an issue, unfolded, and the page in its project's settings."""
+    frame = page.frame_locator("[data-app-frame] iframe")
+    page.goto(f"{site.url}/browse/{key}")
+    panel = page.locator("details.panel")
+    if panel.get_attribute("open") is None:
+        panel.locator("summary").click()
+    frame.get_by_text("Who wrote each field last").click()
+    page.wait_for_timeout(1500)
+    page.screenshot(path=IMAGES / f"issue-panel-{mode}.png")
+    page.goto(f"{site.url}/projects/{key.split('-')[0]}/settings")
+    page.wait_for_timeout(2500)
+    clip = {"x": 0, "y": 0, "width": 1280, "height": 360}
+    page.screenshot(path=IMAGES / f"project-page-{mode}.png", clip=clip)
 
 
 if __name__ == "__main__":
