@@ -71,7 +71,7 @@ def places(page: Page, site: SiteHandle, key: str, mode: str) -> None:
     frame.get_by_text("Who wrote each field last").click()
     page.wait_for_timeout(1500)
     page.screenshot(path=IMAGES / f"issue-panel-{mode}.png")
-    page.goto(f"{site.url}/projects/{key.split('-')[0]}/settings")
+    page.goto(f"{site.url}/projects/{LEFT[0]}/settings")
     page.wait_for_timeout(2500)
     clip = {"x": 0, "y": 0, "width": 1280, "height": 360}
     page.screenshot(path=IMAGES / f"project-page-{mode}.png", clip=clip)
