@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -69,11 +70,13 @@ def save(
     *,
     base: int | None = None,
     covers: Covers = lambda project: True,
+    told: revisions.Detail = MappingProxyType({}),
 ) -> Saved:
     """Take another whole mapping from a person of one side, which is his own side's approval.
 
     Where it lets more leave the partner's side than now, it waits for the partner. `base`: the
-    number of the revision that was edited, where the caller knows it. Raises Problem, NotFound.
+    number of the revision that was edited, where the caller knows it. `told`: what the trail says
+    besides. Raises Problem, NotFound.
     """
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
@@ -86,6 +89,7 @@ def save(
         require_rest(vault, session, sites, found.name, new, instead_of=profile_id)
         saved, deed = _saved(vault, session, _Case(found, old, new, waits, side, caller.actor))
         if deed is not None:
+            deed = replace(deed, detail={**deed.detail, **told})
             record_for_both(record, session, tenant, _partner(found, side), deed)
     return saved
 

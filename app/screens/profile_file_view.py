@@ -77,7 +77,7 @@ class ProfileFiles:
         new = taking.wanted(content, old, taking.Parties(seen.sites, seen.side))
         saved = Saved(seen.stored.revision, in_force=True)
         if new != old:
-            saved = self._page.take(caller, standing, seen, new)
+            saved = self._page.take(caller, standing, seen, new, {"from": "file"})
         pace = self._pace(seen, content)
         if pace is not None:
             revisions.set_interval(self._page.record, seen.stored, pace, by=caller)

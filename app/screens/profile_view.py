@@ -19,6 +19,7 @@ from app.mapping.mirror import mirrored
 from app.mapping.naming import Names
 from app.mapping.profile import Profile, Scope, Side
 from app.mapping.profiles import ProfileOverview, StoredProfile
+from app.mapping.revisions import Detail
 from app.mapping.told import Difference
 from app.screens.desk import Desk
 from app.screens.forms import form_number, form_scope, form_text
@@ -169,11 +170,19 @@ class ProfileView:
         the number of the one in force that was compared with. Raises Problem, NotFound."""
         found = history.at(self.vault, caller.tenant, seen.stored.id, number)
         back = history.for_side(found, seen.stored.profile, seen.side)
-        return self.take(caller, standing, seen, back)
+        return self.take(caller, standing, seen, back, {"restored": number})
 
-    def take(self, caller: Caller, standing: Standing, seen: Seen, new: Profile) -> Saved:
+    def take(
+        self,
+        caller: Caller,
+        standing: Standing,
+        seen: Seen,
+        new: Profile,
+        told: Detail,
+    ) -> Saved:
         """Save a whole mapping for the caller's side. The form has `base`, the number of the
-        revision that was compared with. Raises Problem, NotFound."""
+        revision that was compared with. `told`: what the trail says of it. Raises Problem,
+        NotFound."""
         base, old = form_text("base"), seen.stored.profile
         if base != str(seen.stored.revision):
             raise Problem(
@@ -197,6 +206,7 @@ class ProfileView:
             new,
             base=int(base),
             covers=lambda project: standing.covers(Permission.MAP, project),
+            told=told,
         )
         if saved.in_force and new != old:
             follow(self.vault, self._ring, seen.stored.id, old, new)

@@ -207,10 +207,14 @@ def test_revisions_tell_who_when_and_what_and_one_can_be_restored(scene: Scene) 
     assert whole.headers["HX-Retarget"] == "#view"
     assert "is in force." in whole.text
     deeds = scene.ask(
-        "SELECT actor, action FROM audit_event WHERE detail ->> 'revision' IN ('4', '5')"
-        " ORDER BY at, actor"
+        "SELECT actor, action, detail ->> 'revision', detail ->> 'restored' FROM audit_event"
+        " WHERE detail ->> 'revision' IN ('4', '5')"
     )
-    assert {("ed", "profile.change-proposed"), ("ed", "profile.approved")} <= set(deeds)
+    assert {
+        ("ed", "profile.change-proposed", "4", "1"),
+        ("partner", "profile.change-proposed", "4", "1"),
+        ("ed", "profile.rules-changed", "5", "3"),
+    } <= set(deeds)
 
 
 def test_restoring_leaves_the_partners_filter_and_his_consent_as_they_are(scene: Scene) -> None:
