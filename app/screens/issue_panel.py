@@ -44,7 +44,7 @@ TOLD_FOR = timedelta(days=14)
 # While these, what is shown changes within seconds.
 MOVING = frozenset({Step.PENDING})
 # Which the panel cannot hurry.
-STANDING_STILL = frozenset({Step.PROPOSED, Step.PAUSED})
+STANDING_STILL = frozenset({Step.PROPOSED, Step.PAUSED, Step.ENDED})
 
 
 class IssuePanel:
@@ -68,12 +68,15 @@ class IssuePanel:
         """The pairs of the caller's issue, as far as he may see them. Raises Problem. `ask`:
         whether the sites may be asked for the names of fields."""
         pairs = self._pairs(caller)
-        told = [self._pair(caller.tenant, one, standing, ask) for one in pairs]
+        # Whoever may not see the profile is told of twins that are there, and of nothing else.
+        seen = [one for one in pairs if one.twin_key or _may(standing, Permission.SEE, one)]
+        told = [self._pair(caller.tenant, one, standing, ask) for one in seen]
         hurried = [one for one in pairs if _may(standing, Permission.MAP, one)]
         return {
             "pairs": told,
             "unnamed": any(one["detail"] and one["detail"]["unnamed"] for one in told),
-            "moving": any(one.step in MOVING for one in pairs),
+            "moving": any(one.step in MOVING for one in seen),
+            "has_role": standing is not None,
             "may_sync": any(one.step not in STANDING_STILL for one in hurried),
             "home": self._desk.addresses(caller.tenant)[-1] + self._home,
         }

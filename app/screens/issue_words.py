@@ -21,6 +21,8 @@ from app.sync.why_items import ItemWhy
 SIDES = re.compile(r"\b[Tt]he (left|right)(?: side| site| one)?\b|\b(?<=from |. to )(left|right)\b")
 
 STEPS: Mapping[Step, str] = {
+    Step.ENDED: noop("No twin any more"),
+    Step.GONE: noop("Twin deleted"),
     Step.PROPOSED: noop("Not approved yet"),
     Step.PAUSED: noop("Paused"),
     Step.STOPPED: noop("Waiting"),
@@ -66,6 +68,8 @@ def say_step(pair: IssuePair, site: str) -> str | None:
             pair.questions,
         )
     return {
+        Step.ENDED: say_end(pair.ended),
+        Step.GONE: _("The twin was deleted. This issue stays as it is, as the profile says."),
         Step.PROPOSED: _("The profile waits until both sites have approved it."),
         Step.PAUSED: _("The profile is paused. What changes meanwhile crosses on its resumption."),
         Step.STOPPED: pair.reason,
@@ -73,6 +77,15 @@ def say_step(pair: IssuePair, site: str) -> str | None:
         Step.WAITING: say_change(pair.waits_for),
         Step.NOT_YET: _("There is no twin yet, or the two were not compared yet."),
     }.get(pair.step)
+
+
+def say_end(why: str | None) -> str:
+    """Why two issues are a pair no more."""
+    if why == "deleted":
+        return _("An issue of the pair was deleted. This one gets no other twin by itself.")
+    if why == "moved":
+        return _("An issue of the pair was moved away. This one gets no other twin by itself.")
+    return _("An issue of the pair was archived. This one gets no other twin by itself.")
 
 
 def say_outside(pair: IssuePair, site: str) -> str:

@@ -25,6 +25,8 @@ from app.sync.models import IssueLink
 class Step(StrEnum):
     """How a pair stands, the first of these that is so."""
 
+    ENDED = "ended"  # it is one no more: an issue of it was deleted, moved away or archived
+    GONE = "gone"  # the twin was deleted, and the profile says to leave this issue as it is
     PROPOSED = "proposed"  # its profile waits for approval
     PAUSED = "paused"  # its profile is
     STOPPED = "stopped"  # its profile waits for a reason of its own
@@ -40,7 +42,8 @@ class Step(StrEnum):
 @dataclass(frozen=True)
 class IssuePair:
     """A pair of an issue. `side`: the issue's own, the asking tenant's. `link_id` None: there is no
-    pair yet. `waits_for`: why a change has to wait, if one has to."""
+    pair yet, or no more, for the reason in `ended`. `twin_told`: what the other site said of the
+    twin as a whole. `waits_for`: why a change has to wait, if one has to."""
 
     profile_id: uuid.UUID
     profile: str
@@ -58,6 +61,8 @@ class IssuePair:
     lane: int
     synced_at: datetime | None
     outside: str | None
+    ended: str | None
+    twin_told: str | None
     pending: int
     parked: int
     waits_for: str | None
@@ -72,6 +77,8 @@ class IssuePair:
     def step(self) -> Step:
         """How the pair stands."""
         reached = {
+            Step.ENDED: self.ended is not None,
+            Step.GONE: self.twin_told in {"deleted", "undone"},
             Step.PROPOSED: self.state == "proposed",
             Step.PAUSED: self.state == ProfileState.PAUSED,
             Step.STOPPED: bool(self.reason),
@@ -90,12 +97,16 @@ _ARM = """
     SELECT p.id AS profile_id, '{side}' AS side, p.{side}_project_id AS own_project,
         p.{other}_project_id AS twins_project,
         k.id AS link_id, k.{other}_key AS twin_key, k.{other}_issue_id AS twin_id,
-        coalesce(k.lane, c.lane) AS lane, k.synced_at, k.outside,
+        coalesce(k.lane, c.lane, 0) AS lane, k.synced_at, k.outside, u.why AS ended,
+        k.{other}_told AS twin_told,
         p.name, p.state, p.reason, p.left_tenant_id, p.right_tenant_id, p.created_at
     FROM profile p
     LEFT JOIN issue_link k ON k.profile_id = p.id AND k.{side}_issue_id = :issue
     LEFT JOIN change c ON c.profile_id = p.id AND c.side = '{side}' AND c.issue_id = :issue
-    WHERE p.{side}_tenant_id = :tenant AND (k.id IS NOT NULL OR c.issue_id IS NOT NULL)
+    LEFT JOIN unlinked u ON u.profile_id = p.id AND u.side = '{side}' AND u.issue_id = :issue
+        AND k.id IS NULL
+    WHERE p.{side}_tenant_id = :tenant
+        AND (k.id IS NOT NULL OR c.issue_id IS NOT NULL OR u.issue_id IS NOT NULL)
 """
 _PAIRS = text(
     f"""
@@ -145,6 +156,8 @@ def _of_row(row: Any, issue: int) -> IssuePair:
         lane=row.lane,
         synced_at=row.synced_at,
         outside=row.outside,
+        ended=row.ended,
+        twin_told=row.twin_told,
         pending=row.pending,
         parked=row.parked,
         waits_for=row.waits_for,

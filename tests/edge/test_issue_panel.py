@@ -305,9 +305,31 @@ def test_an_issue_without_a_twin_is_shown_by_its_mark_alone(scene: Scene) -> Non
     [pair] = scene.pairs(issue=4711)
     assert (pair["twin"], pair["url"]) == (None, None)
     assert pair["detail"]["step"] == "pending"
-    assert "No twin yet" in scene.page("/pages/issue?issue=4711").text
+    assert "On its way" in scene.page("/pages/issue?issue=4711").text
+    assert scene.pairs("stranger", issue=4711) == []
+    assert "has no twin" in scene.page("/pages/issue?issue=4711", "stranger").text
     assert scene.pairs(issue=4712) == []
     assert "No profile carries this issue" in scene.page("/pages/issue?issue=4712").text
+
+
+def test_a_pair_that_ended_and_a_twin_that_was_deleted_are_told_as_such(scene: Scene) -> None:
+    scene.ask("UPDATE issue_link SET right_told = 'deleted'")
+    detail = scene.detail()
+    assert (detail["step"], "stays as it is" in detail["sentence"]) == ("gone", True)
+    assert scene.pairs("stranger")[0]["in_step"] is False
+    scene.ask(
+        "INSERT INTO unlinked (profile_id, side, issue_id, left_tenant_id, right_tenant_id, why)"
+        " SELECT profile_id, 'left', left_issue_id, left_tenant_id, right_tenant_id, 'moved'"
+        " FROM issue_link"
+    )
+    scene.ask("DELETE FROM issue_link")
+    detail = scene.detail("ed")
+    assert (detail["step"], "moved away. This one gets no other" in detail["sentence"]) == (
+        "ended",
+        True,
+    )
+    assert scene.pairs("stranger") == []
+    assert scene.part("ed").json["may_sync"] is False
 
 
 def test_a_parked_field_tells_why_and_what_to_do(scene: Scene) -> None:
