@@ -44,6 +44,7 @@ class Site:
     asked: list[str] = field(default_factory=list)
     failing: SiteError | None = None
     forgetful: bool = False
+    restricted: frozenset[int] = frozenset()
 
     def fetch(self, issue_ids: Sequence[int], fields: Sequence[str]) -> dict[int, Issue]:
         """See JiraSite.fetch."""
@@ -74,7 +75,7 @@ class Site:
         values: dict[str, Any] = {
             **content(one % RIGHT_IDS),
             "created": "2020-01-01T00:00:00.000+0000",
-            "security": None,
+            "security": {"id": "1"} if one in self.restricted else None,
         }
         if one in self.summaries:
             values["summary"] = self.summaries[one]

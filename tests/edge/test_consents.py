@@ -238,3 +238,41 @@ def test_who_makes_a_profile_allows_it_for_his_own_side_alone(
     made = make("Own", "10001", ["left"])
     [comments] = profiles.load(scene.tandem.vault, made).profile.items
     assert comments.internal == {Side.LEFT}
+
+
+def test_each_side_allows_restricted_issues_for_itself_and_both_trails_tell_it(
+    scene: Scene,
+) -> None:
+    def say(site: Jira, action: str, person: str = "ed") -> Any:
+        path = f"/pages/profiles/{scene.profile}/restricted-issues"
+        headers = {
+            "Authorization": f"JWT {site.context_token(person)}",
+            "Accept": "application/json",
+        }
+        if not action:
+            return site.client.get(path, headers=headers).json
+        return site.client.post(f"{path}/{action}", headers=headers).json
+
+    assert say(scene.right, "") == {"carried": True, "own": False, "partner": False}
+    assert say(scene.right, "allow") == {"carried": True, "own": True, "partner": False}
+    assert say(scene.left, "") == {"carried": True, "own": False, "partner": True}
+    assert say(scene.left, "allow") == {"carried": True, "own": True, "partner": True}
+    assert profiles.load(scene.tandem.vault, scene.profile).profile.carries_restricted
+    # Issues that may cross by this are looked for.
+    assert scene.ask("SELECT started_at IS NOT NULL FROM completeness") == [(True,)]
+    assert say(scene.left, "withdraw") == {"carried": True, "own": False, "partner": True}
+    told = scene.ask(
+        "SELECT actor, detail ->> 'side', detail ->> 'restricted_left' FROM audit_event"
+        " WHERE action = 'profile.restricted-issues-changed' ORDER BY at, actor"
+    )
+    assert sorted(told) == [
+        ("ed", "left", "false"),
+        ("ed", "left", "true"),
+        ("ed", "right", "false"),
+        ("partner", "left", "false"),
+        ("partner", "left", "true"),
+        ("partner", "right", "false"),
+    ]
+    assert say(scene.left, "allow", "vi")["status"] == 403
+    page = scene.call(scene.left, accept="text/html").text
+    assert f"/pages/profiles/{scene.profile}/restricted-issues/allow" in page

@@ -633,6 +633,23 @@ def test_what_is_outside_the_filter_of_its_side_is_left_alone_and_no_twin_is_mad
     assert (moved.step, made.step) == (Step.UPDATE, Step.CREATE)
 
 
+def test_an_issue_with_a_security_level_is_left_alone_and_no_twin_is_made(
+    plans: Plans,
+    owner: psycopg.Connection,  # noqa: F811
+) -> None:
+    owner.execute("DELETE FROM issue_link WHERE left_issue_id = 2")
+    plans.left.summaries = {1: "One"}
+    plans.left.restricted = frozenset({1, 2})
+    for one in plans.of(Side.LEFT, 1, 2):
+        assert (one.step, one.writes) == (Step.NOTHING, ())
+        assert [note.sentence for note in one.left_alone] == [
+            "The issue on the left side has a security level"
+        ]
+    revise(plans, owner, replace(plans.profile.profile, restricted=frozenset(Side)))
+    crosses, made = plans.of(Side.LEFT, 1, 2)
+    assert (crosses.step, made.step) == (Step.UPDATE, Step.CREATE)
+
+
 # -- what is asked for, and of whom
 
 

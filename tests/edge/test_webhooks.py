@@ -201,6 +201,18 @@ def test_what_cannot_matter_leaves_no_row(
     assert jobs(database_url) == 0
 
 
+def test_a_security_level_that_is_set_or_taken_away_is_looked_at(
+    app: Flask, installed: Jira, database_url: str, profile: uuid.UUID
+) -> None:
+    assert installed.webhook(body(changed="security")).status_code == 204
+    assert len(changes(database_url)) == 1
+    with psycopg.connect(database_url) as owner:
+        owner.execute("DELETE FROM change")
+    link(app, database_url, profile, seen="2026-04-25T18:40:13.605+0530")
+    assert installed.webhook(body(changed="security")).status_code == 204
+    assert len(changes(database_url)) == 1
+
+
 def test_the_echo_of_our_own_write_leaves_no_row(
     app: Flask, installed: Jira, database_url: str, profile: uuid.UUID
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.leaves import Leaf, What, leaves, more
 from app.mapping.lifecycle import Deleted, Lifecycle
 from app.mapping.profile import (
@@ -187,6 +188,24 @@ def test_that_an_issue_was_deleted_leaves_where_something_is_done_about_it() -> 
     assert {one.name for one in more(BASE, told, LEFT)} == {"deleted"}
     done = replace(BASE, lifecycle=Lifecycle(deleted=Deleted.DELETE))
     assert more(told, done, LEFT) == frozenset()
+
+
+def test_a_mapped_security_level_is_carried_where_both_sides_allow_it_alone() -> None:
+    level = FieldMapping("security", "security", Kind.SECURITY)
+    other = FieldMapping("x", "security", Kind.OPTION, Flow.TO_RIGHT, right_kind=Kind.SECURITY)
+    profile = with_fields(SUMMARY, level, other)
+    for sides in (frozenset(), frozenset({LEFT}), frozenset({RIGHT})):
+        assert replace(profile, restricted=sides).allowed.fields == (SUMMARY,)
+    assert replace(profile, restricted=frozenset(Side)).allowed.fields == profile.fields
+    assert BASE.allowed is BASE
+
+
+def test_the_document_keeps_who_allows_restricted_issues() -> None:
+    for sides in (frozenset(), frozenset({RIGHT}), frozenset(Side)):
+        kept = replace(BASE, restricted=sides)
+        assert load_profile(dump_profile(kept)) == kept
+    with pytest.raises(DocumentError, match="names a side twice"):
+        load_profile({**dump_profile(BASE), "restricted": ["left", "left"]})
 
 
 def test_which_value_is_which_is_not_more() -> None:
