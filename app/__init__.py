@@ -144,6 +144,8 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.screens.pages import screens_blueprint
     from app.screens.parked import Parked, parked_blueprint
     from app.screens.people import People, people_blueprint
+    from app.screens.runs import Runs
+    from app.screens.runs_pages import runs_blueprint
     from app.screens.places import places_blueprint
     from app.screens.profile_routes import profile_blueprint
     from app.screens.profile_view import ProfileView
@@ -180,6 +182,9 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     screens.register_blueprint(parked_blueprint(parked))
     activity = Activity(tandem.vault, open_site, desk)
     screens.register_blueprint(activity_blueprint(activity))
+    hands = settings.worker_concurrency
+    runs = Runs(tandem.vault, open_site, tandem.record, ring, desk, hands=hands)
+    screens.register_blueprint(runs_blueprint(runs, desk))
     shown = SettingsView(desk, tandem.record, settings.edition.value)
     screens.register_blueprint(settings_blueprint(shown))
     places = places_blueprint(tandem.vault, ring, open_site, desk, settings.app_key)

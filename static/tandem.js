@@ -95,6 +95,13 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const still = underWay.size > 0 && old !== undefined;
   if (isPoll(asker(event)) && (still || xhr.responseText === old)) event.detail.shouldSwap = false;
   else shown.set(target.id, xhr.responseText);
+  if (event.detail.shouldSwap) opened = [...target.querySelectorAll("details[open][id]")].map((one) => one.id);
+});
+
+let opened = []; // what a person had opened in what is swapped now: it stays open
+document.addEventListener("htmx:afterSwap", () => {
+  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  opened = [];
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {

@@ -93,6 +93,7 @@ def views() -> list[tuple[str, str]]:
         ("profiles", _("Profiles")),
         ("activity", _("Activity")),
         ("conflicts", _("Conflicts")),
+        ("runs", _("Runs")),
         ("settings", _("Settings")),
     ]
 

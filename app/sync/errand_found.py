@@ -9,7 +9,7 @@ from app.mapping.profile import Side
 from app.mapping.values import handler
 from app.sync.planning_summary import Estimate, Summary
 from app.sync.planning_types import Step
-from app.sync.undo_plan import Inverse, Left
+from app.sync.undo_plan import Inverse, Left, Why
 
 SHOWN = 50
 """So many fields of an undo, and things that it leaves, are told one by one."""
@@ -71,3 +71,8 @@ def left_told(left: Sequence[Left]) -> list[dict[str, str]]:
     return [
         {"issue": one.issue, "field": one.field, "sentence": one.sentence} for one in left[:SHOWN]
     ]
+
+
+def _sentence(one: Left) -> str:
+    """Why it is left, without a word of the command's options."""
+    return "It was created, and is left." if one.why is Why.CREATED else one.sentence

@@ -29,6 +29,7 @@ EXPECTED_LINES = (
     "Response Status Error Code 503",
     "htmx:afterRequest",
     "htmx:sendError",
+    "htmx:sendAbort",  # a page that is closed while one of its polls is under way
     "[ACJS] Feature flag service",
 )
 

@@ -134,6 +134,12 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("GET", "/pages/drafts/<uuid:draft>/projects/<any(left, right):side>/found"): lambda s, who: (
         s.call(who, "GET", f"/pages/drafts/{NEVER}/projects/left/found")
     ),
+    ("GET", "/pages/drafts/<uuid:draft>/fields/<part>"): lambda s, who: s.call(
+        who, "GET", f"/pages/drafts/{NEVER}/fields/table"
+    ),
+    ("POST", "/pages/drafts/<uuid:draft>/fields/<deed>"): lambda s, who: s.call(
+        who, "POST", f"/pages/drafts/{NEVER}/fields/accept"
+    ),
     ("POST", "/pages/drafts/<uuid:draft>/partner/pair"): lambda s, who: s.call(
         who, "POST", f"/pages/drafts/{NEVER}/partner/pair"
     ),
@@ -194,6 +200,32 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ),
     ("GET", "/pages/conflicts"): lambda s, who: s.call(who, "GET", "/pages/conflicts"),
     ("GET", "/pages/checks"): lambda s, who: s.call(who, "GET", "/pages/checks"),
+    ("GET", "/pages/views/runs"): lambda s, who: s.call(who, "GET", "/pages/views/runs"),
+    ("GET", "/pages/runs"): lambda s, who: s.call(who, "GET", "/pages/runs"),
+    ("GET", "/pages/runs/load"): lambda s, who: s.call(
+        who, "GET", f"/pages/runs/load?profile={NEVER}"
+    ),
+    ("POST", "/pages/runs/plan"): lambda s, who: s.call(
+        who, "POST", "/pages/runs/plan", profile=NEVER
+    ),
+    ("POST", "/pages/runs/<uuid:run>/undo-plan"): lambda s, who: s.call(
+        who, "POST", f"/pages/runs/{NEVER}/undo-plan"
+    ),
+    ("POST", "/pages/errands/<uuid:errand>/apply"): lambda s, who: s.call(
+        who, "POST", f"/pages/errands/{NEVER}/apply"
+    ),
+    ("POST", "/pages/errands/<uuid:errand>/undo"): lambda s, who: s.call(
+        who, "POST", f"/pages/errands/{NEVER}/undo"
+    ),
+    ("GET", "/pages/errands/<uuid:errand>/issues"): lambda s, who: s.call(
+        who, "GET", f"/pages/errands/{NEVER}/issues"
+    ),
+    ("POST", "/pages/profiles/<uuid:profile>/load"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/load"
+    ),
+    ("POST", "/pages/profiles/<uuid:profile>/load/abandon"): lambda s, who: s.call(
+        who, "POST", f"/pages/profiles/{NEVER}/load/abandon"
+    ),
     ("POST", "/pages/conflicts/<uuid:question>/<any(left, right, leave):choice>"): lambda s, who: (
         s.call(who, "POST", f"/pages/conflicts/{NEVER}/left")
     ),

@@ -1,0 +1,233 @@
+"""The views of runs, part of the pages."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template, request
+
+from app.language import gettext as _
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
+from app.screens.activity_words import field_name
+from app.screens.desk import Desk
+from app.screens.forms import argument_id, form_id, form_text, refuse
+from app.screens.pages import wants_json
+from app.screens.runs import Runs
+from app.screens.runs_words import ErrandShown, RunShown
+from app.screens.words import ago
+from app.sync.load import Ask
+from app.sync.load_match import MatchField
+from app.sync.load_walk import clean_jql
+from app.tenants.caller import Permission, Proof, accepts, current_caller
+from app.tenants.gate import current_standing
+
+SOURCES = ("left", "right", "both")
+WHATS = ("scope", "jql", "issue")
+JQL_LIMIT = 10_000
+
+
+def runs_blueprint(runs: Runs, desk: Desk) -> Blueprint:
+    """The view, the list that polls, and what its buttons do."""
+    blueprint = Blueprint("runs", __name__)
+    _views(blueprint, runs)
+    _errand_views(blueprint, runs)
+    _load_views(blueprint, runs, desk)
+    return blueprint
+
+
+def _views(blueprint: Blueprint, runs: Runs) -> None:
+    @blueprint.get("/views/runs")
+    @accepts(Proof.CONTEXT, Permission.SEE)
+    def view() -> str:
+        chosen = request.args.get("profile", "")
+        shown = runs.profiles(current_caller(), current_standing())
+        return render_template("views/runs.html", profiles=shown, chosen=chosen, **_list(runs))
+
+    @blueprint.get("/runs")
+    @accepts(Proof.CONTEXT, Permission.SEE)
+    def listed() -> Response | str:
+        return _answer(runs)
+
+    @blueprint.post("/runs/<uuid:run>/undo-plan")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def undo_plan(run: uuid.UUID) -> Response | str:
+        return _answer(runs, runs.undo_plan(current_caller(), current_standing(), run))
+
+
+def _errand_views(blueprint: Blueprint, runs: Runs) -> None:
+    @blueprint.post("/runs/plan")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def plan() -> Response | str:
+        caller, standing = current_caller(), current_standing()
+        profile = form_id("profile")
+        stored = runs.reached(caller, standing, profile)
+        own = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
+        return _answer(runs, runs.plan(caller, standing, profile, _plan_asked(own)))
+
+    @blueprint.post("/errands/<uuid:errand>/apply")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def apply(errand: uuid.UUID) -> Response | str:
+        return _answer(runs, runs.apply(current_caller(), current_standing(), errand))
+
+    @blueprint.post("/errands/<uuid:errand>/undo")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def undo(errand: uuid.UUID) -> Response | str:
+        delete = request.form.get("delete", "") == "yes"
+        begun = runs.undo(current_caller(), current_standing(), errand, delete=delete)
+        return _answer(runs, begun)
+
+    @blueprint.get("/errands/<uuid:errand>/issues")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def issues(errand: uuid.UUID) -> Response | str:
+        written = request.args.get("page", "0")
+        if not (written.isascii() and written.isdigit() and len(written) < 7):
+            raise refuse("page", _("this is no page of the plan."))
+        page = int(written)
+        found, pages = runs.issues(current_caller(), current_standing(), errand, page)
+        if wants_json():
+            return jsonify(issues=found, pages=pages)
+        shown = {"plans": found, "page": page, "pages": pages, "errand": errand}
+        return render_template("parts/runs_issues.html", **shown)
+
+
+def _load_views(blueprint: Blueprint, runs: Runs, desk: Desk) -> None:
+    @blueprint.get("/runs/load")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def load_form() -> Response | str:
+        profile = argument_id("profile")
+        stored, found = runs.first_load(current_caller(), current_standing(), profile)
+        counts = {side.value: number for side, number in found.issues.items()}
+        if wants_json():
+            return jsonify(issues=counts, calls=found.calls, minutes=found.minutes)
+        fields = [(one.left, field_name(one.key)) for one in stored.profile.fields]
+        return render_template(
+            "parts/runs_load.html",
+            profile=stored,
+            found=found,
+            counts=counts,
+            sites=_sites(desk, stored),
+            fields=fields,
+        )
+
+    @blueprint.post("/profiles/<uuid:profile>/load")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def load(profile: uuid.UUID) -> Response | str:
+        caller = current_caller()
+        stored = runs.reached(caller, current_standing(), profile)
+        begun = runs.load(caller, stored, _load_asked(stored))
+        return _answer(runs, begun.run_id)
+
+    @blueprint.post("/profiles/<uuid:profile>/load/abandon")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def abandon(profile: uuid.UUID) -> Response | str:
+        runs.abandon(current_caller(), current_standing(), profile)
+        return _answer(runs)
+
+
+def _sites(desk: Desk, stored: StoredProfile) -> dict[str, str]:
+    tenants = {"left": stored.left_tenant, "right": stored.right_tenant}
+    return {side: desk.site_name(tenant) for side, tenant in tenants.items()}
+
+
+def _plan_asked(own: Side) -> dict[str, Any]:
+    """What a plan is to be of: all, what a JQL of the own site finds, or an issue. Raises
+    Problem."""
+    what = form_text("what")
+    if what not in WHATS:
+        raise refuse("what", _("choose what the plan is of."))
+    if what == "scope":
+        return {"what": what}
+    asked = form_text("of")
+    if len(asked) > JQL_LIMIT:
+        raise refuse("of", _("it is too long."))
+    if what == "issue":
+        return {"what": what, "issue": asked}
+    return {"what": what, "jql": asked, "side": own.value}
+
+
+def _load_asked(stored: StoredProfile) -> Ask:
+    """What a load is to be of. Raises Problem."""
+    sources = form_text("sources")
+    if sources not in SOURCES:
+        raise refuse("sources", _("choose whose issues get a twin."))
+    if "match" not in request.form:
+        raise refuse("match", _("say by which field twins are found that are there already."))
+    wanted = request.form["match"].strip()
+    match = None
+    if wanted:
+        match = next(
+            (
+                MatchField(one.left, one.right)
+                for one in stored.profile.fields
+                if wanted in (one.left, one.key)
+            ),
+            None,
+        )
+        if match is None:
+            raise refuse("match", _("choose a field that the profile carries."))
+    return Ask(sources, clean_jql(request.form.get("jql", "").strip() or None), match)
+
+
+def _list(runs: Runs) -> dict[str, Any]:
+    caller, standing = current_caller(), current_standing()
+    return {
+        "runs": runs.runs(caller, standing),
+        "errands": runs.errands(caller, standing),
+        "may": standing.may(Permission.MAP),
+        "ago": ago,
+        "field_name": field_name,
+    }
+
+
+def _answer(runs: Runs, begun: uuid.UUID | None = None) -> Response | str:
+    """The list as it is now."""
+    shown = _list(runs)
+    if wants_json():
+        return jsonify(
+            begun=str(begun) if begun else None,
+            runs=[_run_json(one) for one in shown["runs"]],
+            errands=[_errand_json(one) for one in shown["errands"]],
+        )
+    return render_template("parts/runs.html", **shown)
+
+
+def _run_json(one: RunShown) -> dict[str, Any]:
+    return {
+        "id": str(one.id),
+        "profile": str(one.profile_id),
+        "kind": one.kind,
+        "state": one.state,
+        "by": one.by,
+        "begunAt": one.begun_at.isoformat(),
+        "progress": one.step.said,
+        "notes": list(one.notes),
+        "mayUndo": one.may_undo,
+    }
+
+
+def _errand_json(one: ErrandShown) -> dict[str, Any]:
+    return {
+        "id": str(one.id),
+        "profile": str(one.profile_id),
+        "kind": one.kind,
+        "state": one.state,
+        "by": one.by,
+        "problem": one.problem,
+        "lines": list(one.lines),
+        "groups": {
+            kind: [
+                {
+                    "sentence": each.sentence,
+                    "count": each.count,
+                    "examples": list(each.examples),
+                    "field": each.field,
+                }
+                for each in groups
+            ]
+            for kind, groups in one.groups.items()
+        },
+        "mayApply": one.may_apply,
+        "mayUndo": one.may_undo,
+    }
