@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
 from app.mapping import proposals, revisions
-from app.mapping.leaves import leaves, more
+from app.mapping.leaves import more
 from app.mapping.models import ProfileRecord, ProfileState
 from app.mapping.profile import Profile, Side
 from app.mapping.profiles import owned, require_rest
@@ -51,14 +51,6 @@ class Waiting:
     def awaits_own(self) -> bool:
         """Whether this site is asked."""
         return self.proposal.awaits is self.side
-
-    @property
-    def gained(self) -> frozenset[object]:
-        """What would leave the side that is asked, and does not yet."""
-        asked = self.proposal.awaits
-        if self.in_force is None:
-            return frozenset(leaves(self.proposed, asked))
-        return frozenset(more(self.in_force, self.proposed, asked))
 
 
 def save(

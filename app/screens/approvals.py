@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -66,9 +67,9 @@ class Approvals:
         follow(self._vault, self._ring, profile, old, new)
 
     def _shown(self, one: Waiting, tenant: TenantId) -> dict[str, Any]:
-        names = self._names(one, tenant)
-        told = readable(one.proposed, one.side, names)
-        before = readable(one.in_force, one.side, names) if one.in_force else []
+        names, asked = self._names(one, tenant), one.proposal.awaits
+        told = readable(_for(one.side, one.proposed, asked), asked, names)
+        before = readable(_for(one.side, one.in_force, asked), asked, names) if one.in_force else []
         return {
             "profile": one.proposal.profile_id,
             "name": one.name,
@@ -133,6 +134,15 @@ def approvals_blueprint(desk: Desk, found: Approvals) -> Blueprint:
         return render_template("parts/overview.html", **desk.home(caller, standing))
 
     return blueprint
+
+
+def _for(side: Side, profile: Profile, told: Side) -> Profile:
+    """A profile of which `told` is told to the people of `side`: the text of a filter is for the
+    people of its own side."""
+    if told is side:
+        return profile
+    scope = replace(profile.scope(told), filter=None)
+    return replace(profile, left=scope) if told is Side.LEFT else replace(profile, right=scope)
 
 
 def _as_json(one: Mapping[str, Any]) -> dict[str, Any]:

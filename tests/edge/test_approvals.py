@@ -189,6 +189,17 @@ def test_the_partner_reads_in_sentences_what_would_leave_his_site(proposed: Scen
     assert waits["readable"][0].startswith("These 5 fields of the issues of type 20003 in 20000")
     assert "Description, Due date, Labels, Priority, Summary" in waits["readable"][0]
     assert any("the other way round" in sentence for sentence in waits["does"])
+    [told] = proposed.waiting(proposed.left)
+    assert told["readable"] == waits["readable"]
+
+
+def test_the_words_of_a_filter_are_for_the_people_of_its_side_alone(scene: Scene) -> None:
+    vault, record = scene.tandem.vault, scene.tandem.record
+    revisions.set_filter(vault, record, scene.caller(scene.right), scene.profile, "labels = ours")
+    scene.save(scene.left, with_field(WISH))
+    [asked], [proposer] = scene.waiting(scene.right), scene.waiting(scene.left)
+    assert "labels = ours" in str(asked)
+    assert "labels = ours" not in str(proposer)
 
 
 def test_only_the_side_that_is_asked_approves_and_only_what_it_was_shown(proposed: Scene) -> None:
