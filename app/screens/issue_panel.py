@@ -25,6 +25,7 @@ from app.screens.desk import Desk
 from app.screens.field_names import FieldNames
 from app.screens.headers import bridge_url
 from app.screens.pages import wants_json
+from app.screens.waits import say_sites
 from app.screens.words import ago
 from app.sync import issue_pairs
 from app.sync.issue_pairs import IssuePair, Step
@@ -70,20 +71,35 @@ class IssuePanel:
         pairs = self._pairs(caller)
         # Whoever may not see the profile is told of twins that are there, and of nothing else.
         seen = [one for one in pairs if one.twin_key or _may(standing, Permission.SEE, one)]
-        told = [self._pair(caller.tenant, one, standing, ask) for one in seen]
+        sites = {one: self._site(one) for one in {caller.tenant, *(p.partner for p in seen)}}
+        asked = _Asked(caller.tenant, standing, ask, sites)
+        told = [self._pair(one, asked) for one in seen]
         hurried = [one for one in pairs if _may(standing, Permission.MAP, one)]
         return {
             "pairs": told,
+            "banners": self._banners(seen, asked),
             "unnamed": any(one["detail"] and one["detail"]["unnamed"] for one in told),
             "moving": any(one.step in MOVING for one in seen),
             "has_role": standing is not None,
             "may_sync": any(one.step not in STANDING_STILL for one in hurried),
-            "home": self._desk.addresses(caller.tenant)[-1] + self._home,
+            "home": sites[caller.tenant].shown + self._home,
+            "bridge": bridge_url(sites[caller.tenant].base),
         }
 
-    def bridge(self, caller: Caller) -> str:
-        """Where the page loads Atlassian's bridge from."""
-        return bridge_url(self._desk.site_url(caller.tenant))
+    def _site(self, tenant: TenantId) -> _Site:
+        addresses = self._desk.addresses(tenant)
+        return _Site(addresses[0], addresses[-1])
+
+    @staticmethod
+    def _banners(seen: list[IssuePair], asked: _Asked) -> list[str]:
+        """Why work waits for a site as a whole, where a change of a pair waits."""
+        waiting = [
+            one.partner
+            for one in seen
+            if one.step is Step.WAITING and _may(asked.standing, Permission.SEE, one)
+        ]
+        names = {one: asked.sites[one].name for one in dict.fromkeys([asked.tenant, *waiting])}
+        return say_sites(names) if waiting else []
 
     def sync(self, caller: Caller, standing: Standing) -> int:
         """Have the pairs of the caller's issue looked at now; says how many. Raises Problem where
@@ -114,26 +130,25 @@ class IssuePanel:
         with tenant_transaction(caller.tenant) as session:
             return issue_pairs.pairs_of(session, caller.tenant, caller.issue)
 
-    def _pair(
-        self, tenant: TenantId, pair: IssuePair, standing: Standing | None, ask: bool
-    ) -> dict[str, Any]:
-        site = self._desk.site_name(pair.partner)
-        known = pair.twin_key
+    def _pair(self, pair: IssuePair, asked: _Asked) -> dict[str, Any]:
+        site, known = asked.sites[pair.partner], pair.twin_key
         shown: dict[str, Any] = {
             "id": pair.profile_id,
-            "site": site,
+            "site": site.name,
             "twin": known,
-            "url": f"{self._desk.addresses(pair.partner)[-1]}/browse/{known}" if known else None,
+            "url": f"{site.shown}/browse/{known}" if known else None,
             "in_step": pair.step is Step.IN_STEP,
             "detail": None,
         }
-        if _may(standing, Permission.SEE, pair):
-            shown["detail"] = self._detail(tenant, pair, site, ask)
+        if _may(asked.standing, Permission.SEE, pair):
+            shown["detail"] = self._detail(pair, asked)
         return shown
 
-    def _detail(self, tenant: TenantId, pair: IssuePair, site: str, ask: bool) -> dict[str, Any]:
+    def _detail(self, pair: IssuePair, asked: _Asked) -> dict[str, Any]:
+        tenant, ask = asked.tenant, asked.ask
         stored = profiles.load(self._vault, pair.profile_id)
-        sites = {pair.side: self._desk.site_name(tenant), pair.side.other: site}
+        site = asked.sites[pair.partner].name
+        sites = {pair.side: asked.sites[tenant].name, pair.side.other: site}
         with tenant_transaction(tenant) as session:
             link = issue_pairs.link_of(session, pair)
             found = why(session, self._vault, stored, link, sites)
@@ -181,6 +196,29 @@ class IssuePanel:
             pair.side: look(tenant, pair.own_project),
             pair.side.other: look(pair.partner, pair.twins_project),
         }
+
+
+@dataclass(frozen=True)
+class _Site:
+    """A site's address, and the one that people see."""
+
+    base: str
+    shown: str
+
+    @property
+    def name(self) -> str:
+        """Its host, which is what its people call it."""
+        return self.base.split("://", 1)[1]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Who looks at an issue, and the sites that it is of. `ask`: see IssuePanel.shown."""
+
+    tenant: TenantId
+    standing: Standing | None
+    ask: bool
+    sites: Mapping[TenantId, _Site]
 
 
 @dataclass(frozen=True)
@@ -237,9 +275,8 @@ def issue_blueprint(panel: IssuePanel) -> Blueprint:
     @blueprint.get("/issue")
     @accepts(Proof.PAGE, Permission.GLANCE)
     def issue() -> str:
-        caller = current_caller()
-        shown = panel.shown(caller, standing_if_any(), ask=False)
-        return render_template("issue_panel.html", bridge=panel.bridge(caller), **shown)
+        shown = panel.shown(current_caller(), standing_if_any(), ask=False)
+        return render_template("issue_panel.html", **shown)
 
     @blueprint.get("/issue/part")
     @accepts(Proof.CONTEXT, Permission.GLANCE)

@@ -297,6 +297,14 @@ def test_what_changes_is_on_its_way_and_what_has_to_wait_says_why(scene: Scene) 
     )
     detail = scene.detail()
     assert (detail["step"], "did not answer" in detail["sentence"]) == ("waiting", True)
+    assert scene.part().json["banners"] == []
+    scene.ask(
+        "INSERT INTO site_budget (tenant_id, code, blocked_until) VALUES (%s, 'unreachable',"
+        " now() + interval '1 h')",
+        scene.tenants[1],
+    )
+    assert f"{scene.host} does not answer" in scene.part().json["banners"][0]
+    assert scene.part("stranger").json["banners"] == []
     assert scene.part().json["moving"] is False
 
 
