@@ -21,6 +21,8 @@ from app.activity.log import Detail, Outcome, record
 from app.database import TenantId, tenant_transaction
 from app.mapping import profiles
 from app.sync.parked import place
+from app.tenants.caller import Caller, Permission, Proof
+from app.tenants.roles import KEPT_SECONDS, Authority, Role, Standing
 from app.vault.vault import Place
 from tests.edge.jira import Jira
 from tests.edge.test_filters import played
@@ -43,8 +45,10 @@ class Scene:
     right: Jira
     database: str
     administers: set[str] = field(default_factory=set)
+    admins: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     host: str = ""
+    site: Any = None
 
     def token(self, person: str = "vi", issue: int | None = ISSUE, **more: Any) -> str:
         """What Jira gives the panel of an issue for calls of its own server."""
@@ -135,7 +139,7 @@ def scene(
     made = Scene(app.extensions["tandem"], profile, installed, other, database_url)
 
     def permissions(path: str, sent: dict[str, Any]) -> tuple[int, Any]:
-        """A Jira whose admins of projects are the test's to say, and that has no other admin."""
+        """A Jira whose admins, of projects and of all, are the test's to say."""
         if path == "project/search":
             return 200, {"isLast": True, "values": [{"id": "10000", "key": "WEB", "name": "Web"}]}
         assert path == "permissions/check", sent
@@ -143,7 +147,8 @@ def scene(
         own = [{"permission": "ADMINISTER_PROJECTS", "projects": [10000], "issues": []}]
         asks_for_projects = bool(sent.get("projectPermissions"))
         given = own if asks_for_projects and sent["accountId"] in made.administers else []
-        return 200, {"globalPermissions": [], "projectPermissions": given}
+        everything = ["ADMINISTER"] if sent["accountId"] in made.admins else []
+        return 200, {"globalPermissions": everything, "projectPermissions": given}
 
     for account, role in PEOPLE.items():
         made.ask(
@@ -164,6 +169,7 @@ def scene(
             address = f"https://{shown}.example.test"
             assert site.install(baseUrl=jira.site.base_url, displayUrl=address).status_code == 204
             assert site.enable().status_code == 204
+        made.site = jira.site
         made.host = jira.site.base_url.split("://", 1)[1]
         yield made
 
@@ -225,10 +231,20 @@ def test_who_has_no_role_sees_the_twin_and_whether_it_is_in_step_and_nothing_els
     assert refused.status_code == 403
 
 
-def test_who_looks_at_many_issues_without_a_role_costs_his_site_one_call(scene: Scene) -> None:
-    for _ in range(3):
-        scene.pairs("stranger")
-    assert scene.asked == ["stranger"]
+def test_who_looks_at_issues_without_a_role_costs_his_site_a_call_an_hour(scene: Scene) -> None:
+    now = [0.0]
+    authority = Authority(lambda tenant: scene.site, lambda: now[0])
+    stranger = Caller(scene.tenants[0], "stranger", Proof.CONTEXT)
+    for seconds, asked in ((0, 1), (1800, 1), (3599, 1), (3601, 2)):
+        now[0] = seconds
+        assert authority.require(stranger, Permission.GLANCE) is None
+        assert scene.asked == ["stranger"] * asked
+    # Where a no refuses, it is asked anew after a minute; what it says then holds here too.
+    now[0] += KEPT_SECONDS + 1
+    scene.admins.add("stranger")
+    standing = authority.require(stranger, Permission.SEE)
+    assert standing == authority.require(stranger, Permission.GLANCE) == Standing(Role.ADMIN)
+    assert scene.asked == ["stranger"] * 3
 
 
 def test_a_project_admin_is_told_of_his_own_projects_alone(scene: Scene) -> None:
@@ -254,7 +270,10 @@ def test_the_issue_is_the_one_that_jira_signed(scene: Scene) -> None:
     assert scene.page(address, context=another).status_code == 401
     signed = scene.left.token("GET", "/pages/issue?issue=77", sub="vi")
     assert scene.left.client.get(f"{address}&jwt={signed}").status_code == 401
-    assert scene.page("/pages/issue").status_code == 400
+    nowhere = scene.page("/pages/issue")
+    assert (nowhere.status_code, nowhere.mimetype) == (400, "text/html")
+    for page in (nowhere, scene.page(address)):
+        assert "frame-ancestors http://127.0.0.1" in page.headers["Content-Security-Policy"]
     # What the page adds to its own calls is nothing to a context token.
     outside = scene.call("GET", f"/pages/issue/part?issue={ISSUE}", scene.token(issue=None))
     assert (outside.status_code, "in an issue" in outside.json["detail"]) == (400, True)
