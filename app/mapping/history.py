@@ -19,7 +19,7 @@ from app.mapping.profile import ItemMapping, Profile, Side
 from app.mapping.profiles import opened
 from app.vault.vault import Vault
 
-PAGE = 20  # revisions that are listed at once
+PAGE = 10  # revisions that are listed at once: each document of them is read
 
 
 class Standing(StrEnum):

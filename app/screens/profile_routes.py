@@ -114,6 +114,8 @@ def _files(blueprint: Blueprint, page: ProfileView, files: ProfileFiles) -> None
             shown["text"] = files.text(seen)
             if wants_json():
                 return jsonify(name=seen.stored.name, file=shown["text"])
+        if name == "import":
+            shown["connection"] = page.connection(caller, seen)
         if name == "copy":
             shown |= page.choices(caller, standing, seen)
         return render_template(f"parts/{PARTS[name]}", **shown)

@@ -95,6 +95,10 @@ def test_a_file_goes_out_and_comes_back_and_a_revision_is_restored(
     frame.get_by_role("button", name="Compare").click()
     expect(told).to_contain_text("Nothing: the profile is as the file says.")
 
+    # The same projects again are refused beside the file.
+    frame.get_by_role("button", name="Make a new profile of it").click()
+    expect(alert).to_contain_text("pairs these projects and types already")
+
     # The other admin looked before: he is told, and shown what it is now.
     late.locator("#open-1").click()
     late.get_by_role("button", name="Import").click()

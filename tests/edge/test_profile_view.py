@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from app import Tandem
 from app.mapping import approvals, profiles, revisions
 from app.mapping.profile import Flow, ItemKind, Policy, Profile, Row, Side
 from app.tenants.caller import Caller, Proof
+from demo.stack import wait_until
 from tests.edge.jira import Jira
 from tests.edge.profile_site import Site, served
 from tests.edge.test_webhooks import profile
@@ -117,10 +119,10 @@ def test_the_page_shows_what_is_carried_at_once_and_the_sites_names_after(scene:
     for words in ("Tasks", scene.sites[Side.LEFT].host, "Due date", "the newer change wins"):
         assert words in first.text
     named = scene.call("/carried", accept="text/html").text
-    assert "Acme &lt;Shop&gt; (ACME) · Bug" in named
-    assert "Globex 🛠 (GLO) · Defect" in named
+    assert "<bdi>Acme &lt;Shop&gt; (ACME)</bdi> · <bdi>Bug</bdi>" in named
+    assert "<bdi>Globex 🛠 (GLO)</bdi> · <bdi>Defect</bdi>" in named
     again = scene.view().text
-    assert "Acme &lt;Shop&gt; (ACME) · Bug" in again
+    assert "<bdi>Acme &lt;Shop&gt; (ACME)</bdi> · <bdi>Bug</bdi>" in again
     assert '/carried" hx-trigger="load"' not in again
     scene.sites[Side.RIGHT].refuses = 403
     anew = scene.call("/carried?anew=1", accept="text/html").text
@@ -350,6 +352,38 @@ def test_a_copy_and_a_file_make_new_profiles_whose_left_side_is_the_callers(scen
     found = scene.stored(uuid.UUID(new.json["profile"]))
     assert (found.name, found.profile.right.issue_type_id) == ("Of a file", "20011")
     assert found.profile.users.rows == (Row("a", "b"),)
+
+
+def test_a_profile_whose_rows_a_worker_has_in_hand_is_deleted_all_the_same(scene: Scene) -> None:
+    mark = (
+        "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane)"
+        " SELECT id, 'left', 1, left_tenant_id, right_tenant_id, 1 FROM profile"
+    )
+    tell = (
+        "INSERT INTO activity (id, profile_id, left_tenant_id, right_tenant_id, outcome)"
+        " SELECT %s, id, left_tenant_id, right_tenant_id, 'created' FROM profile"
+    )
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'DELETE%'"
+    answers: list[int] = []
+    with psycopg.connect(scene.database) as worker:
+        worker.execute(mark)
+        worker.commit()
+        worker.execute("SELECT 1 FROM change FOR UPDATE")
+        end = threading.Thread(
+            target=lambda: answers.append(scene.call("/end", {"name": "Tasks"}).status_code)
+        )
+        end.start()
+        wait_until("the end waits for the worker", lambda: scene.ask(waits))
+        try:  # each waits for the other now: the database ends one of the two
+            worker.execute(tell, (uuid.uuid4(),))
+        except psycopg.errors.DeadlockDetected:
+            worker.rollback()
+        else:
+            worker.commit()
+    end.join(120)
+    assert answers == [200]
+    assert scene.ask("SELECT count(*) FROM profile") == [(0,)]
+    assert scene.ask("SELECT count(*) FROM activity") == [(0,)]
 
 
 def test_the_end_is_told_before_and_asks_for_the_name(scene: Scene) -> None:
