@@ -69,7 +69,9 @@ def mapped(running: Stack, browser: Browser) -> Stack:  # noqa: F811
     expect(row).to_be_visible(timeout=ARRIVES)
     expect(row.get_by_text("Proposed", exact=True)).to_be_visible()
     their_frame.get_by_role("button", name="Profiles").click()
-    their_frame.get_by_role("button", name="Review: Made by hand").click(timeout=ARRIVES)
+    their_frame.get_by_role("button", name=re.compile("Review.*Made by hand")).click(
+        timeout=ARRIVES
+    )
     card = their_frame.locator("[data-approval]")
     expect(card.locator("[data-readable]")).to_contain_text(
         "These 5 fields of the issues of type Task in Globex Platform at", timeout=ARRIVES
