@@ -8,8 +8,8 @@ const CONTROLS = "#editor-step :is(input, select, textarea)";
 
 let draft = null; // the draft that is shown
 let version = null; // of it, as the newest answer named it
-// What is not known to be saved, by the control's id: {path, elt, value, sent, flying, failed}.
-// `sent`: what is sent of it, by name; `flying`: its request is under way.
+// What is not known to be saved, by the control's id. `value`: what it holds; `sent`: that by name,
+// as it is sent; `flying`: its request is under way; `failed`: it may work later.
 const held = new Map();
 const flights = new WeakMap(); // the entry of held that a request carries, by who asked
 let changed = null; // the request that was refused because another tab was faster
@@ -89,7 +89,7 @@ document.addEventListener("htmx:confirm", (event) => {
   const { elt } = event.detail;
   if (!saves(elt)) return;
   const failed = held.get(elt.id)?.failed ?? false;
-  held.set(elt.id, { path: elt.getAttribute("hx-post"), elt, value: read(elt), sent: alone(elt), flying: false, failed });
+  held.set(elt.id, { id: elt.id, path: elt.getAttribute("hx-post"), elt, value: read(elt), sent: alone(elt), flying: false, failed });
 }, true);
 
 function alone(elt) {
@@ -130,19 +130,19 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   const { xhr, successful, requestConfig } = event.detail;
   const { elt } = requestConfig;
-  const key = keyOf(elt);
   const one = flights.get(elt);
-  const newest = one && held.get(key) === one; // nothing was chosen there since
+  const newest = one && held.get(one.id) === one; // nothing was chosen there since
   if (one) one.flying = false;
   if (elt.dataset.held) elt.remove();
   if (successful) {
-    if (newest) held.delete(key);
+    if (newest) held.delete(one.id);
+    if (elt.dataset.held) showSaved(one);
     setTimeout(sendAgain);
     return show();
   }
   if (xhr.status === 409 && isChanged(xhr)) {
     xhr.tandemSaid = true;
-    if (newest) held.delete(key); // it stays on the page
+    if (newest) held.delete(one.id); // it stays on the page
     return tellChanged(elt, xhr);
   }
   if (!newest) return;
@@ -150,7 +150,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
     xhr.tandemSaid = true;
     return fail(one);
   }
-  held.delete(key); // refused: the page says why, and what was typed stays on it
+  held.delete(one.id); // refused: the page says why, and what was typed stays on it
   show();
 }, true);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -165,6 +165,13 @@ function fail(one) {
     again = null;
   }, AGAIN_MS);
   show();
+}
+
+/** What was saved without its control is shown by it, where it came back meanwhile. */
+function showSaved(one) {
+  const elt = at(one.id);
+  if (elt?.getAttribute("hx-post") !== one.path || same(read(elt), one.value)) return;
+  if (write(elt, one.value)) htmx.trigger(elt, "change");
 }
 
 function isChanged(xhr) {
@@ -206,19 +213,19 @@ document.addEventListener("htmx:afterSettle", () => {
   for (const place of document.querySelectorAll("#editor-step [data-checks]")) {
     at(place.dataset.checks)?.setAttribute("aria-invalid", String(Boolean(place.querySelector(".problem"))));
   }
-  for (const [id, one] of held) if (!one.flying && !one.elt.isConnected) putBack(id, one);
+  for (const one of [...held.values()]) if (!one.flying && !one.elt.isConnected) putBack(one);
   show();
 });
 
 /** Of a control that was swapped away before it was sent, or whose sending failed. */
-function putBack(id, one) {
-  const elt = at(id);
+function putBack(one) {
+  const elt = at(one.id);
   if (elt?.getAttribute("hx-post") !== one.path) {
     if (!one.failed) setTimeout(sendAgain);
     return fail(one);
   }
   one.elt = elt;
-  if (!write(elt, one.value)) held.delete(id); // there is no such choice any more
+  if (!write(elt, one.value)) held.delete(one.id); // there is no such choice any more
   else if (!one.failed) htmx.trigger(elt, "change");
 }
 
