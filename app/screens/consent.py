@@ -8,6 +8,8 @@ from collections.abc import Callable
 from flask import Blueprint, Response, jsonify, render_template
 
 from app.database import tenant_transaction
+from app.language import gettext as _
+from app.language import noop
 from app.mapping import profiles
 from app.mapping.consents import (
     Consent,
@@ -132,20 +134,20 @@ def consent_blueprint(desk: Desk, consents: Consents) -> Blueprint:
     return blueprint
 
 
-_AS_INTERNAL, _AS_OTHERS = "they cross, as internal ones", "they cross as others do"
+_AS_INTERNAL, _AS_OTHERS = noop("they cross, as internal ones"), noop("they cross as others do")
 
 
 def sentence(consent: Consent, partner: str, how: str = _AS_INTERNAL) -> str:
     """How it stands, for people."""
     if not consent.carried:
-        return "This profile carries no comments."
+        return _("This profile carries no comments.")
     if consent.own and consent.partner:
-        return f"Allowed by you and by {partner}: {how}."
+        return _("Allowed by you and by %(partner)s: %(how)s.", partner=partner, how=_(how))
     if consent.own:
-        return f"Allowed by you, not by {partner}: none crosses."
+        return _("Allowed by you, not by %(partner)s: none crosses.", partner=partner)
     if consent.partner:
-        return f"Allowed by {partner}, not by you: none crosses."
-    return f"Allowed by neither you nor {partner}: none crosses."
+        return _("Allowed by %(partner)s, not by you: none crosses.", partner=partner)
+    return _("Allowed by neither you nor %(partner)s: none crosses.", partner=partner)
 
 
 def _as_json(consent: Consent) -> Response:

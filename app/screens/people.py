@@ -8,6 +8,8 @@ from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.database import TenantId
 from app.jira.site import SiteOpener
+from app.language import gettext as _
+from app.language import noop
 from app.screens.forms import form_text, refuse
 from app.screens.pages import wants_json
 from app.tenants import roles
@@ -16,6 +18,7 @@ from app.tenants.deeds import Recorder
 from app.tenants.roles import GRANTABLE, Role
 
 QUERY_LIMIT = 100
+ROLES = {"admin": noop("Admin"), "editor": noop("Editor"), "viewer": noop("Viewer")}
 
 
 class People:
@@ -33,13 +36,14 @@ class People:
             "people": [
                 {
                     "account": one.account_id,
-                    "name": names.get(one.account_id, "Unknown to Jira by now"),
+                    "name": names.get(one.account_id, _("Unknown to Jira by now")),
                     "role": one.role,
                 }
                 for one in granted
             ],
             "project_admins_map": roles.project_admins_map(tenant),
             "grantable": GRANTABLE,
+            "roles": ROLES,
         }
 
     def search(self, tenant: TenantId, query: str) -> list[dict[str, str]]:

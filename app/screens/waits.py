@@ -12,58 +12,98 @@ from app.database import TenantId, tenant_transaction
 from app.database_faults import FULL, Disk
 from app.jobs import alive
 from app.language import gettext as _
+from app.language import ngettext, noop
 from app.mapping.profiles import ProfileOverview
 from app.screens.words import ago
 from app.sync import clocks
 
 CHANGES = {
-    "limit-rate": "The site asked for patience (429). Its changes are sent when the wait is over.",
-    "limit-burst": "The site takes only so many calls a second (429). The rest follows at once.",
-    "limit-points": "The hour's points of the site are used up (429). It goes on in the next hour.",
-    "limit-issue": "One issue was written too often (429). Only that issue waits, for seconds.",
-    "no-answer": "The site did not answer, or not in Jira's form, as during maintenance. It is "
-    "tried again by itself.",
-    "site-failing": "The site failed (5xx). It is tried again by itself.",
-    "busy": "Jira was at work on the issue itself (409). Only that issue waits, for seconds.",
-    "locked-out": "The site does not let Tandem in. It is tried again by itself.",
-    "site-held": "These changes wait for their site as a whole.",
-    "waiting-for-search": "An issue was sent and its answer lost. Tandem looks whether it was "
-    "made before it sends it again.",
-    "waiting-for-link": "Another profile is about to make the twin of this issue. It is linked as "
-    "soon as it is there.",
-    "waiting-for-item": "A comment or the like was sent and its answer lost, or another profile is "
-    "about to make it. Tandem looks for it before it sends it again.",
-    "waiting-for-parent": "The parent of this issue gets its twin first. The issue follows as "
-    "soon as that is there.",
-    "filter-refused": "Jira does not understand the profile's filter any more: a status, a person "
-    "or a field that it names may be gone. Correct the filter; the changes wait and none is lost.",
-    "retry": "It was parked, and is tried again.",
-    "internal-error": "Something went wrong on our side. It is tried again by itself.",
+    "limit-rate": noop(
+        "The site asked for patience (429). Its changes are sent when the wait is over."
+    ),
+    "limit-burst": noop(
+        "The site takes only so many calls a second (429). The rest follows at once."
+    ),
+    "limit-points": noop(
+        "The hour's points of the site are used up (429). It goes on in the next hour."
+    ),
+    "limit-issue": noop(
+        "One issue was written too often (429). Only that issue waits, for seconds."
+    ),
+    "no-answer": noop(
+        "The site did not answer, or not in Jira's form, as during maintenance. It is "
+        "tried again by itself."
+    ),
+    "site-failing": noop("The site failed (5xx). It is tried again by itself."),
+    "busy": noop("Jira was at work on the issue itself (409). Only that issue waits, for seconds."),
+    "locked-out": noop("The site does not let Tandem in. It is tried again by itself."),
+    "site-held": noop("These changes wait for their site as a whole."),
+    "waiting-for-search": noop(
+        "An issue was sent and its answer lost. Tandem looks whether it was "
+        "made before it sends it again."
+    ),
+    "waiting-for-link": noop(
+        "Another profile is about to make the twin of this issue. It is linked as "
+        "soon as it is there."
+    ),
+    "waiting-for-item": noop(
+        "A comment or the like was sent and its answer lost, or another profile is "
+        "about to make it. Tandem looks for it before it sends it again."
+    ),
+    "waiting-for-parent": noop(
+        "The parent of this issue gets its twin first. The issue follows as soon as that is there."
+    ),
+    "filter-refused": noop(
+        "Jira does not understand the profile's filter any more: a status, a person "
+        "or a field that it names may be gone. Correct the filter; the changes wait and none is "
+        "lost."
+    ),
+    "retry": noop("It was parked, and is tried again."),
+    "internal-error": noop("Something went wrong on our side. It is tried again by itself."),
 }
 BLOCKED = {
-    "rate": "asked for patience",
-    "burst": "takes only so many calls a second",
-    "points": "has no points left in this hour",
-    "failing": "fails (5xx)",
-    "unreachable": "does not answer",
+    "rate": noop(
+        "{site} asked for patience. Tandem leaves it alone for {seconds} more seconds; the "
+        "changes wait and none is lost."
+    ),
+    "burst": noop(
+        "{site} takes only so many calls a second. Tandem leaves it alone for {seconds} more "
+        "seconds; the changes wait and none is lost."
+    ),
+    "points": noop(
+        "{site} has no points left in this hour. Tandem leaves it alone for {seconds} more "
+        "seconds; the changes wait and none is lost."
+    ),
+    "failing": noop(
+        "{site} fails (5xx). Tandem leaves it alone for {seconds} more seconds; the changes wait "
+        "and none is lost."
+    ),
+    "unreachable": noop(
+        "{site} does not answer. Tandem leaves it alone for {seconds} more seconds; the changes "
+        "wait and none is lost."
+    ),
 }
 PAUSED = {
-    "unknown": "{site} does not know Tandem any more (401); it first said so {since}. An admin of "
-    "{site} should look whether the app is still installed and enabled there, and else install it "
-    "again. Tandem asks by itself and resumes when it is let in; nothing is lost.",
-    "forbidden": "{site} does not allow Tandem to work (403); it first said so {since}. An admin "
-    "of {site} should enable the app there and give it access to the projects. Tandem asks by "
-    "itself and resumes when it is let in; nothing is lost.",
+    "unknown": noop(
+        "{site} does not know Tandem any more (401); it first said so {since}. An admin of "
+        "{site} should look whether the app is still installed and enabled there, and else "
+        "install it "
+        "again. Tandem asks by itself and resumes when it is let in; nothing is lost."
+    ),
+    "forbidden": noop(
+        "{site} does not allow Tandem to work (403); it first said so {since}. An admin "
+        "of {site} should enable the app there and give it access to the projects. Tandem asks by "
+        "itself and resumes when it is let in; nothing is lost."
+    ),
 }
-CLOCK = (
-    "Tandem's clock is {amount} {way} {site}'s. Changes go on crossing, in the site's time; but "
-    "this page and the site's webhooks may be refused until the clock is right, and the searches "
-    "find what came meanwhile. Whoever runs Tandem should set its server's clock, as by NTP."
+CLOCK_REST = noop(
+    "Changes go on crossing, in the site's time; but this page and the site's webhooks may be "
+    "refused until the clock is right, and the searches find what came meanwhile. Whoever runs "
+    "Tandem should set its server's clock, as by NTP."
 )
-NO_WORKER = (
-    "No worker is running, so no change crosses: {count} {wait}, the first since {since}; none is "
-    "lost. Whoever runs Tandem should start one with “tandem worker”, or find in the log why those "
-    "of “tandem serve” end."
+NO_WORKER_REST = noop(
+    "Whoever runs Tandem should start one with “tandem worker”, or find in the log why those of "
+    "“tandem serve” end."
 )
 _SITE = text(
     """
@@ -98,7 +138,7 @@ def say_approval(one: ProfileOverview, names: Mapping[TenantId, str]) -> str | N
 
 def say_change(code: str | None) -> str | None:
     """Why a change waits."""
-    return None if code is None else CHANGES.get(code, code)
+    return None if code is None else _(CHANGES.get(code, code))
 
 
 def say_sites(names: Mapping[TenantId, str]) -> list[str]:
@@ -127,28 +167,41 @@ def say_server(tenant: TenantId, site: str, profiles: Sequence[uuid.UUID], disk:
 
 def say_no_worker(count: int, since: datetime) -> str:
     """How many changes wait for a worker, and since when."""
-    changes, wait = ("changes", "wait") if count > 1 else ("change", "waits")
-    return NO_WORKER.format(
-        count=f"{count} {changes}", wait=wait, since=f"{since.astimezone(UTC):%H:%M} UTC"
+    head = ngettext(
+        "No worker is running, so no change crosses: %(num)s change waits, the first since "
+        "%(since)s; none is lost.",
+        "No worker is running, so no change crosses: %(num)s changes wait, the first since "
+        "%(since)s; none is lost.",
+        count,
+        since=f"{since.astimezone(UTC):%H:%M} UTC",
     )
+    return f"{head} {_(NO_WORKER_REST)}"
 
 
 def say_clock(site: str, ahead: float) -> str:
     """By how much the clock of Tandem is off a site's, which is so many seconds `ahead` of it."""
-    seconds = round(abs(ahead))
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")):
-        if seconds >= 2 * size or size == 1:
-            way = "behind" if ahead > 0 else "ahead of"
-            return CLOCK.format(amount=f"{round(seconds / size)} {unit}", way=way, site=site)
-    raise AssertionError("The last unit takes all.")
+    amount = _amount(round(abs(ahead)))
+    if ahead > 0:
+        head = _("Tandem's clock is %(amount)s behind %(site)s's.", amount=amount, site=site)
+    else:
+        head = _("Tandem's clock is %(amount)s ahead of %(site)s's.", amount=amount, site=site)
+    return f"{head} {_(CLOCK_REST)}"
+
+
+def _amount(seconds: int) -> str:
+    """A span in the largest unit that there are two of."""
+    if seconds >= 2 * 86400:
+        return _("%(num)s days", num=round(seconds / 86400))
+    if seconds >= 2 * 3600:
+        return _("%(num)s hours", num=round(seconds / 3600))
+    if seconds >= 2 * 60:
+        return _("%(num)s minutes", num=round(seconds / 60))
+    return _("%(num)s seconds", num=seconds)
 
 
 def _say(
     site: str, paused: str | None, since: datetime | None, code: str | None, seconds: float | None
 ) -> str:
     if paused is not None:
-        return PAUSED[paused].format(site=site, since=ago(since))
-    return (
-        f"{site} {BLOCKED[code or 'rate']}. Tandem leaves it alone for {int(seconds or 1)} more "
-        "seconds; the changes wait and none is lost."
-    )
+        return _(PAUSED[paused]).format(site=site, since=ago(since))
+    return _(BLOCKED[code or "rate"]).format(site=site, seconds=int(seconds or 1))

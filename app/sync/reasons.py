@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.jira.site import SiteError
+from app.language import gettext as _
+from app.language import noop
 from app.mapping.profile import Profile, Side
 
 
@@ -55,116 +57,164 @@ class Saying:
 
 SAYINGS: Mapping[Code, Saying] = {
     Code.FIELD_REQUIRED: Saying(
-        "{site} wants a value for {field}, and there is none.",
-        "Fill {field} in on the other side, map it, or make it optional at {site}.",
+        noop("{site} wants a value for {field}, and there is none."),
+        noop("Fill {field} in on the other side, map it, or make it optional at {site}."),
     ),
     Code.FIELD_NOT_ON_SCREEN: Saying(
-        "{site} does not let {field} be set: it is not on the screen, or not in the project.",
-        "An admin of {site} puts {field} on the create and edit screens of the issue type, or the "
-        "field is taken out of the profile.",
+        noop("{site} does not let {field} be set: it is not on the screen, or not in the project."),
+        noop(
+            "An admin of {site} puts {field} on the create and edit screens of the issue type, or "
+            "the "
+            "field is taken out of the profile."
+        ),
     ),
     Code.VALUE_UNKNOWN: Saying(
-        "{site} does not know the value of {field}.",
-        "An admin of {site} adds the value, or somebody chooses one that both sites have.",
+        noop("{site} does not know the value of {field}."),
+        noop("An admin of {site} adds the value, or somebody chooses one that both sites have."),
     ),
     Code.VALUE_UNPAIRED: Saying(
-        "{field} holds a value that has no counterpart at {site}, and the mapping says to stop at "
-        "that.",
-        "Add a row for the value to the mapping, let an admin of {site} add the value, or choose "
-        "another one.",
+        noop(
+            "{field} holds a value that has no counterpart at {site}, and the mapping says to "
+            "stop at "
+            "that."
+        ),
+        noop(
+            "Add a row for the value to the mapping, let an admin of {site} add the value, or "
+            "choose "
+            "another one."
+        ),
     ),
     Code.VALUE_TOO_LONG: Saying(
-        "The value of {field} is longer than {site} takes.",
-        "Somebody shortens it; it crosses with that edit.",
+        noop("The value of {field} is longer than {site} takes."),
+        noop("Somebody shortens it; it crosses with that edit."),
         passes=False,
     ),
     Code.VALUE_MALFORMED: Saying(
-        "{site} cannot read the value of {field} as it was sent.",
-        "Compare the field's type on both sides with the profile, or write the value in another "
-        "way; it crosses with that edit.",
+        noop("{site} cannot read the value of {field} as it was sent."),
+        noop(
+            "Compare the field's type on both sides with the profile, or write the value in "
+            "another "
+            "way; it crosses with that edit."
+        ),
         passes=False,
     ),
     Code.TEXT_REFUSED: Saying(
-        "{site} does not take the formatting of {field}.",
-        "Write the text with plainer formatting; it crosses with that edit.",
+        noop("{site} does not take the formatting of {field}."),
+        noop("Write the text with plainer formatting; it crosses with that edit."),
         passes=False,
     ),
     Code.TRANSFORM_FAILED: Saying(
-        "The transform of the mapping comes to no value for {field} at {site}.",
-        "Read why; correct the expression (tandem transform try), or the value on the other side.",
+        noop("The transform of the mapping comes to no value for {field} at {site}."),
+        noop(
+            "Read why; correct the expression (tandem transform try), or the value on the other "
+            "side."
+        ),
         passes=False,
     ),
     Code.PARENT_WAITS: Saying(
-        "The parent has no counterpart at {site} yet, though a profile carries it.",
-        "See why the parent waits or is parked, or whether it is outside that profile's filter; "
-        "this one follows as soon as the parent is there.",
+        noop("The parent has no counterpart at {site} yet, though a profile carries it."),
+        noop(
+            "See why the parent waits or is parked, or whether it is outside that profile's "
+            "filter; "
+            "this one follows as soon as the parent is there."
+        ),
     ),
     Code.PARENT_UNPAIRED: Saying(
-        "The parent of the sub-task has no counterpart at {site}, where a sub-task cannot be "
-        "without one, and no profile carries it.",
-        "Make a profile for the parent's project and type between the same sites, or a row for "
-        "the two parents in the mapping.",
+        noop(
+            "The parent of the sub-task has no counterpart at {site}, where a sub-task cannot be "
+            "without one, and no profile carries it."
+        ),
+        noop(
+            "Make a profile for the parent's project and type between the same sites, or a row for "
+            "the two parents in the mapping."
+        ),
     ),
     Code.FIELD_REFUSED: Saying(
-        "{site} refuses the value of {field} for a reason of its own.",
-        "Read the site's words; mend the value, or the rule at {site}.",
+        noop("{site} refuses the value of {field} for a reason of its own."),
+        noop("Read the site's words; mend the value, or the rule at {site}."),
     ),
     Code.ISSUE_FORBIDDEN: Saying(
-        "{site} does not let Tandem edit the issue.",
-        "An admin of {site} gives the app's user the permission to edit it: the project's "
-        "permissions, or the issue's security level.",
+        noop("{site} does not let Tandem edit the issue."),
+        noop(
+            "An admin of {site} gives the app's user the permission to edit it: the project's "
+            "permissions, or the issue's security level."
+        ),
     ),
     Code.ISSUE_GONE: Saying(
-        "{site} says that the issue is gone, or hides it from Tandem.",
-        "If it was deleted, nothing is to be done. If it is hidden, an admin of {site} lets the "
-        "app's user see it.",
+        noop("{site} says that the issue is gone, or hides it from Tandem."),
+        noop(
+            "If it was deleted, nothing is to be done. If it is hidden, an admin of {site} lets "
+            "the "
+            "app's user see it."
+        ),
     ),
     Code.ISSUE_TOO_LARGE: Saying(
-        "The issue is larger than {site} takes.",
-        "Somebody shortens its texts; it crosses with that edit.",
+        noop("The issue is larger than {site} takes."),
+        noop("Somebody shortens its texts; it crosses with that edit."),
         passes=False,
     ),
     Code.WORKFLOW: Saying(
-        "The workflow of {site} does not let the issue be edited in its status.",
-        "Move the issue on at {site}, or an admin there lets the app's user edit in this status.",
+        noop("The workflow of {site} does not let the issue be edited in its status."),
+        noop(
+            "Move the issue on at {site}, or an admin there lets the app's user edit in this "
+            "status."
+        ),
     ),
     Code.MOVE_NO_WAY: Saying(
-        "No way leads through the workflow of {site} to the status that the issue should have, or "
-        "none that Tandem may take.",
-        "An admin of {site} adds a transition or opens one to the app's user, or the mapping gives "
-        "the status another counterpart; or somebody moves the issue by hand.",
+        noop(
+            "No way leads through the workflow of {site} to the status that the issue should "
+            "have, or "
+            "none that Tandem may take."
+        ),
+        noop(
+            "An admin of {site} adds a transition or opens one to the app's user, or the mapping "
+            "gives "
+            "the status another counterpart; or somebody moves the issue by hand."
+        ),
     ),
     Code.MOVE_UNKNOWN: Saying(
-        "Tandem knows no way through the workflow of {site} to the status that the issue should "
-        "have: of a status in between it could not see what it leads on to.",
-        "Move one issue of that project and type there and on by hand: Tandem learns the way from "
-        "it.",
+        noop(
+            "Tandem knows no way through the workflow of {site} to the status that the issue "
+            "should "
+            "have: of a status in between it could not see what it leads on to."
+        ),
+        noop(
+            "Move one issue of that project and type there and on by hand: Tandem learns the way "
+            "from "
+            "it."
+        ),
     ),
     Code.MOVE_FIELDS: Saying(
-        "The way through the workflow of {site} wants fields filled in that nothing feeds.",
-        "Map the fields that the site's words name, give them a constant in the mapping, or let an "
-        "admin of {site} make them optional on the screen of the transition.",
+        noop("The way through the workflow of {site} wants fields filled in that nothing feeds."),
+        noop(
+            "Map the fields that the site's words name, give them a constant in the mapping, or "
+            "let an "
+            "admin of {site} make them optional on the screen of the transition."
+        ),
     ),
     Code.MOVE_REFUSED: Saying(
-        "The workflow of {site} refuses the transition: a validator or a rule of its own.",
-        "Read the site's words; mend the issue, or the rule at {site}.",
+        noop("The workflow of {site} refuses the transition: a validator or a rule of its own."),
+        noop("Read the site's words; mend the issue, or the rule at {site}."),
     ),
     Code.ISSUE_REFUSED: Saying(
-        "{site} refuses the change of the issue for a reason of its own.",
-        "Read the site's words; mend the issue, or the rule at {site}.",
+        noop("{site} refuses the change of the issue for a reason of its own."),
+        noop("Read the site's words; mend the issue, or the rule at {site}."),
     ),
     Code.CREATE_FORBIDDEN: Saying(
-        "{site} does not let Tandem create issues in the project.",
-        "An admin of {site} gives the app's user the permission to create issues there.",
+        noop("{site} does not let Tandem create issues in the project."),
+        noop("An admin of {site} gives the app's user the permission to create issues there."),
     ),
     Code.SCOPE_REFUSED: Saying(
-        "{site} does not know the profile's project or issue type any more, or hides it.",
-        "An admin of {site} brings it back or lets the app's user see it, or the profile is made "
-        "anew for another.",
+        noop("{site} does not know the profile's project or issue type any more, or hides it."),
+        noop(
+            "An admin of {site} brings it back or lets the app's user see it, or the profile is "
+            "made "
+            "anew for another."
+        ),
     ),
     Code.CREATE_REFUSED: Saying(
-        "{site} refuses to create the issue for a reason of its own.",
-        "Read the site's words; mend the issue, or the rule at {site}.",
+        noop("{site} refuses to create the issue for a reason of its own."),
+        noop("Read the site's words; mend the issue, or the rule at {site}."),
     ),
 }
 
@@ -266,8 +316,8 @@ def _issue_code(error: SiteError, *, creating: bool) -> Code:
 def say(code: Code, *, site: str, field: str) -> tuple[str, str]:
     """The sentence and the cure."""
     saying = SAYINGS[code]
-    words = {"site": site, "field": field or "a field"}
-    return saying.sentence.format(**words), saying.cure.format(**words)
+    words = {"site": site, "field": field or _("a field")}
+    return _(saying.sentence).format(**words), _(saying.cure).format(**words)
 
 
 def markdown() -> str:
