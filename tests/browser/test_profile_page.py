@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -17,7 +16,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.real]
 
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 NAME = "Web and platform"
-SHOTS = os.environ.get("TANDEM_TEST_SHOTS")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +33,7 @@ def opened(open_page: OpenPage, stack: Stack) -> tuple[Page, FrameLocator]:
     return page, frame
 
 
-def look_at(page: Page, frame: FrameLocator, name: str) -> None:
+def look_at(page: Page, frame: FrameLocator) -> None:
     """Nothing serious for axe and no way sideways, in light and dark, narrow and wide."""
     inner = next(one for one in page.frames if "/pages/home" in one.url)
     inner.evaluate(AXE.read_text())
@@ -53,8 +51,6 @@ def look_at(page: Page, frame: FrameLocator, name: str) -> None:
             page.set_viewport_size({"width": width, "height": 900})
             wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert inner.evaluate(wider) <= 0
-            if SHOTS:
-                page.screenshot(path=f"{SHOTS}/{name}-{mode}-{width}.png", full_page=True)
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
@@ -82,7 +78,7 @@ def test_a_file_goes_out_and_comes_back_and_a_revision_is_restored(
     told = frame.locator("#import-differences")
     expect(told).to_contain_text("Where both sides changed Summary, a person is asked.")
     expect(alert).to_be_hidden()
-    look_at(page, frame, "import")
+    look_at(page, frame)
     frame.get_by_role("button", name="Take it").click()
     expect(frame.locator(".said")).to_have_text("Revision 2 is in force.")
     expect(frame.get_by_role("heading", name=NAME, level=1)).to_be_focused()
@@ -112,7 +108,7 @@ def test_a_file_goes_out_and_comes_back_and_a_revision_is_restored(
     expect(frame.locator("[data-revision='2']")).to_contain_text("In force")
     admin = paired.sandbox.acme.admin["displayName"]
     expect(frame.locator("[data-revision='2']")).to_contain_text(admin)
-    look_at(page, frame, "revision")
+    look_at(page, frame)
     back.get_by_role("button", name="Restore revision 1").click()
     expect(frame.locator(".said")).to_have_text("Revision 3 is in force.")
     late.get_by_role("button", name="Take it").click()
@@ -141,14 +137,14 @@ def test_a_profile_is_paused_copied_and_deleted_from_its_page(
         frame.locator(f"#{field}-type option").nth(1).wait_for(state="attached")
         frame.locator(f"#{field}-type").select_option(index=2)
     frame.get_by_label("Name of the new profile").fill("A copy")
-    look_at(page, frame, "copy")
+    look_at(page, frame)
     frame.locator("#copy-form").get_by_role("button", name="Duplicate").click()
     expect(frame.get_by_role("heading", name="A copy", level=1)).to_be_focused()
     expect(head).to_contain_text("Waits for the approval of")
 
     frame.get_by_role("button", name="Delete", exact=True).click()
     frame.get_by_label("Type the profile's name: A copy").fill("A cop")
-    look_at(page, frame, "end")
+    look_at(page, frame)
     frame.get_by_role("button", name="Delete for good").click()
     expect(frame.locator("#end-form [role=alert]")).to_contain_text("not the profile's name")
     frame.get_by_label("Type the profile's name: A copy").fill("A copy")
