@@ -1,0 +1,254 @@
+"""The editor of profiles in Chromium: nothing that was typed or chosen is ever lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import FrameLocator, Page, Route, expect
+
+from demo.stack import Stack, scope_ids, wait_until
+from demo.walk import LEFT, RIGHT
+from tests.browser.conftest import OpenPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.real]
+
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+SAVES = re.compile(r"/pages/drafts/[0-9a-f-]+/projects$")
+EXPIRED = json.dumps(
+    {"type": "urn:tandem:problem:not-authorised", "status": 401, "detail": "Not authorised."}
+)
+
+
+@pytest.fixture(scope="module")
+def paired(running: Stack) -> Stack:
+    """The stack with its two sites paired."""
+    running.connect()
+    return running
+
+
+def begin(stack: Stack) -> str:
+    """A draft of Acme's admin."""
+    return str(stack.page(stack.sandbox.acme, "POST", "/pages/drafts")["draft"])
+
+
+def go_on(frame: FrameLocator, draft: str, step: str = "projects") -> None:
+    """Continue a draft from the Profiles page."""
+    frame.locator(f"#continue-{draft}").click()
+    expect(frame.locator("#editor")).to_have_attribute("data-draft", draft)
+    expect(frame.locator("#view-title")).to_be_focused()
+    if step != "projects":
+        frame.locator(f"#step-{step}").click()
+    expect(frame.locator(f"#step-{step}")).to_have_attribute("aria-current", "step")
+
+
+def serious(page: Page) -> list[Any]:
+    """What axe-core finds in Tandem's frame that is serious or critical."""
+    frame = page.frames[-1]
+    if not frame.evaluate("() => 'axe' in window"):
+        frame.evaluate(AXE.read_text())
+    found: dict[str, Any] = frame.evaluate("() => axe.run()")
+    return [
+        (one["id"], [node["html"] for node in one["nodes"]])
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
+def test_what_was_chosen_is_there_again_after_the_tab_was_closed(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    draft = begin(paired)
+    page, frame = open_page(paired.sandbox.acme)
+    go_on(frame, draft)
+    left, right = scope_ids(paired.sandbox.acme, *LEFT), scope_ids(paired.sandbox.globex, *RIGHT)
+    chosen = {
+        "#left_project": left[0],
+        "#left_type": left[1],
+        "#right_project": right[0],
+        "#right_type": right[1],
+    }
+    for control, value in chosen.items():
+        frame.locator(f"{control} option[value='{value}']").wait_for(state="attached")
+        frame.locator(control).focus()
+        frame.locator(control).select_option(value)
+        expect(frame.locator(control)).to_be_focused()
+    expect(frame.locator("#name")).to_have_value(re.compile(".+ ↔ .+"))
+    expect(frame.locator("#left-count")).to_contain_text("now.")
+    frame.locator("#left_filter").fill("nonsense ==")
+    expect(frame.locator("#left-count .problem")).to_be_visible()
+    expect(frame.locator("#left_filter")).to_have_attribute("aria-invalid", "true")
+    frame.locator("#left_filter").fill("created >= -90d")
+    expect(frame.locator("#left-count")).to_contain_text("now.")
+    expect(frame.locator("#left_filter")).to_have_attribute("aria-invalid", "false")
+    frame.locator("#name").press_sequentially(" שלום 😀")
+    name = frame.locator("#name").input_value()
+    # Without leaving the field, as a person who closes the tab.
+    wait_until("the name is saved", lambda: " ".join(name.split()) in drafts_of(paired))
+    expect(frame.locator("#name")).to_be_focused()
+    expect(frame.locator("#step-projects")).to_contain_text("(done)")
+    assert serious(page) == []
+    page.close()
+
+    _, again = open_page(paired.sandbox.acme)
+    go_on(again, draft)
+    for control, value in {
+        **chosen,
+        "#left_filter": "created >= -90d",
+        "#name": name,
+    }.items():
+        expect(again.locator(control)).to_have_value(value)
+
+
+def drafts_of(stack: Stack) -> list[str]:
+    """The names of the drafts of Acme's admin."""
+    return [one["name"] for one in stack.page(stack.sandbox.acme, "GET", "/pages/drafts")]
+
+
+def test_what_a_refused_token_did_not_save_is_marked_and_sent_again(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    draft = begin(paired)
+    page, frame = open_page(paired.sandbox.acme)
+    go_on(frame, draft)
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        if route.request.method != "POST" or refused:
+            return route.continue_()
+        refused.append(route.request.post_data or "")
+        return route.fulfill(status=401, content_type="application/problem+json", body=EXPIRED)
+
+    page.route(SAVES, refuse)
+    frame.locator("#left_project option").nth(1).wait_for(state="attached")
+    frame.locator("#left_project").select_option(index=1)
+    chosen = frame.locator("#left_project").input_value()
+    expect(frame.locator("#left_project-unsaved")).to_have_text("Not saved yet")
+    expect(frame.locator("#editor-unsaved")).to_contain_text("keep this tab open")
+    expect(frame.locator("#left_project")).to_have_value(chosen)
+    # The next save that gets through takes the first one along.
+    frame.locator("#name").fill("Saved after all")
+    frame.locator("#name").press("Tab")
+    expect(frame.locator("#editor-unsaved")).to_be_hidden()
+    expect(frame.locator("#left_project-unsaved")).to_have_count(0)
+    expect(frame.locator("#left_project")).to_have_value(chosen)
+    expect(frame.locator("#left_type option").nth(1)).to_be_attached()
+    expect(frame.locator("#name")).to_have_value("Saved after all")
+    assert len(refused) == 1
+    _, other = open_page(paired.sandbox.acme)
+    go_on(other, draft)
+    expect(other.locator("#left_project")).to_have_value(chosen)
+    expect(other.locator("#name")).to_have_value("Saved after all")
+
+
+def test_what_a_server_that_was_away_did_not_get_survives_another_step_and_is_sent_by_retry(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    draft = begin(paired)
+    page, frame = open_page(paired.sandbox.acme)
+    go_on(frame, draft)
+    page.route(
+        SAVES,
+        lambda route: route.abort() if route.request.method == "POST" else route.continue_(),
+    )
+    frame.locator("#name").fill("Typed while it was away")
+    frame.locator("#name").press("Tab")
+    expect(frame.locator("#name-unsaved")).to_have_text("Not saved yet")
+    frame.locator("#step-partner").click()
+    expect(frame.locator("#editor-unsaved")).to_be_visible()
+    expect(frame.get_by_role("radio").first).to_be_checked()
+    page.unroute(SAVES)
+    frame.get_by_role("button", name="Retry").click()
+    expect(frame.locator("#editor-unsaved")).to_be_hidden()
+    wait_until("it is saved", lambda: "Typed while it was away" in drafts_of(paired))
+    assert serious(page) == []
+
+
+def test_another_tab_that_was_faster_is_told_and_nothing_is_overwritten_unasked(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    draft = begin(paired)
+    _, first = open_page(paired.sandbox.acme)
+    go_on(first, draft)
+    _, second = open_page(paired.sandbox.acme)
+    go_on(second, draft)
+    for frame, name in ((first, "Of the first tab"), (second, "Of the second tab")):
+        frame.locator("#name").fill(name)
+        frame.locator("#name").press("Tab")
+    expect(second.locator("#editor-changed")).to_contain_text("the name")
+    expect(second.locator("#name")).to_have_value("Of the second tab")
+    assert "Of the first tab" in drafts_of(paired)
+    second.get_by_role("button", name="Save mine over it").click()
+    expect(second.locator("#editor-changed")).to_be_hidden()
+    wait_until("it is saved", lambda: "Of the second tab" in drafts_of(paired))
+    first.locator("#name").fill("Of the first again")
+    first.locator("#name").press("Tab")
+    first.get_by_role("button", name="Show what is saved").click()
+    expect(first.locator("#name")).to_have_value("Of the second tab")
+
+
+def test_what_is_typed_while_an_answer_is_under_way_stays_under_the_hands(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    draft = begin(paired)
+    page, frame = open_page(paired.sandbox.acme)
+    go_on(frame, draft)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST" and "left_project" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(SAVES, hold)
+    frame.locator("#left_project option").nth(1).wait_for(state="attached")
+    frame.locator("#left_project").select_option(index=1)
+    wait_until("it is sent", lambda: held or page.wait_for_timeout(50), seconds=60)
+    frame.locator("#left_filter").press_sequentially("labels = half")
+    held[0].continue_()
+    expect(frame.locator("#left_type option").nth(1)).to_be_attached()
+    expect(frame.locator("#left_filter")).to_be_focused()
+    frame.locator("#left_filter").press_sequentially("way")
+    expect(frame.locator("#left_filter")).to_have_value("labels = halfway")
+    frame.locator("#left_filter").press("Tab")
+    expect(frame.locator("#left-count")).to_contain_text("once a project and an issue type")
+    expect(frame.locator("#left_filter")).to_have_value("labels = halfway")
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_site_is_checked_by_url_and_token_and_paired_by_code_within_the_step(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    draft = begin(paired)
+    page, frame = open_page(acme)
+    go_on(frame, draft, "partner")
+    frame.get_by_text("Check the site first").click()
+    frame.get_by_label("Address of the other Jira").fill(globex.url)
+    frame.get_by_label("Your email there").fill(globex.admin["email"])
+    frame.get_by_label("API token").fill("not-the-token-of-anybody")
+    frame.get_by_role("button", name="Check", exact=True).click()
+    expect(frame.locator("#check-says")).to_contain_text("does not know this email with this token")
+    expect(frame.locator("#check-token")).to_be_focused()
+    frame.get_by_label("API token").fill(globex.admin["token"])
+    frame.get_by_role("button", name="Check", exact=True).click()
+    expect(frame.locator("#partner-checked")).to_contain_text("has all permissions")
+    expect(frame.locator("#partner-checked")).to_contain_text("install Tandem there")
+    code = paired.page(globex, "POST", "/pages/pairing-codes")["code"]
+    frame.get_by_label("Pairing code").fill(code[:-1])
+    frame.get_by_label("Pairing code").press("Enter")
+    expect(frame.locator("#draft-code-says")).to_contain_text("20 letters and digits")
+    frame.get_by_label("Pairing code").fill(code)
+    frame.get_by_label("Pairing code").press("Enter")
+    expect(frame.get_by_role("radio").first).to_be_checked()
+    assert serious(page) == []
+    frame.get_by_role("button", name="Next: Projects and types").click()
+    expect(frame.locator("#step-projects")).to_have_attribute("aria-current", "step")
+    frame.get_by_text("Delete this draft").click()
+    frame.get_by_role("button", name="Delete it for good").click()
+    expect(frame.get_by_role("heading", name="Profiles", exact=True, level=1)).to_be_focused()
+    expect(frame.locator(f"#continue-{draft}")).to_have_count(0)
