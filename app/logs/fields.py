@@ -119,6 +119,7 @@ PROBLEM_FIELDS = frozenset(
         "sources",
         "text",
         "to",
+        "token",
         "transform",
         "twin",
         "url",
