@@ -164,7 +164,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
   const { target } = event;
   if (target === view) entered(event.detail.requestConfig?.elt);
   if (target.id === "panel") target.querySelector("select, input, button")?.focus();
+  if (target.matches?.("[data-focuses]")) target.querySelector("[tabindex='-1']")?.focus(); // far from its button
   if (target.id === "overview") announceCounts();
+  target.querySelector("[data-takes-focus]")?.focus();
 });
 
 let focusThen; // the id of what takes the focus in the view that was asked for

@@ -213,9 +213,10 @@ def plan_lines(found: Mapping[str, Any], sites: Mapping[str, str]) -> tuple[str,
         )
     if found["to_apply"]:
         lines.append(
-            _(
-                "About %(minutes)s minutes, and %(calls)s calls to Jira.",
-                minutes=max(1, round(found["minutes"])),
+            ngettext(
+                "About %(num)s minute, and %(calls)s calls to Jira.",
+                "About %(num)s minutes, and %(calls)s calls to Jira.",
+                max(1, round(found["minutes"])),
                 calls=sum(found["calls"].values()),
             )
         )

@@ -172,14 +172,12 @@ def test_a_load_is_begun_watched_and_undone_and_a_plan_is_made_and_applied_from_
     form.get_by_role("button", name="Begin the load").click()
     expect(form.get_by_role("alert")).to_contain_text("JQL", timeout=WAIT)
     expect(form.get_by_label("Whose issues get a twin")).to_have_value("left")  # nothing is lost
-    form.get_by_label(re.compile("^Only what this JQL")).fill("")
+    form.get_by_label(re.compile("^Only what this JQL")).fill('summary ~ "Was there before"')
     form.get_by_role("button", name="Begin the load").click()
     loaded = runs.locator("tr[data-state=done]").filter(has_text="Load")
     expect(loaded.get_by_text(re.compile("2 created"))).to_be_visible(timeout=WAIT)
     expect(loaded.get_by_text("by you")).to_be_visible()
-    wait_until(
-        "the twins are found", lambda: set(OLD) <= set(keys_by_summary(globex, RIGHT[0]))
-    )
+    wait_until("the twins are found", lambda: set(OLD) <= set(keys_by_summary(globex, RIGHT[0])))
 
     # The plan does not fit any more, and says what moved.
     plan.get_by_role("button", name=re.compile("^Apply the plan")).click()
@@ -196,9 +194,7 @@ def test_a_load_is_begun_watched_and_undone_and_a_plan_is_made_and_applied_from_
     undo.get_by_role("button", name=re.compile("^Undo it now")).click()
     done = runs.locator("[data-errand=undo][data-state=done]")
     expect(done.get_by_text("2 issues deleted.")).to_be_visible(timeout=WAIT)
-    wait_until(
-        "the twins are gone", lambda: not set(OLD) & set(keys_by_summary(globex, RIGHT[0]))
-    )
+    wait_until("the twins are gone", lambda: not set(OLD) & set(keys_by_summary(globex, RIGHT[0])))
     scene.stack.settle()
 
 
