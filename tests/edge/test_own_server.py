@@ -104,7 +104,8 @@ def test_the_page_says_why_a_site_is_left_alone(
 ) -> None:
     owner.execute("DELETE FROM site_budget")
     if code in BLOCKED:
-        values, words = "blocked_until, code", f"acme.example.test {BLOCKED[code]}"
+        words = BLOCKED[code].partition(". ")[0].format(site="acme.example.test")
+        values = "blocked_until, code"
         given = "now() + interval '1 minute', %s"
     else:
         values, words = "paused_since, next_try, paused_code", "acme.example.test does not"
