@@ -75,6 +75,7 @@ def people() -> Iterator[People]:
     known.url = f"http://127.0.0.1:{server.server_port}"
     yield known
     server.shutdown()
+    server.server_close()
 
 
 @dataclass
