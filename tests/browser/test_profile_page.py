@@ -142,6 +142,11 @@ def test_a_profile_is_paused_copied_and_deleted_from_its_page(
     expect(frame.get_by_role("heading", name="A copy", level=1)).to_be_focused()
     expect(head).to_contain_text("Waits for the approval of")
 
+    frame.get_by_role("button", name="Edit", exact=True).click()
+    expect(frame.get_by_text("The profile goes on as it is until you save it")).to_be_visible()
+    frame.get_by_role("button", name="Profiles", exact=True).click()
+    frame.locator("#overview").get_by_role("button", name="A copy", exact=True).click()
+
     frame.get_by_role("button", name="Delete", exact=True).click()
     frame.get_by_label("Type the profile's name: A copy").fill("A cop")
     look_at(page, frame)
