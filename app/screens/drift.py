@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -15,7 +16,7 @@ from app.mapping import profiles, repair_save
 from app.mapping.approvals import Saved
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.repair import Way, repaired
+from app.mapping.repair import Way, What, repaired
 from app.mapping.repair_save import Mend
 from app.screens.desk import Desk
 from app.screens.forms import form_text, refuse
@@ -116,11 +117,29 @@ class Drifts:
                     "cure": cure(one, self._site(stored, one.target.side)),
                     "repairs": [(repair, label(one, repair)) for repair in one.repairs],
                 }
-                for one in drift.findings
+                for one in self._with_people(stored, drift.findings)
             ],
             "lists": _long_lists(drift.findings),
             "said": "",
         }
+
+    def _with_people(self, stored: StoredProfile, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings with the names of people, asked of their sites to be shown and not kept.
+        Where a site does not answer, the account has to do."""
+        names: dict[tuple[Side, str], str] = {}
+        for side in Side:
+            wanted = [one.target.id for one in findings if _is_person(one, side)]
+            if wanted:
+                tenant = stored.left_tenant if side is Side.LEFT else stored.right_tenant
+                try:
+                    found = self._open_site(tenant).people(wanted[:SHOWN])
+                except Problem:
+                    continue
+                names |= {(side, account): name for account, name in found.items()}
+        return [
+            replace(one, name=names.get((one.target.side, one.target.id), one.name))
+            for one in findings
+        ]
 
     def _site(self, stored: StoredProfile, side: Side) -> str:
         tenant = stored.left_tenant if side is Side.LEFT else stored.right_tenant
@@ -164,6 +183,10 @@ def _part(shown: dict[str, Any]) -> Response | str:
         return jsonify(drift_json(shown))
     may = current_standing().may(Permission.MAP)
     return render_template("parts/drift.html", may_repair=may, most=SHOWN, ago=ago, **shown)
+
+
+def _is_person(finding: Finding, side: Side) -> bool:
+    return finding.target.what is What.USER and finding.target.side is side
 
 
 def _long_lists(findings: Sequence[Finding]) -> dict[tuple[Choice, ...], int]:

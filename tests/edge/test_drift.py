@@ -398,7 +398,8 @@ def test_the_page_tells_both_sides_what_is_gone_and_the_overview_counts_it(seen:
     assert found["12"]["sentence"].startswith("“Stock” is not among the values of “Area” at 127")
     assert [one["choice"] for one in found["12"]["repairs"]] == ["swap", "drop"]
     assert found["12"]["choices"] == [{"id": "11", "name": "Shop"}]
-    assert found["bob"]["name"] == ""
+    assert "“Person” is deactivated at" in found["bob"]["sentence"]  # asked, and not kept:
+    assert ("user", "bob", "") in seen.found()
     for side in ("left", "right"):
         for person in PEOPLE:
             told = seen.call(side=side, person=person)
