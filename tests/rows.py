@@ -18,6 +18,7 @@ TENANT_COLUMNS: dict[str, tuple[str, ...]] = {
     "lifecycle_token": ("tenant_id",),
     "site_budget": ("tenant_id",),
     "draft": ("tenant_id",),
+    "scope_fields": ("tenant_id",),
     "audit_event": ("chain",),
     "audit_head": ("chain",),
     "connection": ("left_tenant_id", "right_tenant_id"),
@@ -102,6 +103,7 @@ def _write_own(owner: psycopg.Connection, tenant: TenantId) -> None:
         " VALUES (%s, %s, 'someone', 'left', 'd')",
         (uuid.uuid4(), tenant),
     )
+    owner.execute("INSERT INTO scope_fields VALUES (%s, 1, 1, 'h')", (tenant,))
     owner.execute("INSERT INTO audit_head VALUES (%s, 0, %s)", (tenant, bytes(32)))
     owner.execute(
         "INSERT INTO audit_event VALUES (%s, 1, now(), 'jira', 'installation.installed',"

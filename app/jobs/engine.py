@@ -14,7 +14,7 @@ from app.database import APP_ROLE, unscoped_transaction
 from app.jobs.bell import DRAIN, DRAIN_QUEUE, lane_lock, ring
 from app.jobs.steady import SteadyApp
 from app.mapping import drafts
-from app.sync import budget_answers, parked_groups, runs, written
+from app.sync import budget_answers, field_cache, parked_groups, runs, written
 from app.sync.completeness import Completeness
 from app.sync.drift_watch import Watch
 from app.sync.errand_work import Errands
@@ -81,6 +81,7 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
             with unscoped_transaction() as session:
                 written.forget(session)
                 drafts.forget(session)
+                field_cache.forget(session)
                 runs.end_left_behind(session)
 
     @engine.periodic(cron="* * * * * */10", periodic_id="search")

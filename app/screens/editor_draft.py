@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +41,14 @@ class Wrong:
 def profile_of(draft: Draft) -> Profile:
     """The profile that a draft would become. Raises DocumentError with all that is wrong."""
     document = {k: v for k, v in draft.document.items() if k not in {"name", "connection"}}
-    if "fields" not in document:
-        document["fields"] = _usual(document)
+    document["fields"] = fields_of(document)
     return load_profile({"version": VERSION, **document})
+
+
+def fields_of(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The field mappings of a draft's document; the usual ones where none was chosen yet."""
+    found: Sequence[Mapping[str, Any]] = document.get("fields") or ()
+    return found if "fields" in document else _usual(document)
 
 
 def wrong_with(draft: Draft) -> list[Wrong]:
@@ -151,9 +156,11 @@ def _step(where: str) -> str:
     return STEP_OF.get(top, "fields")
 
 
-def _usual(document: Mapping[str, Any]) -> object:
+def _usual(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The fields that are carried where nothing was chosen."""
     nowhere = Scope("0", "0")
     subtask = any((document.get(side.value) or {}).get("subtask") for side in Side)
     usual = (*DEFAULT_FIELDS, PARENT) if subtask else DEFAULT_FIELDS
-    return dump_profile(Profile(nowhere, nowhere, usual))["fields"]
+    rows: Any = dump_profile(Profile(nowhere, nowhere, usual))["fields"]
+    found: Sequence[Mapping[str, Any]] = rows
+    return found

@@ -7,11 +7,14 @@ from flask import Blueprint
 from app.jira.addresses import NetworkPolicy
 from app.screens.desk import Desk
 from app.screens.editor import Editor, editor_blueprint
+from app.screens.editor_fields import FieldsStep
+from app.screens.editor_fields_views import fields_blueprint
 from app.screens.editor_partner import PartnerStep, partner_blueprint
 from app.screens.editor_people import PeopleTable, people_table_blueprint
 from app.screens.editor_projects import ProjectsStep, projects_blueprint
 from app.screens.editor_values import ValuesStep, values_blueprint
 from app.screens.site_lists import SiteLists
+from app.sync.field_cache import FieldCache
 from app.tenants.installations import Installations
 from app.vault.vault import Vault
 
@@ -33,4 +36,6 @@ def mount_editor(
     editor.add(values := ValuesStep(editor))
     screens.register_blueprint(values_blueprint(values))
     screens.register_blueprint(people_table_blueprint(PeopleTable(editor)))
+    editor.add(fields := FieldsStep(editor, FieldCache(vault, desk.own_site)))
+    screens.register_blueprint(fields_blueprint(fields))
     return editor

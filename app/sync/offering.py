@@ -29,10 +29,11 @@ def reader_of(open_site: SiteOpener, profile: StoredProfile) -> Reader:
 def look(reader: Reader, profile: StoredProfile) -> dict[Side, Seen]:
     """What both sites tell of the fields of a profile's scopes, in at most seven calls each. Raises
     SiteError, and Problem where a site has no room for it."""
-    return {side: _seen(reader, side, profile.profile.scope(side)) for side in Side}
+    return {side: seen_of(reader, side, profile.profile.scope(side)) for side in Side}
 
 
-def _seen(reader: Reader, side: Side, scope: Scope) -> Seen:
+def seen_of(reader: Reader, side: Side, scope: Scope) -> Seen:
+    """What a site tells of the fields of a scope of its side. Raises SiteError, Problem."""
     project = int(scope.project_id)
     every = reader.call(side, 1, lambda site: site.all_fields(project))
     create = reader.create_fields(side, scope)

@@ -39,6 +39,7 @@ SEALED = (
     SealedColumn("parked_cause", "said", "left_tenant_id", ("id",)),
     SealedColumn("drift", "held", "left_tenant_id", ("profile_id",)),
     SealedColumn("draft", "document", "tenant_id", ("id",)),
+    SealedColumn("scope_fields", "held", "tenant_id", ("project_id", "issue_type_id")),
 )
 
 

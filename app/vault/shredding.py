@@ -39,6 +39,9 @@ def shred_tenant(vault: Vault, record: Recorder, tenant: TenantId) -> int:
         ).all()
         session.execute(text("DELETE FROM draft WHERE tenant_id = :tenant"), {"tenant": tenant})
         session.execute(
+            text("DELETE FROM scope_fields WHERE tenant_id = :tenant"), {"tenant": tenant}
+        )
+        session.execute(
             text("UPDATE data_key SET state = 'retired' WHERE tenant_id = :tenant"),
             {"tenant": tenant},
         )

@@ -11,7 +11,16 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-PARTS: tuple[str, ...] = ("approvals", "drafts", "drift", "pause", "activity", "ignored", "errands")
+PARTS: tuple[str, ...] = (
+    "approvals",
+    "drafts",
+    "drift",
+    "pause",
+    "activity",
+    "ignored",
+    "errands",
+    "scope_fields",
+)
 
 
 def upgrade() -> None:
