@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, make_response, render_template, request
 
 from app.errors import NotFound, Problem
 from app.jira.site import SiteOpener
@@ -35,6 +35,8 @@ from app.tenants.roles import Standing
 from app.vault.vault import Vault
 
 SHORT = 50  # choices that a select shows well
+MENDED = "mapping-mended"
+"""The event of the page after a repair that is in force."""
 SHOWN = 30  # findings on the page; the rest is counted
 
 
@@ -162,27 +164,31 @@ def drift_blueprint(drifts: Drifts) -> Blueprint:
 
     @blueprint.get("/profiles/<uuid:profile>/drift")
     @accepts(Proof.CONTEXT, Permission.SEE)
-    def show(profile: uuid.UUID) -> Response | str:
+    def show(profile: uuid.UUID) -> Response:
         return _part(drifts.read(current_caller(), current_standing(), profile))
 
     @blueprint.post("/profiles/<uuid:profile>/drift/look")
     @accepts(Proof.CONTEXT, Permission.MAP)
-    def look(profile: uuid.UUID) -> Response | str:
+    def look(profile: uuid.UUID) -> Response:
         return _part(drifts.look(current_caller(), current_standing(), profile))
 
     @blueprint.post("/profiles/<uuid:profile>/repairs")
     @accepts(Proof.CONTEXT, Permission.MAP)
-    def repair(profile: uuid.UUID) -> Response | str:
+    def repair(profile: uuid.UUID) -> Response:
         return _part(drifts.repair(current_caller(), current_standing(), profile))
 
     return blueprint
 
 
-def _part(shown: dict[str, Any]) -> Response | str:
+def _part(shown: dict[str, Any]) -> Response:
     if wants_json():
         return jsonify(drift_json(shown))
     may = current_standing().may(Permission.MAP)
-    return render_template("parts/drift.html", may_repair=may, most=SHOWN, ago=ago, **shown)
+    part = render_template("parts/drift.html", may_repair=may, most=SHOWN, ago=ago, **shown)
+    answer = make_response(part)
+    if shown.get("in_force"):
+        answer.headers["HX-Trigger"] = MENDED  # the rest of the profile's view reads it anew
+    return answer
 
 
 def _is_person(finding: Finding, side: Side) -> bool:
