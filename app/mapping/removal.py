@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
+from app.language import gettext as _
 from app.mapping.profile import Side
 from app.mapping.profiles import owned
 from app.tenants.caller import Caller
@@ -59,14 +60,19 @@ def _remove(
         found, side = owned(session, tenant, profile_id, covers)
         if " ".join(name.split()) != found.name:
             raise Problem(
-                "name: that is not the profile's name. Type it as it is shown, so that no other "
-                "profile is deleted by mistake.",
+                _(
+                    "name: that is not the profile's name. Type it as it is shown, so that no "
+                    "other profile is deleted by mistake."
+                ),
                 code="invalid-field",
                 field="name",
             )
         if session.execute(_UNDO, of).scalar():
             raise Problem(
-                "An undo of this profile is under way. Wait for its end or stop it, and try again.",
+                _(
+                    "An undo of this profile is under way. Wait for its end or stop it, and try "
+                    "again."
+                ),
                 status=409,
                 code="undo-runs",
             )

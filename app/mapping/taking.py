@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from app.database import tenant_transaction
 from app.errors import Problem
+from app.language import gettext as _
 from app.mapping import profiles, revisions
 from app.mapping.document import dump_profile
 from app.mapping.history import for_side
@@ -40,23 +41,32 @@ def wanted(content: Content, now: Profile, parties: Parties) -> Profile:
         same = (old.project_id, old.issue_type_id) == (new.project_id, new.issue_type_id)
         if not same or old.subtask != new.subtask:
             raise _refused(
-                f"{side.value}: the file is for another project or issue type of this site. These "
-                "are not changed with the mapping: duplicate the profile for others.",
+                side.value,
+                _(
+                    "the file is for another project or issue type of this site. These are not "
+                    "changed with the mapping: duplicate the profile for others."
+                ),
             )
     if parties.own is None:
         return found
     theirs = parties.own.other
     if theirs in content.filters and found.scope(theirs).filter != now.scope(theirs).filter:
         raise _refused(
-            f"{theirs.value}.filter: the filter of the partner's issues is changed by the people "
-            "of the partner's site. Leave it out, and ask them.",
+            f"{theirs.value}.filter",
+            _(
+                "the filter of the partner's issues is changed by the people of the partner's "
+                "site. Leave it out, and ask them."
+            ),
         )
     kept = for_side(found, now, parties.own)
     if _allowed(found, theirs) - _allowed(kept, theirs):
         raise _refused(
-            "items: whether internal comments and restricted issues of the partner's side may "
-            f"cross is for the people of the partner's site to say. Leave {theirs.value} out, and "
-            "ask them.",
+            "items",
+            _(
+                "whether internal comments and restricted issues of the partner's side may cross "
+                "is for the people of the partner's site to say. Leave %(side)s out, and ask them.",
+                side=theirs.value,
+            ),
         )
     return kept
 
@@ -72,7 +82,7 @@ def take_as_operator(
     the file says. Raises Problem, NotFound."""
     tenants = stored.left_tenant, stored.right_tenant
     with tenant_transaction(stored.left_tenant) as session:
-        found, _ = owned(session, stored.left_tenant, stored.id, lambda project: True)
+        found, _side = owned(session, stored.left_tenant, stored.id, lambda project: True)
         old = revisions.current(vault, session, found)
         new = wanted(content, old, Parties(sites))
         if new == old:
@@ -101,8 +111,11 @@ def create(
         check(profile.scope(side), side)
     if profile.restricted:
         raise _refused(
-            "restricted: which side lets issues with a security level cross is said by each side "
-            "once there is the profile. Leave it out.",
+            "restricted",
+            _(
+                "which side lets issues with a security level cross is said by each side once "
+                "there is the profile. Leave it out."
+            ),
         )
     document = dump_profile(profile)
     return profiles.create(
@@ -145,8 +158,11 @@ def _require_sites(content: Content, sites: Mapping[Side, str]) -> None:
     for side, host in content.sites.items():
         if host != sites[side]:
             raise _refused(
-                f"{side.value}.site: the file is for another site than this profile has there. "
-                "Take the file of this profile, or leave site out if the ids are right.",
+                f"{side.value}.site",
+                _(
+                    "the file is for another site than this profile has there. Take the file of "
+                    "this profile, or leave site out if the ids are right."
+                ),
             )
 
 
@@ -155,5 +171,5 @@ def _allowed(profile: Profile, side: Side) -> set[str]:
     return internal | ({"restricted"} if side in profile.restricted else set())
 
 
-def _refused(sentence: str) -> Problem:
-    return Problem(sentence, code="invalid-file", field="file")
+def _refused(where: str, sentence: str) -> Problem:
+    return Problem(f"{where}: {sentence}", code="invalid-file", field="file")

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from app.language import gettext as _
 from app.mapping.document import VERSION, DocumentError, dump_profile, load_profile
 from app.mapping.naming import SYSTEM_FIELDS, Names
 from app.mapping.profile import Profile, Side
@@ -154,18 +155,26 @@ def read(text: str) -> Content:
     """What a file says. Raises FileProblem with all that is wrong, each with its line."""
     found, lines = parse(text)
     if not isinstance(found, dict):
-        sentence = "must hold an object with tandem, left, right and fields. Begin with an export."
+        sentence = _(
+            "must hold an object with tandem, left, right and fields. Begin with an export."
+        )
         raise FileProblem(Fault(1, "", sentence))
     faults: list[Fault] = []
     take = _Taker(found, lines, faults)
-    name = take.optional("profile", _is_name, "must be the profile's name, 1 to 200 characters")
-    rule = f"must be {SHORTEST} to {LONGEST:,} seconds, a whole number"
+    name = take.optional(
+        "profile", _is_name, _("must be the profile's name, 1 to 200 characters, or left out")
+    )
+    rule = _(
+        "must be %(least)s to %(most)s seconds, a whole number, or left out",
+        least=SHORTEST,
+        most=f"{LONGEST:,}",
+    )
     seconds = take.optional("search_seconds", _is_pace, rule)
     sites: dict[Side, str] = {}
     for side in Side:
         scope = found.get(side.value)
         if isinstance(scope, dict):
-            rule = "must be the site's host, such as acme.atlassian.net"
+            rule = _("must be the site's host, such as acme.atlassian.net, or left out")
             site = _Taker(scope, lines, faults, (side.value,)).optional("site", _is_host, rule)
             if site is not None:
                 sites[side] = site
@@ -199,7 +208,7 @@ class _Taker:
             return value
         path = (*self.path, key)
         where = ".".join(map(str, path))
-        self.faults.append(Fault(self.lines.get(path), where, f"{rule}, or left out"))
+        self.faults.append(Fault(self.lines.get(path), where, rule))
         return None
 
 

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from app.errors import Problem
+from app.language import gettext as _
 
 MAX_CHARACTERS = 2_000_000
 MAX_DEPTH = 12
@@ -44,7 +45,7 @@ class Fault:
     @property
     def text(self) -> str:
         """All of it, for people."""
-        place = [f"line {self.line}" if self.line else "", self.where]
+        place = [_("line %(number)s", number=self.line) if self.line else "", self.where]
         said = ", ".join(one for one in place if one)
         return f"{said}: {self.sentence}" if said else self.sentence
 
@@ -83,10 +84,12 @@ class _Builder:
         if isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
-                raise _fault(line, "begins a second document. Keep one in a file.")
+                raise _fault(line, _("begins a second document. Keep one in a file."))
         elif isinstance(event, yaml.AliasEvent):
             name = (event.anchor or "")[:40]
-            raise _fault(line, f"has an alias (*{name}). Write out what it stands for.")
+            raise _fault(
+                line, _("has an alias (*%(name)s). Write out what it stands for.", name=name)
+            )
         elif isinstance(event, yaml.ScalarEvent):
             _require_plain(event, line)
             self._scalar(event, line)
@@ -98,9 +101,11 @@ class _Builder:
 
     def _begin(self, value: list[Any] | dict[str, Any], line: int) -> None:
         if self._awaits_key():
-            raise _fault(line, "has a list or an object for a key. A key is a text.")
+            raise _fault(line, _("has a list or an object for a key. A key is a text."))
         if len(self.stack) == MAX_DEPTH:
-            raise _fault(line, f"is nested deeper than {MAX_DEPTH} levels. No profile is.")
+            raise _fault(
+                line, _("is nested deeper than %(most)s levels. No profile is.", most=MAX_DEPTH)
+            )
         path = self._put(value, line)
         self.stack.append(_Open(value, path))
 
@@ -122,7 +127,12 @@ class _Builder:
         if key in top.value:
             first = self.lines[*top.path, key]
             raise _fault(
-                line, f"has the key {key[:80]} again, after line {first}. Keep one of them."
+                line,
+                _(
+                    "has the key %(key)s again, after line %(first)s. Keep one of them.",
+                    key=key[:80],
+                    first=first,
+                ),
             )
         top.key = key
         self.lines[*top.path, key] = line
@@ -152,8 +162,12 @@ def parse(text: str) -> tuple[Any, Mapping[Path, int]]:
             Fault(
                 None,
                 "",
-                f"the file has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read. No "
-                "profile is that long: is it the right file?",
+                _(
+                    "the file has %(count)s characters; at most %(most)s are read. No profile is "
+                    "that long: is it the right file?",
+                    count=f"{len(text):,}",
+                    most=f"{MAX_CHARACTERS:,}",
+                ),
             )
         )
     builder = _Builder()
@@ -169,11 +183,14 @@ def _events(text: str) -> Iterator[yaml.Event]:
         mark = error.problem_mark or error.context_mark
         said = (error.problem or "cannot be read").strip()[:200]
         line = mark.line + 1 if mark else None
-        sentence = f"is no YAML: {said}. Look for a missing quote, colon or blank there or before."
+        sentence = _(
+            "is no YAML: %(said)s. Look for a missing quote, colon or blank there or before.",
+            said=said,
+        )
         raise FileProblem(Fault(line, "", sentence)) from None
     except (yaml.YAMLError, ValueError):
         raise FileProblem(
-            Fault(None, "", "the file holds characters that no YAML has. Save it as UTF-8 text.")
+            Fault(None, "", _("the file holds characters that no YAML has. Save it as UTF-8 text."))
         ) from None
 
 
@@ -181,9 +198,9 @@ def _require_plain(
     event: yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent, line: int
 ) -> None:
     if event.anchor is not None:
-        raise _fault(line, f"has an anchor (&{event.anchor[:40]}). Leave it out.")
+        raise _fault(line, _("has an anchor (&%(name)s). Leave it out.", name=event.anchor[:40]))
     if event.tag is not None:
-        raise _fault(line, f"has a tag ({event.tag[:40]}). Leave it out.")
+        raise _fault(line, _("has a tag (%(name)s). Leave it out.", name=event.tag[:40]))
 
 
 def _value(event: yaml.ScalarEvent, line: int) -> Plain:
@@ -192,7 +209,11 @@ def _value(event: yaml.ScalarEvent, line: int) -> Plain:
     found = plain(event.value)
     if found in (float("inf"), float("-inf")):
         raise _fault(
-            line, f"has a number that is too large ({event.value[:40]}). Put it in quotes."
+            line,
+            _(
+                "has a number that is too large (%(said)s). Put it in quotes.",
+                said=event.value[:40],
+            ),
         )
     return found
 

@@ -115,7 +115,7 @@ def test_the_page_shows_what_is_carried_at_once_and_the_sites_names_after(scene:
     assert first.status_code == 200
     asked = {one for site in scene.sites.values() for one in site.asked} - {"permissions/check"}
     assert asked == set()  # the view waits for no site
-    assert f'hx-get="/pages/profiles/{scene.id}/carried" hx-trigger="load"' in first.text
+    assert f'hx-get="/pages/profiles/{scene.id}/carried" hx-trigger="load,' in first.text
     for words in ("Tasks", scene.sites[Side.LEFT].host, "Due date", "the newer change wins"):
         assert words in first.text
     named = scene.call("/carried", accept="text/html").text
@@ -123,7 +123,7 @@ def test_the_page_shows_what_is_carried_at_once_and_the_sites_names_after(scene:
     assert "<bdi>Globex 🛠 (GLO)</bdi> · <bdi>Defect</bdi>" in named
     again = scene.view().text
     assert "<bdi>Acme &lt;Shop&gt; (ACME)</bdi> · <bdi>Bug</bdi>" in again
-    assert '/carried" hx-trigger="load"' not in again
+    assert '/carried" hx-trigger="load,' not in again
     scene.sites[Side.RIGHT].refuses = 403
     anew = scene.call("/carried?anew=1", accept="text/html").text
     assert "Globex" not in anew
