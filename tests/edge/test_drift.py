@@ -637,3 +637,24 @@ def test_an_edit_in_the_editor_that_names_what_is_not_there_is_refused_with_its_
             assert answer.json["field"] == place
             assert f"{place}: 99 is no value that “Area” takes" in answer.json["detail"]
     assert seen.stored().profile.fields[1].values.rows[1].right == "11"
+
+
+def test_a_select_of_many_options_is_shown_once_and_any_of_them_may_be_put_in_the_place(
+    seen: Scene,
+) -> None:
+    right_to_left = "\u05e9\u05dc\u05d5\u05dd \U0001f680 <b>" + "x" * 240
+    seen.right.options = {str(number): f"Option {number:04}" for number in range(2000, 3200)}
+    seen.right.options["2000"] = right_to_left
+    found = {one["thing"]: one for one in seen.call("drift/look").json["findings"]}
+    assert found.keys() == {"11", "12"}
+    assert len(found["11"]["choices"]) == 1000
+    part = seen.call(accept="text/html").text
+    assert part.count("<datalist") == 1  # for both
+    assert part.count("<option") == 1000
+    assert part.count('list="choices-0"') == 2
+    assert "<b>" not in part
+    asked = {"finding": found["11"]["id"], "choice": "swap"}
+    assert seen.call("repairs", data=asked | {"to": "9999"}).status_code == 400
+    assert "3199" not in {one["id"] for one in found["11"]["choices"]}  # past what is kept
+    assert seen.call("repairs", data=asked | {"to": "3199"}).status_code == 200
+    assert seen.stored().profile.fields[1].values.rows[0].right == "3199"
