@@ -133,12 +133,12 @@ def offer(profile: Profile, seen: Mapping[Side, Seen]) -> Offer:
     for mine, theirs, reason in (*_same_field(left, right), *_same_name(left, right)):
         used = {end for pair in found for end in (pair.left, pair.right)}
         ones, twins = ([end for end in group if end not in used] for group in (mine, theirs))
-        made = _suggested(ones, twins, reason, profile.fields) if ones and twins else None
+        made = _suggested(ones, twins, reason) if ones and twins else None
         if isinstance(made, Pair):
             found.append(made)
         elif made is not None:
             notes.append(made)
-    guesses = tuple(_guesses(left, right, found, profile.fields))
+    guesses = tuple(_guesses(left, right, found))
     return Offer(profile, seen, fields, tuple(found), unknown, tuple(notes), guesses)
 
 
@@ -146,7 +146,6 @@ def _guesses(
     left: Sequence[OfferedField],
     right: Sequence[OfferedField],
     found: Sequence[Pair],
-    fields: Sequence[FieldMapping],
 ) -> Iterator[Pair]:
     """Of what no suggestion has: what may belong together by similar names, then by type."""
     used = {(end.side, end.id) for pair in found for end in (pair.left, pair.right)}
@@ -157,7 +156,8 @@ def _guesses(
         )
         for one, twin, score in search(mine, theirs):
             ends = {(one.side, one.id), (twin.side, twin.id)}
-            made = possible(one, twin, fields, reason) if not ends & used else ""
+            # No mapping has either: none needs to be looked at.
+            made = possible(one, twin, (), reason) if not ends & used else ""
             if isinstance(made, Pair):
                 used |= ends
                 yield replace(made, score=score)
@@ -188,7 +188,6 @@ def _suggested(
     ones: Sequence[OfferedField],
     twins: Sequence[OfferedField],
     reason: str,
-    fields: Sequence[FieldMapping],
 ) -> Pair | str | None:
     """The pair that fields of the left and of the right suggest; or why there is none, where that
     is worth a sentence."""
@@ -199,7 +198,7 @@ def _suggested(
             for group in (ones, twins)
         )
         return f"several fields have the name {left.name}: {many}. Say which two belong together"
-    made = possible(left, right, fields, reason)
+    made = possible(left, right, (), reason)  # both are free
     if isinstance(made, Pair) and left.kind in _ALONE:
         return f"{left.id} and {right.id} are left alone unless somebody asks for them"
     if isinstance(made, Pair) or handler(left.kind).writable or handler(right.kind).writable:

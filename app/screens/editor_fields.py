@@ -30,6 +30,7 @@ from app.tenants import pairing
 NOTHING = Seen(None, None, {}, None)
 LONGEST_TRANSFORM = 20_000  # characters that a draft keeps of one, right or wrong
 ALL = "all"
+MOST_OFFERS = 16  # that are kept in memory
 
 
 class FieldsStep:
@@ -41,6 +42,7 @@ class FieldsStep:
         self.editor = editor
         self._cache = cache
         self._extras = Extras(editor)
+        self._offers: dict[object, Offer] = {}
 
     # -- what it shows
 
@@ -88,14 +90,27 @@ class FieldsStep:
                 status=409,
                 code="fields-unknown",
             )
-        return offer(rows.profile_like(draft), {side: known[side].seen for side in Side})
+        return self._offer(draft, known)
+
+    def _offer(self, draft: Draft, known: Mapping[Side, Known]) -> Offer:
+        """The same, worked out once for what was read and is mapped."""
+        profile = rows.profile_like(draft)
+        read = tuple((side, known[side].at) for side in sorted(known))
+        key = (self._tenants(draft), read, profile)
+        found = self._offers.get(key)
+        if found is None:
+            seen = {side: known[side].seen if side in known else NOTHING for side in Side}
+            found = offer(profile, seen)
+            while len(self._offers) >= MOST_OFFERS:
+                self._offers.pop(next(iter(self._offers), None), None)
+            self._offers[key] = found
+        return found
 
     def _table(
         self, draft: Draft, known: Mapping[Side, Known], wrong: Mapping[str, str]
     ) -> dict[str, object]:
         sites, there = self.sites(draft), frozenset(known)
-        seen = {side: known[side].seen if side in known else NOTHING for side in Side}
-        found = offer(rows.profile_like(draft), seen)
+        found = self._offer(draft, known)
         problems = rows.problems_of(draft)
         whole = len(there) == len(Side)
         return {
@@ -147,6 +162,9 @@ class FieldsStep:
         if side is draft.side:
             return draft.tenant
         return pairing.partner_of(draft.tenant, connection_of(draft))
+
+    def _tenants(self, draft: Draft) -> tuple[TenantId, ...]:
+        return tuple(self._tenant(draft, side) for side in Side)
 
     def sites(self, draft: Draft) -> dict[Side, str]:
         """What both sites are called."""
