@@ -38,6 +38,8 @@ def rows(app: Flask, database_url: str) -> Rows:
         owner.execute("DELETE FROM conflict_question")
         owner.execute("DELETE FROM parked_cause")
         owner.execute("DELETE FROM item_edit")
+        for table in ("draft", "drift", "errand", "scope_fields"):
+            owner.execute(f"DELETE FROM {table}")
     store = app.extensions["tandem"].vault.store
     for tenant in (written.left, written.right, written.stranger):
         store.create(tenant)
