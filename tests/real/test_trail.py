@@ -48,6 +48,7 @@ def test_every_deed_is_on_the_trail_of_whom_it_concerns(running: Stack) -> None:
         ("jira", "installation.enabled"),
         (admin, "connection.made"),
         (admin, "profile.created"),
+        ("partner", "profile.approved"),
         ("partner", "profile.paused"),
         (admin, "profile.resumed"),
         (admin, "role.granted"),
@@ -60,10 +61,11 @@ def test_every_deed_is_on_the_trail_of_whom_it_concerns(running: Stack) -> None:
         ("jira", "installation.disabled"),  # Jira says so before it uninstalls
         ("jira", "installation.uninstalled"),
     ]
-    assert [(e["actor"], e["action"]) for e in theirs][2:7] == [
+    assert [(e["actor"], e["action"]) for e in theirs][2:8] == [
         (partner, "pairing-code.made"),
         ("partner", "connection.made"),
         ("partner", "profile.created"),
+        (partner, "profile.approved"),
         (partner, "profile.paused"),
         ("partner", "profile.resumed"),
     ]
