@@ -252,3 +252,66 @@ def test_a_site_is_checked_by_url_and_token_and_paired_by_code_within_the_step(
     frame.get_by_role("button", name="Delete it for good").click()
     expect(frame.get_by_role("heading", name="Profiles", exact=True, level=1)).to_be_focused()
     expect(frame.locator(f"#continue-{draft}")).to_have_count(0)
+
+
+def test_fields_are_found_paired_tried_and_shown_with_a_real_issues_values(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    draft = begin(paired)
+    page, frame = open_page(paired.sandbox.acme)
+    go_on(frame, draft)
+    left, right = scope_ids(paired.sandbox.acme, *LEFT), scope_ids(paired.sandbox.globex, *RIGHT)
+    for control, value in (
+        ("#left_project", left[0]),
+        ("#left_type", left[1]),
+        ("#right_project", right[0]),
+        ("#right_type", right[1]),
+    ):
+        frame.locator(f"{control} option[value='{value}']").wait_for(state="attached")
+        frame.locator(control).select_option(value)
+    expect(frame.locator("#step-projects")).to_contain_text("(done)")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    frame.locator("#step-fields").click()
+    expect(frame.locator("#refresh-left")).to_have_text("Refresh")
+    expect(frame.locator("#refresh-right")).to_have_text("Refresh")
+    summary = frame.locator("#fields-mapped [data-sample='left:summary']")
+    expect(summary).not_to_be_empty()
+    # A search asks nobody, and keeps the rows that have the words.
+    before = len(asked)
+    search = frame.locator("#fields-search")
+    search.press_sequentially("SUMM")
+    expect(frame.locator("#flow-labels--labels")).to_be_hidden()
+    expect(frame.locator("#flow-summary--summary")).to_be_visible()
+    search.press("Escape")
+    expect(frame.locator("#flow-labels--labels")).to_be_visible()
+    assert len(asked) == before
+    # By keyboard: the direction is saved, and the focus stays; so do the sample values.
+    flow = frame.locator("#flow-summary--summary")
+    flow.focus()
+    flow.select_option("to_right")
+    expect(frame.locator("#step-fields")).to_contain_text("(done)")
+    expect(flow).to_be_focused()
+    expect(summary).not_to_be_empty()
+    # A transform is tried while it is typed, and shown where it is wrong.
+    frame.locator("#more-summary--summary > summary").press("Enter")
+    box = frame.locator("#transform-summary--summary")
+    box.press_sequentially('"From Acme: " + value')
+    expect(frame.locator("#result-summary--summary output")).to_contain_text("From Acme: ")
+    box.fill("value +")
+    expect(frame.locator("#result-summary--summary .problem")).to_contain_text("line 1")
+    box.fill("")
+    box.press("Tab")
+    # All that is suggested by one button; what was removed can be paired by hand again.
+    if frame.locator("#accept-all").count():
+        frame.locator("#accept-all").press("Enter")
+        expect(frame.locator("#accept-all")).to_have_count(0)
+    frame.locator("#drop-labels--labels").press("Enter")
+    expect(frame.locator("#fields-mapped-title")).to_be_focused()
+    frame.locator("#left-labels").press("Space")
+    frame.locator("#fields-pair-now").press("Enter")
+    expect(frame.locator("#fields-pair [role=alert]:visible")).to_contain_text("hoose a field of")
+    frame.locator("#right-labels").press("Space")
+    frame.locator("#fields-pair-now").press("Enter")
+    expect(frame.locator("#flow-labels--labels")).to_be_attached()
+    assert serious(page) == []
