@@ -26,10 +26,15 @@ def init_language(app: Flask) -> None:
 
 
 def language() -> str:
-    """The tag of the language of the request: the best of `Accept-Language` that is complete."""
+    """The tag of the language of the request: the first of `Accept-Language`, of any country, that
+    is complete."""
     if not has_request_context():
         return SOURCE
-    return request.accept_languages.best_match(list(LANGUAGES), SOURCE) or SOURCE
+    for wanted, quality in request.accept_languages:
+        tag = wanted.partition("-")[0].lower()
+        if quality > 0 and tag in LANGUAGES:
+            return tag
+    return SOURCE
 
 
 def gettext(text: str, **values: object) -> str:
