@@ -235,13 +235,15 @@ def plan_groups(found: Mapping[str, Any]) -> dict[str, tuple[Blocked, ...]]:
 
 def undo_plan_lines(found: Mapping[str, Any]) -> tuple[str, ...]:
     """What an undo would do, a line each."""
-    lines = [
-        ngettext(
-            "%(num)s field would go back to what it was.",
-            "%(num)s fields would go back to what they were.",
-            found["restores"],
+    lines = []
+    if found["restores"]:
+        lines.append(
+            ngettext(
+                "%(num)s field would go back to what it was.",
+                "%(num)s fields would go back to what they were.",
+                found["restores"],
+            )
         )
-    ]
     if found["items_count"]:
         lines.append(
             ngettext(
@@ -264,7 +266,7 @@ def undo_plan_lines(found: Mapping[str, Any]) -> tuple[str, ...]:
                 "%(num)s is again as it was.", "%(num)s are again as they were.", found["already"]
             )
         )
-    return tuple(lines)
+    return tuple(lines) or (_("There is nothing to put back."),)
 
 
 def undo_lines(found: Mapping[str, Any]) -> tuple[str, ...]:

@@ -28,7 +28,9 @@ def profile(running: Stack) -> str:  # noqa: F811
     """One profile that is on. It asks people about due dates that both sides changed."""
     fields = dump_profile(Profile(Scope("1", "1"), Scope("1", "1"), DEFAULT_FIELDS))["fields"]
     asking = [one | ({"policy": "ask"} if one["left"] == "duedate" else {}) for one in fields]
-    return str(create(running, running.connect(), asking).json()["profile"])
+    made = str(create(running, running.connect(), asking).json()["profile"])
+    running.approve(running.sandbox.globex, made)
+    return made
 
 
 @pytest.fixture
