@@ -32,6 +32,7 @@ from app.screens import editor_fields_rows as rows
 from app.screens.editor_fields import FieldsStep
 from app.screens.forms import form_text, refuse
 from app.screens.site_errors import say_error
+from app.screens.words import ACCOUNT, named
 
 LATEST = 5  # issues that are looked at for one to show
 MOST_RAW = 20_000  # characters of a value that is tried with
@@ -105,6 +106,7 @@ class Samples:
         for name, raw in issue.fields.items():
             if name in kinds and (allowed is None or name in allowed):
                 values.append(_value(name, raw, rows.mapped_kind(draft, side, name) or kinds[name]))
+        _name_people(values, self._step.editor.site(draft, side))
         return told | {"key": issue.key, "values": values, "about": _about(issue)}
 
 
@@ -178,6 +180,17 @@ def _value(name: str, raw: Any, kind: Kind) -> dict[str, Any]:
         "said": shorten(said, LONGEST) if said.strip() else "",
         "raw": sent if len(sent) <= MOST_RAW else "null",
     }
+
+
+def _name_people(values: list[dict[str, Any]], site: JiraSite) -> None:
+    """Have people shown by their names; by none where the site does not tell them."""
+    found = sorted({account for one in values for account in ACCOUNT.findall(one["said"])})
+    try:
+        people = site.people(found) if found else {}
+    except SiteError:
+        people = {}
+    for one in values:
+        one["said"] = named(one["said"], people)
 
 
 def _about(issue: Issue) -> str:

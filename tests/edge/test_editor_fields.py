@@ -85,7 +85,11 @@ def step(scene: Scene) -> Scene:
         told("customfield_8", "Impact", "select", required=True, allowedValues=levels),
         told("customfield_9", "Points", "float"),
     ]
-    tell(scene.ours, 10, ours, customfield_3="Tired", customfield_4="<i>x</i>")
+    ours.append(told("reporter", "Reporter"))
+    values = {"customfield_3": "Tired", "customfield_4": "<i>x</i>"}
+    tell(scene.ours, 10, ours, **values, reporter={"accountId": "712020:ann"})
+    shown = {"accountId": "712020:ann", "displayName": "Ann of Acme"}
+    scene.ours.answers["user/bulk"] = lambda _asked: (200, {"values": [shown]})
     tell(scene.theirs, 20, theirs)
     change(scene, left={"project": "10", "issue_type": "1"})
     change(scene, right={"project": "20", "issue_type": "1"})
@@ -343,6 +347,7 @@ def test_values_of_a_real_issue_of_the_own_site_are_shown_and_the_partners_need_
     assert "ACME-7" in shown
     assert re.search(r'data-field="customfield_3" data-raw="[^"]*Tired[^"]*">Tired<', shown)
     assert "&lt;i&gt;x&lt;/i&gt;" in shown
+    assert ">Ann of Acme<" in shown
     assert "once its admin has approved" in shown
     assert "A summary of GLX" not in shown
     before = calls(step.ours)
