@@ -63,7 +63,7 @@ def check_on_save(
     reader = reader_of(open_site, profile, PATIENCE)
     told: dict[Side, Now] = {}
     unasked: list[Side] = []
-    for side in dict.fromkeys(one.side for one in added):
+    for side in [one for one in Side if any(one is target.side for target in added)]:
         try:
             told[side] = look_at(reader, new, side)
         except SiteError:

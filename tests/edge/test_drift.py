@@ -589,7 +589,10 @@ def test_a_save_that_names_what_is_not_there_is_refused_and_one_that_leaves_it_i
     for change, sentence in (
         (row("1", "99"), "fields.1.values.rows.2.right: 99 is no value that “Area” takes at 127"),
         (row("99", "11"), "fields.1.values.rows.2.left: 99 is no value that “Area” takes at 127"),
-        (mapped("customfield_5", "text"), "fields.2.right: there is no field customfield_5 at 127"),
+        (
+            mapped("customfield_5", "option"),
+            "fields.2.right: there is no field customfield_5 at 127",
+        ),
         (mapped("customfield_10", "option"), "is of another type than the mapping says: number"),
         (
             lambda one: one["users"]["rows"].append({"left": "eve", "right": "joe"}),
