@@ -18,6 +18,8 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import Problem, internal_error, problem_response
+from app.language import gettext as _
+from app.language import noop
 
 log = structlog.get_logger(__name__)
 
@@ -28,12 +30,12 @@ ROOM = 16 * 1024 * 1024
 log in one go, and ends where it gets none."""
 REMEMBERED = 30.0  # seconds after the last refusal for want of room
 
-FULL = (
+FULL = noop(
     "The disk of Tandem's database is full: nothing can be stored, and no change crosses. Whoever "
     "runs Tandem should free space there. Webhooks are refused meanwhile and Jira sends them "
     "again; what it gives up on, the searches find. All goes on by itself."
 )
-AWAY = (
+AWAY = noop(
     "Tandem's database does not answer: it restarts, or has ended. Try again in a minute. Nothing "
     "is lost: Jira sends again what was not taken, and the searches find the rest. If it stays so, "
     "whoever runs Tandem finds the cause with “tandem doctor”."
@@ -81,13 +83,13 @@ def problem_of(fault: Exception, disk: Disk) -> Problem | None:
         return None
     if isinstance(cause, psycopg.errors.DiskFull):
         disk.note()
-        return Problem(FULL, status=507, code="disk-full")
+        return Problem(_(FULL), status=507, code="disk-full")
     gone = isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError))
     if not (cause.sqlstate or "").startswith(_AWAY_STATES) and not (gone and not cause.sqlstate):
         return None
     if disk.is_full():
-        return Problem(FULL, status=507, code="disk-full")
-    return Problem(AWAY, status=503, code="database-away")
+        return Problem(_(FULL), status=507, code="disk-full")
+    return Problem(_(AWAY), status=503, code="database-away")
 
 
 DATABASE_ERRORS = (DBAPIError, psycopg.Error)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
+from app.language import gettext as _
 from app.mapping import proposals, revisions
 from app.mapping.leaves import more
 from app.mapping.models import ProfileRecord, ProfileState
@@ -143,8 +144,10 @@ def decide(
         waits = proposals.waiting(session, profile_id)
         if waits is None or waits.number != number or (approves and waits.awaits is not side):
             raise Problem(
-                "What you were shown does not wait for you any more: it was decided, taken back or "
-                "changed meanwhile. Look again at what waits.",
+                _(
+                    "What you were shown does not wait for you any more: it was decided, taken "
+                    "back or changed meanwhile. Look again at what waits."
+                ),
                 status=409,
                 code="not-waiting",
             )
@@ -164,11 +167,13 @@ def approve_as_operator(vault: Vault, record: Recorder, left: TenantId, profile:
     """Approve what waits, for whichever side, as the operator of the server, where both keys are.
     Gives the revision's number. Raises Problem, NotFound."""
     with tenant_transaction(left) as session:
-        found, _ = owned(session, left, profile, lambda project: True)
+        found, _side = owned(session, left, profile, lambda project: True)
         waits = proposals.waiting(session, profile)
         if waits is None:
             raise Problem(
-                "Nothing of this profile waits for an approval.", status=409, code="not-waiting"
+                _("Nothing of this profile waits for an approval."),
+                status=409,
+                code="not-waiting",
             )
         _approved(vault, session, found, waits, OPERATOR)
         told = {"side": waits.awaits.value, "revision": waits.number}
@@ -224,8 +229,10 @@ def _require_base(found: ProfileRecord, waits: Proposal | None, base: int | None
     head = found.revision if waits is None else waits.number
     if base is not None and base not in {head, found.revision}:
         raise Problem(
-            "The profile was changed while you edited it. Compare with what it says now, and save "
-            "again.",
+            _(
+                "The profile was changed while you edited it. Compare with what it says now, and "
+                "save again."
+            ),
             status=409,
             code="changed-meanwhile",
         )
@@ -238,17 +245,22 @@ def _require_own(old: Profile, new: Profile, side: Side) -> None:
         asked = replace(new.scope(one), filter=was.filter) if one is side else new.scope(one)
         if asked != was:
             raise Problem(
-                f"{one.value}: project and issue type are not changed with the mapping, and the "
-                "filter of the partner's issues is changed by the people of the partner's site. "
-                "Leave them as they are.",
+                f"{one.value}: "
+                + _(
+                    "project and issue type are not changed with the mapping, and the filter of "
+                    "the partner's issues is changed by the people of the partner's site. Leave "
+                    "them as they are."
+                ),
                 code="invalid-field",
                 field=one.value,
             )
     if _allows(new, side.other) - _allows(old, side.other):
         raise Problem(
-            "items: whether internal comments and restricted issues of the partner's side may "
-            "cross is for the people of the partner's site to say. Leave it as it is, and ask "
-            "them.",
+            "items: "
+            + _(
+                "whether internal comments and restricted issues of the partner's side may cross "
+                "is for the people of the partner's site to say. Leave it as it is, and ask them."
+            ),
             code="invalid-field",
             field="items",
         )

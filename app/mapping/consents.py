@@ -10,6 +10,7 @@ from functools import partial
 
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
+from app.language import gettext as _
 from app.mapping.models import ProfileRecord
 from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
 from app.mapping.profiles import owned
@@ -63,8 +64,10 @@ def set_consent(
         comments = _comments(old)
         if comments is None:
             raise Problem(
-                "This profile carries no comments, so there is nothing to allow. Comments come "
-                "first: `tandem profile carry` on the server switches them on.",
+                _(
+                    "This profile carries no comments, so there is nothing to allow. Comments come "
+                    "first: `tandem profile carry` on the server switches them on."
+                ),
                 status=409,
                 code="not-carried",
             )

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
 from app.errors import NotFound, Problem
+from app.language import gettext as _
 from app.mapping.document import dump_profile
 from app.mapping.profile import Side
 from app.mapping.profiles import owned
@@ -147,7 +148,7 @@ def drop(caller: Caller, draft_id: uuid.UUID) -> None:
             {"id": draft_id, "account": caller.actor},
         ).one_or_none()
     if gone is None:
-        raise NotFound("There is no such draft.")
+        raise NotFound(_("There is no such draft."))
 
 
 def of_account(vault: Vault, caller: Caller) -> list[Draft]:
@@ -170,7 +171,7 @@ def _one(
     row = session.execute(_ONE_TO_CHANGE if change else _ONE, values).one_or_none()
     found = None if row is None else _opened_or_none(vault, row)
     if found is None:
-        raise NotFound("There is no such draft.")
+        raise NotFound(_("There is no such draft."))
     return found
 
 
@@ -189,7 +190,11 @@ def _insert(
     ).scalar_one()
     if count >= MOST:
         raise Problem(
-            f"You have {MOST} drafts already. Finish or delete one on the Profiles page first.",
+            _(
+                "You have %(count)s drafts already. Finish or delete one on the Profiles page "
+                "first.",
+                count=MOST,
+            ),
             status=409,
             code="too-many-drafts",
         )
@@ -215,8 +220,10 @@ def _sealed(
     plain = json.dumps(dict(document)).encode()
     if len(plain) > LARGEST:
         raise Problem(
-            "This draft is larger than 1 MB, so nothing of this change was saved. Take values or "
-            "people out of its tables.",
+            _(
+                "This draft is larger than 1 MB, so nothing of this change was saved. Take values "
+                "or people out of its tables."
+            ),
             status=413,
             code="draft-too-large",
         )

@@ -10,6 +10,7 @@ import re
 
 from app.errors import Problem
 from app.jira.site import JiraSite, ParsedJql, SiteError
+from app.language import gettext as _
 from app.mapping.document import filter_problem
 from app.mapping.profile import Scope, Side
 
@@ -47,13 +48,20 @@ def check(site: JiraSite, scope: Scope, side: Side, *, own: bool) -> None:
     except SiteError as error:
         raise _unanswered(error, side, own=own) from None
     if found > MOST_ISSUES:
-        many = f"about {found:,}" if own else f"more than {MOST_ISSUES:,}"
-        raise _refused(
-            side,
-            f"finds {many} issues of this project and type; Tandem keeps at most {MOST_ISSUES:,} "
+        said = _(
+            "finds about %(count)s issues of this project and type; Tandem keeps at most %(most)s "
             "in step in one profile. Narrow the filter, for example by a label, a status or "
             '"created >= -90d".',
+            count=f"{found:,}",
+            most=f"{MOST_ISSUES:,}",
         )
+        others = _(
+            "finds more than %(most)s issues of this project and type; Tandem keeps at most "
+            "%(most)s in step in one profile. Narrow the filter, for example by a label, a status "
+            'or "created >= -90d".',
+            most=f"{MOST_ISSUES:,}",
+        )
+        raise _refused(side, said if own else others)
 
 
 def _require_sense(alone: ParsedJql, joined: ParsedJql, side: Side, *, own: bool) -> None:
@@ -61,9 +69,9 @@ def _require_sense(alone: ParsedJql, joined: ParsedJql, side: Side, *, own: bool
     if alone.errors:
         raise _refused(side, _not_understood(alone.errors, own=own))
     if alone.ordered:
-        raise _refused(side, "must not say an order. Remove ORDER BY and what follows it.")
+        raise _refused(side, _("must not say an order. Remove ORDER BY and what follows it."))
     if not alone.restricts:
-        raise _refused(side, "restricts nothing. Write a condition, or leave the filter empty.")
+        raise _refused(side, _("restricts nothing. Write a condition, or leave the filter empty."))
     if joined.errors or joined.ordered:
         raise _refused(side, _not_understood(joined.errors, own=own))
 
@@ -71,24 +79,49 @@ def _require_sense(alone: ParsedJql, joined: ParsedJql, side: Side, *, own: bool
 def _not_understood(errors: tuple[str, ...], *, own: bool) -> str:
     if own:
         said = "; ".join(errors)[:_SHOWN].rstrip(".")
-        return f"your Jira does not understand it: {said}. Try it in Jira's own search first."
+        return _(
+            "your Jira does not understand it: %(said)s. Try it in Jira's own search first.",
+            said=said,
+        )
     place = _PLACE.search(" ".join(errors))
-    at = f" at line {place[1]}, character {place[2]}" if place else ""
-    return (
-        f"the partner's Jira does not understand it{at}. Names of fields, statuses and people are "
-        "those of the partner's site. Ask its people for a JQL that works in their own search."
+    if place is None:
+        return _(
+            "the partner's Jira does not understand it. Names of fields, statuses and people are "
+            "those of the partner's site. Ask its people for a JQL that works in their own search."
+        )
+    return _(
+        "the partner's Jira does not understand it at line %(line)s, character %(place)s. Names of "
+        "fields, statuses and people are those of the partner's site. Ask its people for a JQL "
+        "that works in their own search.",
+        line=place[1],
+        place=place[2],
     )
 
 
 def _unanswered(error: SiteError, side: Side, *, own: bool) -> Problem:
-    whose = "your" if own else "the partner's"
     if error.site_status == 400:
-        return _refused(
-            side, f"{whose} Jira refuses to search by it. Try it in that Jira's own search first."
+        refused = (
+            _("your Jira refuses to search by it. Try it in that Jira's own search first.")
+            if own
+            else _(
+                "the partner's Jira refuses to search by it. Try it in that Jira's own search "
+                "first."
+            )
         )
+        return _refused(side, refused)
+    away = (
+        _(
+            "your Jira could not be asked about it just now. Nothing was saved; try again in a "
+            "minute."
+        )
+        if own
+        else _(
+            "the partner's Jira could not be asked about it just now. Nothing was saved; try again "
+            "in a minute."
+        )
+    )
     return Problem(
-        f"{side.value}.filter: {whose} Jira could not be asked about it just now. Nothing was "
-        "saved; try again in a minute.",
+        f"{side.value}.filter: {away}",
         status=502,
         code=SiteError.code,
         field=f"{side.value}.filter",

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound, Problem
+from app.language import gettext as _
 from app.mapping import proposals, rest
 from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.models import ProfileRecord, ProfileRevision, ProfileState
@@ -103,8 +104,12 @@ def create(
         ).first()
         if twin is not None:
             raise Problem(
-                f"left_project: the profile '{twin}' pairs these projects and types already. "
-                "Change that one, or choose others.",
+                "left_project: "
+                + _(
+                    "the profile '%(name)s' pairs these projects and types already. Change that "
+                    "one, or choose others.",
+                    name=twin,
+                ),
                 status=409,
                 code="profile-exists",
                 field="left_project",
@@ -159,14 +164,17 @@ def _profile(left: Scope, right: Scope, parts: Mapping[str, str]) -> Profile:
         raise Problem(error.line, code="invalid-field", field=field) from None
     except (ValueError, RecursionError):
         raise Problem(
-            f"{part}: must be JSON, as in the mapping document; correct it.",
+            f"{part}: " + _("must be JSON, as in the mapping document; correct it."),
             code="invalid-field",
             field=part,
         ) from None
     if any(Side.RIGHT in one.internal for one in made.items):
         raise Problem(
-            "items: whether internal comments of the partner's side may cross is for the people of "
-            "the partner's site to say. Leave right out of internal, and ask them.",
+            "items: "
+            + _(
+                "whether internal comments of the partner's side may cross is for the people of "
+                "the partner's site to say. Leave right out of internal, and ask them."
+            ),
             code="invalid-field",
             field="items",
         )
@@ -237,7 +245,7 @@ def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
             {"wanted": profile_id},
         ).scalar()
     if owner is None:
-        raise NotFound("There is no such profile.")
+        raise NotFound(_("There is no such profile."))
     with tenant_transaction(TenantId(owner)) as session:
         row = session.execute(
             select(ProfileRecord, ProfileRevision.document)
@@ -249,7 +257,7 @@ def load(vault: Vault, profile_id: uuid.UUID) -> StoredProfile:
             .where(ProfileRecord.id == profile_id)
         ).one_or_none()
     if row is None:
-        raise NotFound("There is no such profile.")
+        raise NotFound(_("There is no such profile."))
     record, document = row
     return StoredProfile(
         id=record.id,
@@ -363,10 +371,10 @@ def owned(
         select(ProfileRecord).where(ProfileRecord.id == profile_id).with_for_update()
     ).one_or_none()
     if found is None:
-        raise NotFound("There is no such profile.")
+        raise NotFound(_("There is no such profile."))
     side = Side.LEFT if found.left_tenant_id == tenant else Side.RIGHT
     if not covers(found.left_project_id if side is Side.LEFT else found.right_project_id):
-        raise NotFound("There is no such profile.")
+        raise NotFound(_("There is no such profile."))
     return found, side
 
 
@@ -374,8 +382,10 @@ def require_begun(found: ProfileRecord) -> None:
     """Refuse what needs a profile that both sides have approved once. Raises Problem."""
     if found.state == ProfileState.PROPOSED:
         raise Problem(
-            "This profile is not approved yet, so it carries nothing. It is switched on when an "
-            "admin or editor of the partner's site approves it there, on Tandem's page.",
+            _(
+                "This profile is not approved yet, so it carries nothing. It is switched on when "
+                "an admin or editor of the partner's site approves it there, on Tandem's page."
+            ),
             status=409,
             code="waits-for-approval",
         )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
+from app.language import gettext as _
 from app.mapping import proposals
 from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.lifecycle import Lifecycle
@@ -212,8 +213,11 @@ def set_mapping(
         for side in Side:
             if document.get(side.value, kept[side.value]) != kept[side.value]:
                 raise Problem(
-                    f"{side.value}: project, issue type and filter are not changed with the "
-                    "mapping. Leave them as they are; a filter is changed on the page.",
+                    f"{side.value}: "
+                    + _(
+                        "project, issue type and filter are not changed with the mapping. Leave "
+                        "them as they are; a filter is changed on the page."
+                    ),
                     code="invalid-field",
                     field=side.value,
                 )
@@ -275,8 +279,12 @@ def _mapped(profile: Profile, key: str) -> FieldMapping:
     found = next((m for m in profile.fields if key in {m.key, m.left, m.right}), None)
     if found is None:
         raise Problem(
-            f"field: {key} is not mapped by this profile. It maps "
-            f"{', '.join(m.key for m in profile.fields)}.",
+            "field: "
+            + _(
+                "%(key)s is not mapped by this profile. It maps %(known)s.",
+                key=key,
+                known=", ".join(m.key for m in profile.fields),
+            ),
             code="invalid-field",
             field="field",
         )
@@ -303,7 +311,12 @@ def set_interval(
     rather than an operator. Raises Problem."""
     if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
         raise Problem(
-            f"search-minutes: must be {SHORTEST_INTERVAL // 60} to {LONGEST_INTERVAL // 60}.",
+            "search-minutes: "
+            + _(
+                "must be %(least)s to %(most)s.",
+                least=SHORTEST_INTERVAL // 60,
+                most=LONGEST_INTERVAL // 60,
+            ),
             code="invalid-field",
             field="search-minutes",
         )

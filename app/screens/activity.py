@@ -79,7 +79,7 @@ class Activity:
         with tenant_transaction(caller.tenant) as session:
             found = log.get(session, self._vault, reached, entry)
         if found is None:
-            raise NotFound("There is no such entry.")
+            raise NotFound(_("There is no such entry."))
         return self._told(caller, [found], reached, why=True)[0]
 
     def _reached(
@@ -89,7 +89,7 @@ class Activity:
         if asked.profile is None:
             return reached
         if asked.profile not in reached:
-            raise NotFound("There is no such profile.")
+            raise NotFound(_("There is no such profile."))
         return {asked.profile: reached[asked.profile]}
 
     def _told(

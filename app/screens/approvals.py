@@ -12,6 +12,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from app.database import TenantId
 from app.errors import Problem
 from app.jira.site import SiteOpener
+from app.language import gettext as _
 from app.mapping import approvals
 from app.mapping.approvals import Waiting
 from app.mapping.profile import Profile, Side
@@ -52,9 +53,9 @@ class Approvals:
         """Approve or decline what the form names. Raises Problem, NotFound."""
         answer, number = form_text("approve"), form_text("revision")
         if answer not in {"yes", "no"}:
-            raise refuse("approve", "must be yes or no.")
+            raise refuse("approve", _("must be yes or no."))
         if not (number.isascii() and number.isdigit() and len(number) < 10):
-            raise refuse("revision", "must be the number of the revision that was shown.")
+            raise refuse("revision", _("must be the number of the revision that was shown."))
         old, new = approvals.decide(
             self._vault,
             self._record,

@@ -248,4 +248,4 @@ def _require(caller: Caller, standing: Standing, profile: uuid.UUID) -> None:
         if standing.covers(Permission.MAP, project):
             require_begun(found)
             return
-    raise NotFound("There is no such profile.")
+    raise NotFound(_("There is no such profile."))

@@ -16,6 +16,7 @@ from app.errors import Forbidden
 from app.jira.addresses import NetworkPolicy
 from app.jira.deployment import CloudDeployment, look
 from app.jira.site import JiraSite, SiteOpener
+from app.language import gettext as _
 from app.mapping import filters, profiles, revisions
 from app.mapping.directions import Directions
 from app.mapping.models import ProfileState
@@ -106,8 +107,11 @@ class Desk:
         """Whether the caller may map this project of his own site. Raises Forbidden."""
         if not standing.covers(Permission.MAP, project):
             raise Forbidden(
-                "left_project: you may map the projects that you administer in Jira. Choose one of "
-                "them, or ask an admin for the role editor."
+                "left_project: "
+                + _(
+                    "you may map the projects that you administer in Jira. Choose one of them, or "
+                    "ask an admin for the role editor."
+                )
             )
 
     def make_code(self, caller: Caller) -> pairing.Code:
@@ -164,12 +168,15 @@ class Desk:
         side, scope = revisions.filter_of(self._vault, caller, profile, covers=covers)
         if f"{side.other.value}_filter" in request.form:
             raise Forbidden(
-                f"{side.other.value}_filter: the filter of the partner's issues is changed by the "
-                "people of the partner's site. Leave it out, and ask them."
+                f"{side.other.value}_filter: "
+                + _(
+                    "the filter of the partner's issues is changed by the people of the partner's "
+                    "site. Leave it out, and ask them."
+                )
             )
         name = f"{side.value}_filter"
         if name not in request.form:
-            raise refuse(name, "is missing. Give a JQL, or an empty text for no filter.")
+            raise refuse(name, _("is missing. Give a JQL, or an empty text for no filter."))
         jql = filters.written(request.form[name], side)
         filters.check(self.own_site(caller.tenant), replace(scope, filter=jql), side, own=True)
         if revisions.set_filter(self._vault, self._record, caller, profile, jql, covers=covers):

@@ -155,7 +155,7 @@ class Drifts:
         for one in self._desk.profiles(caller.tenant, standing):
             if one.id == profile and standing.covers(permission, one.own_project):
                 return profiles.load(self._vault, profile)
-        raise NotFound("There is no such profile.")
+        raise NotFound(_("There is no such profile."))
 
 
 def drift_blueprint(drifts: Drifts) -> Blueprint:

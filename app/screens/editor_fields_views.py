@@ -9,6 +9,7 @@ from flask import Blueprint, Response, render_template, request
 
 from app.errors import NotFound
 from app.jira.site import SiteError
+from app.language import gettext as _
 from app.mapping.drafts import Draft
 from app.mapping.profile import Side
 from app.screens.editor_fields import FieldsStep
@@ -73,5 +74,5 @@ def _closed(step: FieldsStep, draft: Draft) -> str:
 def _side() -> Side:
     given = request.form.get("side")
     if given not in set(Side):
-        raise refuse("side", "choose left or right.")
+        raise refuse("side", _("choose left or right."))
     return Side(given)

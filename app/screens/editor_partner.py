@@ -86,7 +86,7 @@ class PartnerStep:
                 field="connection",
             )
         if not any(one.connection_id == connection for one in pairing.partners(draft.tenant)):
-            raise NotFound("There is no such connection.")
+            raise NotFound(_("There is no such connection."))
         if draft.document.get("connection") == str(connection):
             return draft
         changes: dict[str, object] = {"connection": str(connection)}

@@ -8,6 +8,7 @@ from flask import request
 
 from app.errors import Problem
 from app.jira.site import JiraSite
+from app.language import gettext as _
 from app.mapping.filters import written
 from app.mapping.profile import Scope, Side
 
@@ -21,7 +22,7 @@ def form_text(name: str) -> str:
     """A form field that must be filled. Raises Problem."""
     found = request.form.get(name, "").strip()
     if not found or "\x00" in found:
-        raise refuse(name, "choose or fill it in.")
+        raise refuse(name, _("choose or fill it in."))
     return found
 
 
@@ -59,12 +60,12 @@ def require_scope(site: JiraSite, project: int, kind: int, side: str) -> bool:
     if project not in {one.id for one in site.projects()}:
         raise refuse(
             f"{side}_project",
-            "there is no such project, or Tandem may not see it. Choose one from the list.",
+            _("there is no such project, or Tandem may not see it. Choose one from the list."),
         )
     kinds = {one.id: one for one in site.issue_types(project)}
     if kind not in kinds:
         raise refuse(
-            f"{side}_type", "this project has no such issue type. Choose one from the list."
+            f"{side}_type", _("this project has no such issue type. Choose one from the list.")
         )
     return kinds[kind].subtask
 
@@ -73,10 +74,10 @@ def _uuid(text: str, name: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError:
-        raise refuse(name, "choose one from the list.") from None
+        raise refuse(name, _("choose one from the list.")) from None
 
 
 def _number(text: str, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise refuse(name, "choose one from the list.")
+        raise refuse(name, _("choose one from the list."))
     return int(text)

@@ -144,7 +144,7 @@ class Parked:
         for one in self._desk.profiles(caller.tenant, standing):
             if one.id == profile and standing.covers(permission, one.own_project):
                 return profiles.load(self._vault, profile)
-        raise NotFound("There is no such profile.")
+        raise NotFound(_("There is no such profile."))
 
 
 def parked_blueprint(card: Parked) -> Blueprint:
@@ -268,7 +268,8 @@ def _member(kind: type[T], given: Mapping[str, str], name: str) -> T | None:
     except ValueError:
         known = ", ".join(kind)
         raise Problem(
-            f"{name}: there is no such {name}; choose one of {known}.",
+            f"{name}: "
+            + _("there is no such %(name)s; choose one of %(known)s.", name=name, known=known),
             code="invalid-field",
             field=name,
         ) from None

@@ -51,7 +51,10 @@ class People:
         if not query:
             return []
         if not len(query) <= QUERY_LIMIT or not query.isprintable():
-            raise refuse("query", f"enter at most {QUERY_LIMIT} characters of the name.")
+            raise refuse(
+                "query",
+                _("enter at most %(count)s characters of the name.", count=QUERY_LIMIT),
+            )
         found = self._open_site(tenant).find_people(query)
         return [{"account": one.account_id, "name": one.name} for one in found]
 
@@ -59,9 +62,9 @@ class People:
         """Grant what the form says. Raises Problem."""
         account, role = form_account(), form_text("role")
         if role not in GRANTABLE:
-            raise refuse("role", f"choose one of {', '.join(GRANTABLE)}.")
+            raise refuse("role", _("choose one of %(known)s.", known=", ".join(GRANTABLE)))
         if account not in self._open_site(caller.tenant).people([account]):
-            raise refuse("account", "Jira knows no such person. Choose one from the list.")
+            raise refuse("account", _("Jira knows no such person. Choose one from the list."))
         roles.grant(self._record, caller, account, Role(role))
 
     def revoke(self, caller: Caller) -> None:
@@ -72,7 +75,7 @@ class People:
         """Let project admins map their own projects, or no longer. Raises Problem."""
         allowed = form_text("allowed")
         if allowed not in {"yes", "no"}:
-            raise refuse("allowed", "must be yes or no.")
+            raise refuse("allowed", _("must be yes or no."))
         roles.let_project_admins_map(self._record, caller, allowed == "yes")
 
 
@@ -80,7 +83,7 @@ def form_account() -> str:
     """The account id in the form. Raises Problem."""
     account = form_text("account")
     if not ACCOUNT_ID.fullmatch(account):
-        raise refuse("account", "choose a person from the list.")
+        raise refuse("account", _("choose a person from the list."))
     return account
 
 

@@ -87,7 +87,7 @@ class ProfileView:
                 sites = {each: self.desk.site_name(tenants[each]) for each in Side}
                 maps = standing.covers(Permission.MAP, one.own_project)
                 return Seen(stored, one, side, sites, maps)
-        raise NotFound("There is no such profile.")
+        raise NotFound(_("There is no such profile."))
 
     def names(self, seen: Seen, *, ask: bool) -> Names:
         """What both sites call things; not `ask`: as far as it is at hand."""
@@ -267,7 +267,7 @@ class ProfileView:
         for one in pairing.partners(caller.tenant):
             if one.tenant == partner:
                 return one.connection_id
-        raise NotFound("There is no such connection.")
+        raise NotFound(_("There is no such connection."))
 
     @staticmethod
     def partner(caller: Caller, connection: uuid.UUID) -> TenantId:

@@ -198,11 +198,11 @@ class Runs:
                 text("SELECT profile_id FROM run WHERE id = :run"), {"run": run}
             ).scalar()
         if found is None:
-            raise NotFound("There is no such run.")
+            raise NotFound(_("There is no such run."))
         try:
             stored = self.reached(caller, standing, found)
         except NotFound:
-            raise NotFound("There is no such run.") from None
+            raise NotFound(_("There is no such run.")) from None
         return self._begin(caller, stored, About(Kind.UNDO_PLAN, {}, run=run))
 
     def undo(
@@ -223,6 +223,12 @@ class Runs:
 
     def load(self, caller: Caller, stored: StoredProfile, ask: Ask) -> Load:
         """Begin a load, which the workers drive. Raises Problem."""
+        if stored.state != "on":
+            raise Problem(
+                _("The profile is not on, so nothing would be carried. Switch it on first."),
+                status=409,
+                code="profile-paused",
+            )
         if self._loads.unfinished(stored) is not None:
             raise self._unfinished()
         seen = look(stored, self._open_site, ask)
@@ -270,13 +276,13 @@ class Runs:
         that never was."""
         if profile in {one.id for one in self.profiles(caller, standing)}:
             return profiles.load(self._vault, profile)
-        raise NotFound("There is no such profile.")
+        raise NotFound(_("There is no such profile."))
 
     def _of(
         self, caller: Caller, standing: Standing, errand: uuid.UUID, kind: Kind
     ) -> tuple[StoredProfile, Errand]:
         """An errand of this kind that found something, with its profile. Raises NotFound."""
-        gone = NotFound("There is no such plan any more: it is kept for a day. Make a new one.")
+        gone = NotFound(_("There is no such plan any more: it is kept for a day. Make a new one."))
         with tenant_transaction(caller.tenant) as session:
             found = errands.get(session, errand)
         if found is None or found.kind != kind or found.state != "done":

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, insert, or_, select, text
 
 from app.database import TenantId, tenant_transaction
 from app.errors import NotFound, Problem
+from app.language import gettext as _
 from app.tenants.caller import Caller
 from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 from app.tenants.models import Connection, PairingCode
@@ -74,8 +75,11 @@ def claim(record: Recorder, caller: Caller, code: str) -> uuid.UUID:
     raw = re.sub(r"[\s-]", "", code).upper().translate(str.maketrans("OIL", "011"))
     if len(raw) != LENGTH or not set(raw) <= set(ALPHABET):
         raise Problem(
-            "code: a pairing code is 20 letters and digits, in four groups of five. Copy it whole "
-            "from the other site's Tandem page.",
+            "code: "
+            + _(
+                "a pairing code is 20 letters and digits, in four groups of five. Copy it whole "
+                "from the other site's Tandem page."
+            ),
             code="invalid-pairing-code",
             field="code",
         )
@@ -85,8 +89,11 @@ def claim(record: Recorder, caller: Caller, code: str) -> uuid.UUID:
         ).scalar()
         if partner is None:
             raise Problem(
-                "code: this one is wrong, used, older than ten minutes, or your own. Ask the other "
-                "site's admin for a new one.",
+                "code: "
+                + _(
+                    "this one is wrong, used, older than ten minutes, or your own. Ask the other "
+                    "site's admin for a new one."
+                ),
                 code="invalid-pairing-code",
                 field="code",
             )
@@ -127,7 +134,7 @@ def partner_of(tenant: TenantId, connection_id: uuid.UUID) -> TenantId:
     for partner in partners(tenant):
         if partner.connection_id == connection_id:
             return partner.tenant
-    raise NotFound("There is no such connection.")
+    raise NotFound(_("There is no such connection."))
 
 
 def _hash(raw: str) -> bytes:

@@ -20,6 +20,8 @@ from sqlalchemy.dialects.postgresql import insert
 from app.database import TenantId, tenant_transaction
 from app.errors import Forbidden, NotFound
 from app.jira.site import SiteOpener
+from app.language import gettext as _
+from app.language import noop
 from app.tenants.caller import Caller, Permission
 from app.tenants.deeds import Action, Deed, Recorder
 from app.tenants.models import Installation, RoleAssignment
@@ -73,12 +75,15 @@ MATRIX: Mapping[Permission, Mapping[Role, Reach]] = {
 """What is not in here is refused. docs/access.md prints it."""
 
 REFUSALS: Mapping[Permission, str] = {  # of all that is not everybody's
-    Permission.SEE: "Tandem's pages are for people with a role in it. Ask an admin of this Jira "
-    "site for one.",
-    Permission.MAP: "Changing what is kept in step takes the role editor. Ask an admin of this "
-    "Jira site for it.",
-    Permission.CONNECT: "Pairing with other sites is for admins.",
-    Permission.GRANT: "Roles and settings are for admins.",
+    Permission.SEE: noop(
+        "Tandem's pages are for people with a role in it. Ask an admin of this Jira site for one."
+    ),
+    Permission.MAP: noop(
+        "Changing what is kept in step takes the role editor. Ask an admin of this Jira site for "
+        "it."
+    ),
+    Permission.CONNECT: noop("Pairing with other sites is for admins."),
+    Permission.GRANT: noop("Roles and settings are for admins."),
 }
 
 
@@ -126,7 +131,7 @@ class Authority:
         standing = self.standing(caller)
         if standing is None or not standing.may(permission):
             # Without any role there is nothing to see, and no word on what others may do.
-            raise Forbidden(REFUSALS[Permission.SEE if standing is None else permission])
+            raise Forbidden(_(REFUSALS[Permission.SEE if standing is None else permission]))
         return standing
 
     def standing(self, caller: Caller, *, no_kept: float = KEPT_SECONDS) -> Standing | None:
@@ -231,7 +236,7 @@ def revoke(record: Recorder, caller: Caller, account_id: str) -> None:
             .returning(RoleAssignment.role)
         ).scalar()
         if role is None:
-            raise NotFound("This person has no granted role.")
+            raise NotFound(_("This person has no granted role."))
         deed = Deed(caller.actor, Action.ROLE_REVOKED, f"account:{account_id}", {"role": role})
         record(session, caller.tenant, deed)
 
