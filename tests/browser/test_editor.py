@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import FrameLocator, Page, Route, expect
 
-from demo.stack import Stack, scope_ids, wait_until
+from demo.stack import APP_KEY, Stack, scope_ids, wait_until
 from demo.walk import LEFT, RIGHT
 from tests.browser.conftest import OpenPage
 
@@ -254,22 +255,30 @@ def test_a_site_is_checked_by_url_and_token_and_paired_by_code_within_the_step(
     expect(frame.locator(f"#continue-{draft}")).to_have_count(0)
 
 
+def choose_scopes(stack: Stack, draft: str) -> None:
+    """Choose the projects and types of a draft of Acme's admin, as the page itself would."""
+    acme, version = stack.sandbox.acme, "1"
+    left, right = scope_ids(acme, *LEFT), scope_ids(stack.sandbox.globex, *RIGHT)
+    names = ("left_project", "left_type", "right_project", "right_type")
+    for name, value in zip(names, (*left, *right), strict=True):
+        token = acme.context_token(APP_KEY, accountId=acme.admin["accountId"])
+        answer = requests.post(
+            f"{stack.url}/pages/drafts/{draft}/projects",
+            data={name: value, "version": version},
+            headers={"Authorization": f"JWT {token}"},
+            timeout=60,
+        )
+        assert answer.status_code == 200, answer.text
+        version = answer.headers["Tandem-Draft-Version"]
+
+
 def test_fields_are_found_paired_tried_and_shown_with_a_real_issues_values(
     paired: Stack, open_page: OpenPage
 ) -> None:
     draft = begin(paired)
+    choose_scopes(paired, draft)
     page, frame = open_page(paired.sandbox.acme)
     go_on(frame, draft)
-    left, right = scope_ids(paired.sandbox.acme, *LEFT), scope_ids(paired.sandbox.globex, *RIGHT)
-    for control, value in (
-        ("#left_project", left[0]),
-        ("#left_type", left[1]),
-        ("#right_project", right[0]),
-        ("#right_type", right[1]),
-    ):
-        frame.locator(f"{control} option[value='{value}']").wait_for(state="attached")
-        frame.locator(control).select_option(value)
-    expect(frame.locator("#step-projects")).to_contain_text("(done)")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     frame.locator("#step-fields").click()
