@@ -130,73 +130,24 @@ def _mount(app: Flask, tandem: Tandem) -> None:
     from app.connect.verifier import ConnectVerifier
     from app.connect.webhooks import webhook_blueprint
     from app.health import health_blueprint
-    from app.jira.addresses import NetworkPolicy
     from app.jobs.bell import Bells, ring
-    from app.screens.activity import Activity, activity_blueprint
-    from app.screens.approvals import Approvals, approvals_blueprint
-    from app.screens.completeness import completeness_blueprint
-    from app.screens.consent import Consents, consent_blueprint
-    from app.screens.desk import Desk
-    from app.screens.drift import Drifts, drift_blueprint
-    from app.screens.editor_mount import mount_editor
-    from app.screens.editor_review import ReviewStep, review_blueprint
-    from app.screens.inbox import Inbox, inbox_blueprint
-    from app.screens.pages import screens_blueprint
-    from app.screens.parked import Parked, parked_blueprint
-    from app.screens.people import People, people_blueprint
-    from app.screens.runs import Runs
-    from app.screens.runs_pages import runs_blueprint
-    from app.screens.places import places_blueprint
-    from app.screens.profile_routes import profile_blueprint
-    from app.screens.profile_view import ProfileView
-    from app.screens.settings import Settings as SettingsView
-    from app.screens.settings import settings_blueprint
-    from app.sync.completeness import Completeness
+    from app.screens.mount import Parts, screens_of
     from app.tenants.gate import Gate
     from app.tenants.roles import Authority
 
-    settings, installations, open_site = tandem.settings, tandem.installations, tandem.open_site
-    app.register_blueprint(health_blueprint(settings, app.extensions["disk"]))
+    settings, installations, disk = tandem.settings, tandem.installations, app.extensions["disk"]
+    app.register_blueprint(health_blueprint(settings, disk))
     app.register_blueprint(descriptor_blueprint(settings))
     app.register_blueprint(lifecycle_blueprint(settings, installations))
     app.register_blueprint(webhook_blueprint(tandem.vault, Bells().ring))
     app.register_blueprint(site_news_blueprint())
-    policy, disk = NetworkPolicy.of(settings), app.extensions["disk"]
-    desk = Desk(tandem.vault, open_site, installations, tandem.record, policy, disk=disk)
-    screens = screens_blueprint(desk)
-    screens.register_blueprint(people_blueprint(People(open_site, tandem.record)))
-    completeness = Completeness(tandem.vault, open_site, ring)
-    screens.register_blueprint(completeness_blueprint(desk, completeness))
-    screens.register_blueprint(inbox_blueprint(Inbox(tandem.vault, tandem.record, ring, desk)))
-    consents = Consents(tandem.vault, tandem.record, ring)
-    screens.register_blueprint(consent_blueprint(desk, consents))
-    approvals = Approvals(tandem.vault, open_site, tandem.record, ring, desk)
-    screens.register_blueprint(approvals_blueprint(desk, approvals))
-    editor = mount_editor(screens, tandem.vault, desk, installations, policy)
-    review = ReviewStep(
-        editor, tandem.vault, tandem.record, open_site, settings.worker_concurrency
+    parts = Parts(
+        settings, tandem.vault, tandem.record, installations, tandem.open_site, ring, disk
     )
-    editor.add(review)
-    screens.register_blueprint(review_blueprint(review))
-    parked = Parked(tandem.vault, open_site, tandem.record, ring, desk)
-    screens.register_blueprint(parked_blueprint(parked))
-    activity = Activity(tandem.vault, open_site, desk)
-    screens.register_blueprint(activity_blueprint(activity))
-    hands = settings.worker_concurrency
-    runs = Runs(tandem.vault, open_site, tandem.record, ring, desk, hands=hands)
-    screens.register_blueprint(runs_blueprint(runs, desk))
-    shown = SettingsView(desk, tandem.record, settings.edition.value)
-    screens.register_blueprint(settings_blueprint(shown))
-    places = places_blueprint(tandem.vault, ring, open_site, desk, settings.app_key)
-    screens.register_blueprint(places)
-    drifts = Drifts(tandem.vault, open_site, tandem.record, desk)
-    screens.register_blueprint(drift_blueprint(drifts))
-    profile_page = ProfileView(tandem.vault, open_site, tandem.record, ring, desk)
-    screens.register_blueprint(profile_blueprint(profile_page))
-    app.register_blueprint(screens)
+    app.register_blueprint(screens_of(parts))
     connect = ConnectVerifier(settings, installations, InstallKeys(settings.install_key_urls))
     # Forge's tokens ("Bearer") will have a verifier of their own here.
-    Gate({"JWT": connect}, Authority(open_site)).guard(app)
+    Gate({"JWT": connect}, Authority(tandem.open_site)).guard(app)
 
 
 def create_owner_app(settings: Settings) -> Flask:

@@ -18,7 +18,6 @@ from app.tenants.caller import ACCOUNT_ID, OUT_OF_TIME, Caller, Proof
 from app.tenants.installations import Installations, KnownInstallation, Stamp
 from app.tenants.models import InstallationState
 
-
 JIRA_ID = re.compile(r"[0-9]{1,18}")
 
 
