@@ -6,6 +6,8 @@ own: there it is the English text itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import flask_babel
@@ -49,6 +51,16 @@ def ngettext(one: str, many: str, num: int, **values: object) -> str:
     if has_request_context():
         return str(flask_babel.ngettext(one, many, num, **values))
     return (one if num == 1 else many) % ({"num": num} | values)
+
+
+@contextmanager
+def in_source() -> Iterator[None]:
+    """Within it texts are English, whoever asks: for what is kept, and read by others."""
+    if not has_request_context():
+        yield
+        return
+    with flask_babel.force_locale(SOURCE):
+        yield
 
 
 def noop(text: str) -> str:

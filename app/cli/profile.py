@@ -94,14 +94,14 @@ def _run(work: Completeness, stored: StoredProfile) -> Check:
 
 
 def _said(check: Check, stored: StoredProfile) -> str:
-    from app.screens.words import FIELDS
+    from app.screens.words import field_name
     from app.sync.completeness_store import NAMED
     from app.sync.completeness_words import sentence
 
     return sentence(
         check,
         stored.left_tenant,
-        lambda name: FIELDS.get(name, (name, ""))[0],
+        field_name,
         shown=NAMED,
         between="\n",
     )

@@ -16,7 +16,8 @@ from app.errors import Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
 from app.mapping.profile import Side
-from app.screens.words import ACCOUNT, FIELDS, ago, named
+from app.screens.words import ACCOUNT, ago, named
+from app.screens.words import field_name as usual_name
 from app.sync.provenance import How
 
 SIDE = re.compile(r"\b[Tt]he (left|right)( side| site| one)?\b")
@@ -76,7 +77,7 @@ def outcomes() -> dict[str, str]:
 def field_name(key: str) -> str:
     """A field's id, or a mapping's key, as people say it."""
     left, _equals, right = key.partition("=")
-    names = [FIELDS.get(one, (one, ""))[0] for one in (left, right or left)]
+    names = [usual_name(one) for one in (left, right or left)]
     return names[0] if names[0] == names[1] else " / ".join(names)
 
 

@@ -15,12 +15,13 @@ from app.jira.site import SiteOpener
 from app.language import gettext as _
 from app.mapping import approvals
 from app.mapping.approvals import Waiting
+from app.mapping.naming import SYSTEM_FIELDS
 from app.mapping.profile import Profile, Side
 from app.mapping.sentences import Names, readable, sentences
 from app.screens.desk import Desk
 from app.screens.forms import form_text, refuse
 from app.screens.pages import wants_json
-from app.screens.words import FIELDS
+from app.screens.words import field_name
 from app.sync.mapping_taken import follow
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -102,7 +103,7 @@ class Approvals:
     ) -> tuple[str, str, Mapping[str, str]]:
         scope = profile.scope(side)
         project, kind = int(scope.project_id), int(scope.issue_type_id)
-        usual = {name: words[0] for name, words in FIELDS.items()}
+        usual = {name: field_name(name) for name in SYSTEM_FIELDS}
         try:
             site = self._open_site(tenant)
             projects = {found.id: found.name for found in site.projects()}

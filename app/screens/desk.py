@@ -23,7 +23,7 @@ from app.mapping.models import ProfileState
 from app.mapping.profile import DEFAULT_FIELDS, Flow, Side
 from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
 from app.screens.waits import say_approval, say_change, say_clock, say_server, say_sites
-from app.screens.words import FIELDS, OUTCOMES, STATES, ago, arrow, say
+from app.screens.words import FIELDS, OUTCOMES, STATES, ago, arrow, field_name, say
 from app.sync import clocks, completeness_store, drift_store
 from app.sync.completeness_words import sentence
 from app.tenants import pairing
@@ -264,7 +264,4 @@ def checks(tenant: TenantId, profile_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID
     """The sentence of each profile's check, by the profile's id."""
     with tenant_transaction(tenant) as session:
         found = completeness_store.read(session, profile_ids)
-    return {
-        one: sentence(found.get(one), tenant, lambda name: FIELDS.get(name, (name, ""))[0])
-        for one in profile_ids
-    }
+    return {one: sentence(found.get(one), tenant, field_name) for one in profile_ids}

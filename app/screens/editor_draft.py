@@ -13,11 +13,12 @@ from app.jira.site import JiraSite, SiteError
 from app.language import gettext as _
 from app.mapping.document import VERSION, DocumentError, dump_profile, load_profile
 from app.mapping.drafts import Draft
+from app.mapping.naming import SYSTEM_FIELDS
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.sentences import Names
 from app.mapping.subtasks import PARENT
-from app.screens.words import FIELDS
+from app.screens.words import field_name
 
 STEP_OF = {
     "name": "projects",
@@ -109,7 +110,7 @@ def partial_open(open_site: Callable[[Side], JiraSite], side: Side) -> Callable[
 
 def _names(scope: Scope, open_site: Callable[[], JiraSite]) -> tuple[str, str, dict[str, str]]:
     project, kind = int(scope.project_id), int(scope.issue_type_id)
-    usual = {name: words[0] for name, words in FIELDS.items()}
+    usual = {name: field_name(name) for name in SYSTEM_FIELDS}
     try:
         site = open_site()
         projects = {one.id: one.name for one in site.projects()}

@@ -16,7 +16,7 @@ from app.mapping.offer_pairs import ONLY_ONE, Offer, Pair
 from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Policy, Profile, Scope, Side
 from app.screens.editor_draft import fields_of, profile_of
 from app.screens.editor_fields_words import KINDS, MOMENTS, POLICIES, REASONS
-from app.screens.words import FIELDS
+from app.screens.words import field_name
 
 Shown = dict[str, Any]
 ARROWS = {Flow.BOTH: "↔", Flow.TO_RIGHT: "→", Flow.TO_LEFT: "←"}
@@ -208,7 +208,7 @@ def _end_of(
     found = ends[side].get(name)
     if found is None:
         rule = offer.seen[side].every.get(name)
-        words = rule.name if rule else FIELDS.get(name, (name, ""))[0]
+        words = rule.name if rule else field_name(name)
         found = {"id": name, "name": words, "required": False, "why": ""}
     return {**found, "kind": _(KINDS[kind])}
 

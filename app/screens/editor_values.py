@@ -22,7 +22,7 @@ from app.screens.editor import Editor
 from app.screens.editor_draft import profile_of
 from app.screens.forms import refuse
 from app.screens.pages import wants_json
-from app.screens.words import FIELDS
+from app.screens.words import field_name
 from app.tenants.caller import Permission, Proof, accepts
 
 SHOWN = 100
@@ -277,5 +277,5 @@ def _listed(rows: Sequence[Row], side: Side) -> set[str]:
 
 
 def _name(mapping: FieldMapping) -> str:
-    names = [FIELDS.get(one, (one, ""))[0] for one in (mapping.left, mapping.right)]
+    names = [field_name(one) for one in (mapping.left, mapping.right)]
     return names[0] if names[0] == names[1] else " / ".join(names)

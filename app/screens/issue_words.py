@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from app.activity.log import Entry
 from app.language import gettext as _
 from app.language import ngettext, noop
+from app.mapping.naming import SYSTEM_FIELDS
 from app.mapping.profile import Flow, ItemKind, Profile, Side
 from app.screens.waits import say_change
-from app.screens.words import FIELDS, ago
+from app.screens.words import ago
+from app.screens.words import field_name as usual_name
 from app.sync.issue_pairs import IssuePair, Step
 from app.sync.provenance import How
 from app.sync.standing import Standing
@@ -99,12 +101,12 @@ def say_outside(pair: IssuePair, site: str) -> str:
 
 def field_name(field: str, names: Mapping[str, str]) -> str:
     """A field of the own site as people say it; `names` are those that are known of the site."""
-    return names.get(field) or FIELDS.get(field, (field, ""))[0]
+    return names.get(field) or usual_name(field)
 
 
 def is_bare(field: str) -> bool:
     """Whether a field has no name but the one that its site tells."""
-    return field not in FIELDS
+    return field not in SYSTEM_FIELDS
 
 
 def say_flow(key: str, profile: Profile, side: Side, twin: str) -> str | None:

@@ -13,7 +13,7 @@ from app.database import tenant_transaction
 from app.errors import NotFound, Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
-from app.language import ngettext
+from app.language import in_source, ngettext
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
@@ -129,8 +129,9 @@ class Parked:
         if wanted.code is None or wanted.side is None:
             return "a site refused it."
         tenant = profile.left_tenant if wanted.side is Side.LEFT else profile.right_tenant
-        field = field_name(wanted.field or "")
-        return reasons.say(wanted.code, site=self._desk.site_name(tenant), field=field)[0]
+        with in_source():
+            field = field_name(wanted.field or "")
+            return reasons.say(wanted.code, site=self._desk.site_name(tenant), field=field)[0]
 
     def _reached(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.language import gettext as _
 from app.mapping.profile import Profile, Side
-from app.screens.words import FIELDS
+from app.screens.words import field_name
 from app.sync.planning_item_words import phrases
 from app.sync.planning_types import FieldWrite, IssuePlan, Step
 
@@ -36,7 +36,7 @@ def _shown(plan: IssuePlan, profile: Profile) -> dict[str, Any]:
 
 def _row(write: FieldWrite, pair: tuple[str, str]) -> dict[str, Any]:
     """One field on both sides: what the source says, and what the other would say for it."""
-    left, right = (FIELDS.get(name, (name, ""))[0] for name in pair)
+    left, right = (field_name(name) for name in pair)
     return {
         "field": left if left == right else f"{left} / {right}",
         "to": write.side.value,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from app.activity.log import Detail, Entry
 from app.language import gettext, ngettext, noop
+from app.mapping.naming import SYSTEM_FIELDS
 from app.mapping.profile import Flow, Side
 from app.mapping.values import shorten
 
@@ -24,7 +25,7 @@ ACCOUNT = re.compile(r"\[~accountid:([A-Za-z0-9][A-Za-z0-9:._|~-]{0,127})\]")
 """A person in a text, as it is kept: by the account alone."""
 STATES = {"on": noop("On"), "paused": noop("Paused"), "proposed": noop("Proposed")}
 
-# By Jira's field id: the field's name, and how it is carried.
+# By Jira's field id: the field's name, and how it is carried by default.
 FIELDS = {
     "summary": ("Summary", "the text as it is."),
     "description": ("Description", "with its formatting."),
@@ -66,11 +67,27 @@ def say(entry: Entry, detail: Detail) -> str:
     """A detail as a sentence: what a person finds in Jira, by field name and issue key."""
     key = entry.left_key if detail.side == "left" else entry.right_key
     if detail.new is None and detail.old is not None:
-        return named(f"{detail.sentence}. The {detail.side} one was “{shorten(detail.old)}”.", {})
+        was = shorten(detail.old)
+        rest = (
+            gettext("The left one was “%(value)s”.", value=was)
+            if detail.side == "left"
+            else gettext("The right one was “%(value)s”.", value=was)
+        )
+        return named(f"{detail.sentence}. {rest}", {})
     if detail.new is None or not detail.field or not key:
         return named(detail.sentence, {})
-    name, _ = FIELDS.get(detail.field, (detail.field, ""))
-    return named(f"{name} of {key} is now “{detail.new}”.", {})
+    said = gettext(
+        "%(field)s of %(key)s is now “%(value)s”.",
+        field=field_name(detail.field),
+        key=key,
+        value=detail.new,
+    )
+    return named(said, {})
+
+
+def field_name(field: str) -> str:
+    """A field as people say it: one that every Jira has by its name, another by its id."""
+    return gettext(SYSTEM_FIELDS[field]) if field in SYSTEM_FIELDS else field
 
 
 def named(words: str, people: Mapping[str, str]) -> str:
