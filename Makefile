@@ -83,8 +83,8 @@ words: $(READY) ## the catalogue of what the pages say, anew; then translate wha
 	@.venv/bin/pybabel --quiet extract --mapping-file translations/babel.cfg --keyword _ \
 		--keyword noop --no-location --omit-header --sort-output -o translations/messages.pot .
 	@for words in $(WORDS); do .venv/bin/pybabel --quiet update --no-fuzzy-matching \
-		--ignore-pot-creation-date --input-file translations/messages.pot --output-file $$words --locale \
-		$$(basename $$(dirname $$(dirname $$words))); done
+		--ignore-obsolete --ignore-pot-creation-date --input-file translations/messages.pot \
+		--output-file $$words --locale $$(basename $$(dirname $$(dirname $$words))); done
 
 clean: ## remove what set-up and tools made; instance/ and .env stay
 	rm -rf .venv node_modules static/vendor build dist *.egg-info shots bench/results.json \
