@@ -12,6 +12,7 @@ let version = null; // of it, as the newest answer named it
 // as it is sent; `flying`: its request is under way; `failed`: it may work later.
 const held = new Map();
 const flights = new WeakMap(); // the entry of held that a request carries, by who asked
+let busy = null; // the entry of held whose control is being saved
 let changed = null; // the request that was refused because another tab was faster
 
 const at = (id) => document.getElementById(id);
@@ -40,6 +41,7 @@ function write(elt, value) {
 
 /** Mark the controls that are not saved, and say so once for all of them. */
 function show() {
+  setTimeout(goOn);
   const bar = at("editor-unsaved");
   if (!bar) return;
   for (const mark of document.querySelectorAll("#editor-step .unsaved-mark")) {
@@ -87,10 +89,34 @@ function sendWithout(id, one) {
 // Before the page's own script: it asks for a token, which may not come.
 document.addEventListener("htmx:confirm", (event) => {
   const { elt } = event.detail;
-  if (!saves(elt)) return;
+  if (!saves(elt)) return waitForSaves(event, elt);
   const failed = held.get(elt.id)?.failed ?? false;
   held.set(elt.id, { id: elt.id, path: elt.getAttribute("hx-post"), elt, value: read(elt), sent: alone(elt), flying: false, failed });
+  // One at a time: each has to name the version that the one before it made. A save of the same
+  // control that waits for its token takes the newest value along.
+  const before = busy;
+  if (!before || (before.id === elt.id && !before.flying)) busy = held.get(elt.id);
+  if (!before) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
 }, true);
+
+
+/** A button waits for the saves that are under way: what it shows or does is to know of them. */
+let waiting = null;
+const isUnderWay = () => [...held.values()].some((one) => !one.failed);
+function waitForSaves(event, elt) {
+  if (!elt.matches("#editor button, #editor-close") || elt.dataset.held || !isUnderWay()) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  waiting = elt;
+}
+function goOn() {
+  if (!waiting || isUnderWay()) return;
+  const elt = at(waiting.id) ?? waiting;
+  waiting = null;
+  elt.click();
+}
 
 function alone(elt) {
   if (elt.matches("[type=checkbox], [type=radio]") && !elt.checked) return {};
@@ -99,7 +125,9 @@ function alone(elt) {
 
 document.addEventListener("tandem:silent", (event) => {
   const one = held.get(keyOf(event.target));
-  if (one) fail(one);
+  if (!one) return;
+  if (busy === one) busy = null;
+  fail(one);
 });
 
 document.addEventListener("htmx:configRequest", (event) => {
@@ -109,7 +137,10 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (one) {
     one.flying = true;
     flights.set(elt, one);
-    if (!elt.dataset.held) one.sent = pairs(event.detail.formData);
+    if (!elt.dataset.held) {
+      one.sent = pairs(event.detail.formData);
+      one.value = read(elt);
+    }
   }
   if (version !== null) parameters.version = version;
 });
@@ -133,6 +164,8 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const one = flights.get(elt);
   const newest = one && held.get(one.id) === one; // nothing was chosen there since
   if (one) one.flying = false;
+  if (one && busy === one) busy = null;
+  setTimeout(next);
   if (elt.dataset.held) elt.remove();
   if (successful) {
     if (newest) held.delete(one.id);
@@ -143,6 +176,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (xhr.status === 409 && isChanged(xhr)) {
     xhr.tandemSaid = true;
     if (newest) held.delete(one.id); // it stays on the page
+    waiting = null;
     return tellChanged(elt, xhr);
   }
   if (!newest) return;
@@ -195,9 +229,15 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (!event.detail.target.closest("#editor-step")) return;
   asked = event.detail.requestConfig.elt;
   typed = [...document.querySelectorAll(CONTROLS)]
-    .filter((elt) => elt.id && elt !== asked && !asked.contains(elt) && isDirty(elt))
+    .filter((elt) => elt.id && isDirty(elt) && !isAnswered(elt))
     .map((elt) => ({ id: elt.id, value: read(elt), start: elt.selectionStart, focused: elt === document.activeElement }));
 });
+/** Whether the answer is about what a control holds: not where more was typed since it was sent. */
+function isAnswered(elt) {
+  if (elt !== asked) return asked.contains(elt);
+  const one = flights.get(elt);
+  return !one || same(read(elt), one.value);
+}
 document.addEventListener("htmx:afterSettle", () => {
   const editor = at("editor");
   if (editor?.dataset.draft !== draft) {
@@ -208,16 +248,27 @@ document.addEventListener("htmx:afterSettle", () => {
     const elt = at(id);
     if (!elt || same(read(elt), value) || !write(elt, value)) continue;
     if (focused && start !== null && elt.setSelectionRange) elt.setSelectionRange(start, start);
+    // Leaving it would tell of no change: for the browser a script wrote it.
+    if (saves(elt) && !held.has(elt.id)) htmx.trigger(elt, "change");
   }
   typed = [];
   for (const place of document.querySelectorAll("#editor-step [data-checks]")) {
     at(place.dataset.checks)?.setAttribute("aria-invalid", String(Boolean(place.querySelector(".problem"))));
   }
-  for (const one of [...held.values()]) if (!one.flying && !one.elt.isConnected) putBack(one);
+  next();
   show();
 });
 
-/** Of a control that was swapped away before it was sent, or whose sending failed. */
+/** Send what waits, one after another. */
+function next() {
+  if (busy && !busy.flying && !busy.elt.isConnected) busy = null; // it was swapped away, unsent
+  for (const one of [...held.values()]) {
+    if (one.failed && !one.elt.isConnected) putBack(one);
+    if (!one.failed && !one.flying && !busy) putBack(one);
+  }
+}
+
+/** Of a control that waits, or was swapped away unsent, or whose sending failed. */
 function putBack(one) {
   const elt = at(one.id);
   if (elt?.getAttribute("hx-post") !== one.path) {

@@ -98,6 +98,8 @@ class Editor:
         if request.form.get("profile"):
             return drafts.begin_edit(self.vault, caller, form_id("profile"), self._covers)
         known = self.desk.partners(caller.tenant)
+        if request.form.get("connection"):
+            known = [one for one in known if one["id"] == str(form_id("connection"))]
         # With one partner there is nothing to choose.
         only = {"connection": known[0]["id"]} if len(known) == 1 else {}
         return drafts.begin(self.vault, caller, only)
@@ -107,14 +109,14 @@ class Editor:
         draft = drafts.load(self.vault, current_caller(), draft_id)
         project = chosen(draft, draft.side, "project")
         if project is not None and not self._covers(int(project)):
-            raise NotFound("There is no such draft.")
+            raise NotFound(_("There is no such draft."))
         return draft
 
     def save(self, draft: Draft, changes: Mapping[str, Any]) -> Draft:
         """Put these keys into the draft, by the version that the form names. Raises Problem."""
         seen = request.form.get("version", "")
         if not (seen.isascii() and seen.isdigit() and len(seen) < 9):
-            raise refuse("version", "is missing; open the draft again from the Profiles page.")
+            raise refuse("version", _("is missing; open the draft again from the Profiles page."))
         try:
             saved = drafts.save(self.vault, current_caller(), draft.id, changes, int(seen))
         except DraftChanged as changed:

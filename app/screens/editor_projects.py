@@ -295,7 +295,7 @@ def projects_blueprint(step: ProjectsStep) -> Blueprint:
         side = Side.LEFT if told.startswith("left") else Side.RIGHT
         if told.endswith("_filter"):
             said = step.check(saved, side)
-            return editor.part(saved, step.name, "editor/projects_count.html", **said)
+            return editor.part(saved, step.name, "editor/projects_counted.html", **said)
         shown = step.side(saved, side) | {"oob_name": True} | step.named(saved)
         return editor.part(saved, step.name, "editor/projects_side.html", **shown)
 
@@ -311,7 +311,9 @@ def projects_blueprint(step: ProjectsStep) -> Blueprint:
     def find(draft: uuid.UUID, side: str) -> str:
         found = editor.open(draft)
         shown = step.found(found, Side(side), request.args.get("query", "")[:255])
-        return render_template("editor/projects_found.html", draft=found, beside=True, **shown)
+        return render_template(
+            "editor/projects_found.html", draft=found, only_options=True, **shown
+        )
 
     @blueprint.get("/drafts/<uuid:draft>/projects/<any(left, right):side>/count")
     @accepts(Proof.CONTEXT, Permission.MAP)

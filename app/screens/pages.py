@@ -113,7 +113,12 @@ def _pairing_views(blueprint: Blueprint, desk: Desk) -> None:
         connection = desk.claim(current_caller(), form_text("code"))
         if wants_json():
             return jsonify(connection=str(connection))
-        return _new_profile(desk, connection)
+        name = next(
+            one["name"]
+            for one in desk.partners(current_caller().tenant)
+            if one["id"] == str(connection)
+        )
+        return render_template("parts/paired.html", connection=connection, name=name)
 
     @blueprint.post("/connections/check")
     @accepts(Proof.CONTEXT, Permission.CONNECT)

@@ -46,6 +46,35 @@ def go(frame: FrameLocator, view: str) -> None:
     expect(frame.get_by_role("heading", name=view, exact=True, level=1)).to_be_focused()
 
 
+def new_profile(frame: FrameLocator, **chosen: str) -> None:
+    """Begin a draft and choose in its second step: `left_project`, `left_type`, `right_project`,
+    `right_type`, `left_filter`, `right_filter` and `name`, in this order."""
+    frame.get_by_role("button", name="New profile").click()
+    choose(frame, **chosen)
+
+
+def choose(frame: FrameLocator, **chosen: str) -> None:
+    """Choose in the editor's second step, each once the page has what it hangs on."""
+    expect(frame.locator("#step-projects")).to_have_attribute("aria-current", "step")
+    for name, value in chosen.items():
+        control = frame.locator(f"#{name}")
+        if name.endswith(("_project", "_type")):
+            control.locator(f"option[value='{value}']").wait_for(state="attached")
+            control.select_option(value)
+            side, _, what = name.partition("_")
+            if what == "project":
+                expect(frame.locator(f"#{side}_type option").nth(1)).to_be_attached()
+        else:
+            control.fill(value)
+            control.press("Tab")
+
+
+def switch_on(frame: FrameLocator) -> None:
+    """Go to the editor's last step, and press what ends it."""
+    frame.locator("#step-review").click()
+    frame.locator("#review-switch").click()
+
+
 OpenPage = Callable[[SiteHandle], tuple[Page, FrameLocator]]
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from demo.stack import Stack, scope_ids
 from demo.walk import LEFT, RIGHT
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, choose, new_profile, switch_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
 
@@ -19,21 +19,22 @@ def test_a_filter_is_given_with_the_profile_then_shown_refused_and_changed(
     running: Stack, open_page: OpenPage
 ) -> None:
     acme, globex = running.sandbox.sites[:2]
-    connection = running.connect()
+    running.connect()
     _, frame = open_page(acme)
-    frame.get_by_role("button", name="New profile").click()
-    form = frame.locator("#new-profile")
-    form.locator("#left_project").select_option(scope_ids(acme, *LEFT)[0])
-    form.locator("#connection").select_option(connection)
-    form.locator("#right_project").select_option(scope_ids(globex, *RIGHT)[0])
-    form.locator("#left_type").select_option(scope_ids(acme, *LEFT)[1])
-    form.locator("#right_type").select_option(scope_ids(globex, *RIGHT)[1])
-    form.locator("#name").fill("By the page")
-    form.locator("#left_filter").fill("labels = shared AND")
-    form.get_by_role("button", name="Switch on").click()
-    expect(form.get_by_role("alert")).to_contain_text("Your Jira does not understand it")
-    form.locator("#left_filter").fill("labels = shared")
-    form.get_by_role("button", name="Switch on").click()
+    left, right = scope_ids(acme, *LEFT), scope_ids(globex, *RIGHT)
+    new_profile(
+        frame,
+        left_project=left[0],
+        right_project=right[0],
+        left_type=left[1],
+        right_type=right[1],
+        name="By the page",
+        left_filter="labels = shared AND",
+    )
+    expect(frame.locator("#left-count")).to_contain_text("Your Jira does not understand it")
+    choose(frame, left_filter="labels = shared")
+    expect(frame.locator("#left-count")).to_contain_text("now.")
+    switch_on(frame)
     frame.get_by_role("button", name=re.compile("^Filter.*By the page")).click()
     own = frame.locator("#own_filter")
     expect(own).to_have_value("labels = shared")

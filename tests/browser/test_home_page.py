@@ -10,11 +10,13 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from demo.stack import APP_KEY, Stack, StackError, scope_ids
 from demo.walk import LEFT, RIGHT
-from tests.browser.conftest import HOME, OpenPage, go
+from sandbox.process import SiteHandle
+from tests.browser.conftest import HOME, OpenPage, choose, go, new_profile, switch_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
 
 NAME = "Web and platform"
+OTHER_LEFT, OTHER_RIGHT = ("SUP", "Task"), ("OPS", "Task")
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +24,17 @@ def paired(running: Stack) -> Stack:
     """The stack with one profile."""
     running.create_profile(running.connect(), left=LEFT, right=RIGHT, name=NAME)
     return running
+
+
+def ids(
+    left_site: SiteHandle, left: tuple[str, str], right_site: SiteHandle, right: tuple[str, str]
+) -> dict[str, str]:
+    """The ids of two scopes, as the editor's second step names them."""
+    return {
+        f"{side}_{what}": value
+        for side, site, scope in (("left", left_site, left), ("right", right_site, right))
+        for what, value in zip(("project", "type"), scope_ids(site, *scope), strict=True)
+    }
 
 
 def wait_for_polls(page: Page, times: int = 2) -> None:
@@ -45,13 +58,13 @@ def test_polling_takes_neither_the_focus_nor_what_was_typed(
     paired: Stack, open_page: OpenPage
 ) -> None:
     page, frame = open_page(paired.sandbox.acme)
-    frame.get_by_role("button", name="New profile").click()
-    name = frame.get_by_label("Name of the profile")
-    name.fill("Half a na")
+    frame.get_by_role("button", name=re.compile(f"^Filter.*{NAME}")).click()
+    typed = frame.locator("#own_filter")
+    typed.fill("labels = ha")
     wait_for_polls(page)
-    expect(name).to_be_focused()
-    name.press_sequentially("me")
-    expect(name).to_have_value("Half a name")
+    expect(typed).to_be_focused()
+    typed.press_sequentially("lf")
+    expect(typed).to_have_value("labels = half")
 
 
 def test_either_partner_pauses_and_the_focus_stays_on_the_button(
@@ -84,22 +97,13 @@ def test_what_a_click_brings_is_shown_without_waiting_for_a_poll(
 def test_the_page_goes_on_updating_after_a_form_was_accepted(
     paired: Stack, open_page: OpenPage
 ) -> None:
-    _, frame = open_page(paired.sandbox.globex)
-    connection = paired.connect()
-    frame.get_by_role("button", name="New profile").click()
-    for field in ("left_project", "connection", "right_project"):
-        frame.locator(f"#{field} option").nth(1).wait_for(state="attached")
-        frame.locator(f"#{field}").select_option(
-            **({"value": connection} if field == "connection" else {"index": 1})
-        )
-    for field in ("left_type", "right_type"):
-        frame.locator(f"#{field} option").nth(1).wait_for(state="attached")
-        frame.locator(f"#{field}").select_option(index=1)
-    frame.get_by_label("Name of the profile").fill("Second")
-    frame.get_by_role("button", name="Switch on").click()
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    _, frame = open_page(globex)
+    new_profile(frame, **ids(globex, OTHER_RIGHT, acme, OTHER_LEFT), name="Second")
+    switch_on(frame)
     row = frame.get_by_role("row", name=re.compile("Second"))
     expect(row.get_by_text("Proposed", exact=True)).to_be_visible()
-    expect(frame.get_by_role("button", name="New profile")).to_be_focused()
+    expect(frame.locator("#view-title")).to_be_focused()
     [second] = [one for one in paired.overview() if one["name"] == "Second"]
     paired.approve(paired.sandbox.acme, second["id"])
     expect(row.get_by_text("On", exact=True)).to_be_visible()
@@ -113,60 +117,41 @@ def test_the_same_pair_of_projects_is_refused_from_either_side_by_a_sentence(
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     _, frame = open_page(globex)
     connection = paired.connect()
-    left_project, left_type = scope_ids(globex, *RIGHT)
-    right_project, right_type = scope_ids(acme, *LEFT)
     with pytest.raises(StackError, match="409"):
         paired.create_profile(connection, left=LEFT, right=RIGHT, name="Again")
 
-    frame.get_by_role("button", name="New profile").click()
-    for field, value in (
-        ("left_project", left_project),
-        ("left_type", left_type),
-        ("connection", connection),
-        ("right_project", right_project),
-        ("right_type", right_type),
-    ):
-        frame.locator(f"#{field} option[value='{value}']").wait_for(state="attached")
-        frame.locator(f"#{field}").select_option(value)
-    frame.get_by_label("Name of the profile").fill("Again")
-    frame.get_by_role("button", name="Switch on").click()
-    said = frame.locator("#new-profile [role=alert]")
+    new_profile(frame, **ids(globex, RIGHT, acme, LEFT), name="Again")
+    switch_on(frame)
+    said = frame.locator("#review-finish [role=alert]")
     expect(said).to_contain_text("pairs these projects and types already")
-    expect(frame.locator("#left_project")).to_be_focused()
     assert [one["name"] for one in paired.overview()].count("Again") == 0
 
 
-def test_a_form_takes_the_focus_and_suggests_a_name_until_one_is_given(
+def test_a_draft_takes_the_focus_and_suggests_a_name_until_one_is_given(
     paired: Stack, open_page: OpenPage
 ) -> None:
-    _, frame = open_page(paired.sandbox.acme)
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    _, frame = open_page(acme)
     frame.get_by_role("button", name="New profile").click()
-    expect(frame.locator("#left_project")).to_be_focused()
-    name = frame.get_by_label("Name of the profile")
-    frame.locator("#left_project").select_option(index=1)
-    frame.locator("#connection").select_option(index=1)
-    frame.locator("#right_project option").nth(1).wait_for(state="attached")
-    frame.locator("#right_project").select_option(index=1)
+    expect(frame.get_by_role("heading", name="New profile", level=1)).to_be_focused()
+    chosen = ids(acme, LEFT, globex, RIGHT)
+    choose(frame, left_project=chosen["left_project"], right_project=chosen["right_project"])
+    name = frame.locator("#name")
     expect(name).to_have_value(re.compile(".+ ↔ .+"))
-    name.fill("My own")
-    frame.locator("#left_project").select_option(index=2)
-    expect(frame.locator("#left_type option").nth(1)).to_be_attached()
+    choose(frame, name="My own", left_project=ids(acme, OTHER_LEFT, globex, RIGHT)["left_project"])
     expect(name).to_have_value("My own")
-    frame.get_by_role("button", name="Cancel").click()
-    expect(frame.get_by_role("button", name="New profile")).to_be_focused()
+    frame.get_by_role("button", name="Close, keep the draft").click()
+    expect(frame.get_by_role("heading", name="Profiles", exact=True, level=1)).to_be_focused()
+    expect(frame.locator("#drafts")).to_contain_text("My own")
 
 
 def test_what_hangs_on_a_choice_empties_with_it(paired: Stack, open_page: OpenPage) -> None:
-    _, frame = open_page(paired.sandbox.acme)
-    frame.get_by_role("button", name="New profile").click()
-    frame.locator("#connection").select_option(index=1)
-    frame.locator("#right_project option").nth(1).wait_for(state="attached")
-    frame.locator("#right_project").select_option(index=1)
-    frame.locator("#right_type option").nth(1).wait_for(state="attached")
-    frame.locator("#connection").select_option(index=0)
-    expect(frame.locator("#right_project option")).to_have_text(["Choose a site first"])
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    _, frame = open_page(acme)
+    new_profile(frame, **ids(acme, LEFT, globex, RIGHT))
+    frame.locator("#right_project").select_option("")
     expect(frame.locator("#right_type option")).to_have_text(["Choose a project first"])
-    expect(frame.locator("#new-profile [role=alert]")).to_be_hidden()
+    expect(frame.locator("#side-right [role=alert]")).to_be_hidden()
 
 
 def test_a_code_copied_in_part_is_refused_at_its_field_by_the_rule(
@@ -253,6 +238,7 @@ def test_the_host_page_grows_with_the_page(paired: Stack, open_page: OpenPage) -
     height = "() => document.querySelector('[data-app-frame] iframe').offsetHeight"
     needed = frame.locator("#page").evaluate("page => page.offsetHeight")
     page.wait_for_function(f"wanted => ({height})() === wanted", arg=needed)
-    frame.get_by_role("button", name="New profile").click()
-    expect(frame.locator("#new-profile")).to_be_visible()
-    page.wait_for_function(f"small => ({height})() > small + 100", arg=needed)
+    go(frame, "Settings")
+    page.wait_for_function(f"before => ({height})() !== before", arg=needed)
+    other = frame.locator("#page").evaluate("page => page.offsetHeight")
+    page.wait_for_function(f"wanted => ({height})() === wanted", arg=other)

@@ -126,7 +126,6 @@ def test_hostile_names_are_shown_as_they_are_and_never_run(
     expect(option).to_have_text(f"{HOSTILE} ({LEFT[0]})")
     frame.locator("#left_project").select_option(str(left["id"]))
     expect(frame.locator("#left_type option", has_text=HOSTILE + "type")).to_be_attached()
-    frame.locator("#connection").select_option(index=1)
     expect(frame.locator("#right_project option", has_text=HOSTILE + "theirs")).to_be_attached()
     right = globex.call("GET", f"project/{RIGHT[0]}").json()
     frame.locator("#right_project").select_option(str(right["id"]))
