@@ -14,6 +14,7 @@ from app.errors import NotFound, Problem
 from app.jira.site import SiteError
 from app.language import gettext as _
 from app.mapping.constants import choices_of, made
+from app.mapping.document_checks import DocumentProblem
 from app.mapping.drafts import Draft
 from app.mapping.offer import OfferedField, Seen
 from app.mapping.offer_pairs import ONLY_ONE, Offer, offer
@@ -43,6 +44,7 @@ class FieldsStep:
         self._cache = cache
         self._extras = Extras(editor)
         self._offers: dict[object, Offer] = {}
+        self._wrong: dict[object, tuple[DocumentProblem, ...]] = {}
 
     # -- what it shows
 
@@ -57,7 +59,7 @@ class FieldsStep:
         """Whether fields were chosen, and nothing is wrong with them."""
         if not draft.document.get("fields"):
             return False
-        return not rows.below(rows.problems_of(draft), "fields")
+        return not rows.below(self._problems(draft), "fields")
 
     def loaded(self, draft: Draft, *, anew: Side | None = None) -> Mapping[str, object]:
         """The same once the sites were asked that are not known yet. `anew`: a side that is asked
@@ -111,7 +113,7 @@ class FieldsStep:
     ) -> dict[str, object]:
         sites, there = self.sites(draft), frozenset(known)
         found = self._offer(draft, known)
-        problems = rows.problems_of(draft)
+        problems = self._problems(draft)
         whole = len(there) == len(Side)
         return {
             "lacking": False,
@@ -162,6 +164,17 @@ class FieldsStep:
         if side is draft.side:
             return draft.tenant
         return pairing.partner_of(draft.tenant, connection_of(draft))
+
+    def _problems(self, draft: Draft) -> tuple[DocumentProblem, ...]:
+        """All that is wrong with a draft, looked for once in each of its versions."""
+        key = (draft.id, draft.version)
+        found = self._wrong.get(key)
+        if found is None:
+            found = rows.problems_of(draft)
+            while len(self._wrong) >= MOST_OFFERS:
+                self._wrong.pop(next(iter(self._wrong)), None)
+            self._wrong[key] = found
+        return found
 
     def _tenants(self, draft: Draft) -> tuple[TenantId, ...]:
         return tuple(self._tenant(draft, side) for side in Side)

@@ -91,11 +91,6 @@ def below(problems: Iterable[DocumentProblem], *path: str) -> list[str]:
     ]
 
 
-def ends_of(offer: Offer) -> dict[Side, dict[str, Shown]]:
-    """What there is to show of each field, by side and id."""
-    return {side: {one.id: _end(one) for one in offer.fields[side]} for side in Side}
-
-
 def mapped_rows(
     draft: Draft,
     offer: Offer,
@@ -105,10 +100,14 @@ def mapped_rows(
 ) -> list[Shown]:
     """The mappings of a draft, each with what is wrong with it. `known`: the sides whose fields
     were read."""
-    ends = ends_of(offer)
+    ends = {side: {one.id: one for one in offer.fields[side]} for side in Side}
+    kinds = _kinds()
     found = []
     for place, mapping in enumerate(offer.profile.fields):
-        own = {side: _end_of(ends, side, mapping, offer) for side in Side}
+        own = {
+            side: _end_of(ends[side].get(mapping.field(side)), side, mapping, offer, kinds)
+            for side in Side
+        }
         constant = constant_of(mapping)
         found.append(
             {
@@ -139,12 +138,13 @@ def mapped_rows(
 
 def suggested(pairs: Sequence[Pair]) -> list[Shown]:
     """Suggestions, each with its reason and how its values cross."""
+    kinds = _kinds()
     return [
         {
             "key": one.mapping.key,
             "dom": one.mapping.key.replace("=", "--"),
-            "left": _end(one.left),
-            "right": _end(one.right),
+            "left": _end(one.left, kinds),
+            "right": _end(one.right, kinds),
             "arrow": ARROWS[one.mapping.flow],
             "reason": _(REASONS.get(one.reason, one.reason)),
             "score": one.score,
@@ -159,9 +159,10 @@ def wanting(offer: Offer, known: frozenset[Side]) -> list[Shown]:
     """The required fields that nothing feeds, each with what can be done about it."""
     keys = {(p.left.side, p.left.id): p.mapping.key for p in offer.suggestions}
     keys |= {(p.right.side, p.right.id): p.mapping.key for p in offer.suggestions}
+    kinds = _kinds()
     return [
         {
-            **_end(one),
+            **_end(one, kinds),
             "side": one.side.value,
             "given": can_be_given(one.id, one.kind) and one.id not in ELSEWHERE,
             "elsewhere": ELSEWHERE.get(one.id, ""),
@@ -174,8 +175,9 @@ def wanting(offer: Offer, known: frozenset[Side]) -> list[Shown]:
 
 def free(offer: Offer, side: Side) -> list[Shown]:
     """The fields of a side that are mapped to nothing, to be paired by hand."""
+    kinds = _kinds()
     return [
-        _end(one)
+        _end(one, kinds)
         for one in offer.fields[side]
         if not one.mapped_to and not one.fed_by and one.id not in ELSEWHERE
     ]
@@ -190,27 +192,35 @@ def choices(sites: Mapping[Side, str]) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def _end(one: OfferedField) -> Shown:
+def _kinds() -> dict[Kind, str]:
+    """What the kinds are called, looked up once for many fields."""
+    return {kind: _(words) for kind, words in KINDS.items()}
+
+
+def _end(one: OfferedField, kinds: Mapping[Kind, str]) -> Shown:
     return {
         "id": one.id,
         "name": one.name,
-        "kind": _(KINDS[one.kind]),
+        "kind": kinds[one.kind],
         "required": one.required,
         "why": one.why,
     }
 
 
 def _end_of(
-    ends: Mapping[Side, Mapping[str, Shown]], side: Side, mapping: FieldMapping, offer: Offer
+    there: OfferedField | None,
+    side: Side,
+    mapping: FieldMapping,
+    offer: Offer,
+    kinds: Mapping[Kind, str],
 ) -> Shown:
     """A mapped field: as its site tells of it, else by what is known of every Jira."""
     name, kind = mapping.field(side), mapping.kind_of(side)
-    found = ends[side].get(name)
-    if found is None:
-        rule = offer.seen[side].every.get(name)
-        words = rule.name if rule else field_name(name)
-        found = {"id": name, "name": words, "required": False, "why": ""}
-    return {**found, "kind": _(KINDS[kind])}
+    if there is not None:
+        return {**_end(there, kinds), "kind": kinds[kind]}
+    rule = offer.seen[side].every.get(name)
+    words = rule.name if rule else field_name(name)
+    return {"id": name, "name": words, "required": False, "why": "", "kind": kinds[kind]}
 
 
 def _flows(mapping: FieldMapping, sites: Mapping[Side, str]) -> list[Shown]:
