@@ -19,10 +19,11 @@ from sqlalchemy.orm import Session
 from app.database import TenantId, tenant_transaction
 from app.errors import NotFound, Problem
 from app.language import gettext as _
+from app.mapping import proposals
 from app.mapping.document import dump_profile
 from app.mapping.profile import Side
 from app.mapping.profiles import owned
-from app.mapping.revisions import current
+from app.mapping.revisions import at
 from app.tenants.caller import Caller
 from app.vault.store import KeyShredded
 from app.vault.vault import Place, Vault
@@ -97,7 +98,7 @@ def begin_edit(
     vault: Vault, caller: Caller, profile_id: uuid.UUID, covers: Callable[[int], bool]
 ) -> Draft:
     """The caller's draft of an existing profile: the one that he left, or a new one of the revision
-    in force. Raises NotFound, as `profiles.set_state`."""
+    in force, or of the one that waits for an approval. Raises NotFound, as `profiles.set_state`."""
     with tenant_transaction(caller.tenant) as session:
         found, side = owned(session, caller.tenant, profile_id, covers)
         values = {"account": caller.actor, "profile": profile_id}
@@ -106,7 +107,9 @@ def begin_edit(
         if left_there is not None:
             return left_there
         session.execute(_DROP_OF_PROFILE, values)
-        shown = dump_profile(current(vault, session, found))
+        waits = proposals.waiting(session, profile_id)
+        number = found.revision if waits is None else waits.number
+        shown = dump_profile(at(vault, session, found, number))
         shown.pop("version")
         shown |= {"name": found.name, "connection": str(found.connection_id)}
         base = session.execute(_NEWEST, values).scalar_one()
