@@ -11,14 +11,18 @@ from app.database import TenantId
 from app.errors import NotFound, Problem
 from app.jira.site import JiraSite, SiteError
 from app.language import gettext as _
+from app.mapping import profiles
 from app.mapping.document import VERSION, DocumentError, dump_profile, load_profile
 from app.mapping.drafts import Draft
+from app.mapping.models import ProfileState
 from app.mapping.naming import SYSTEM_FIELDS
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.sentences import Names
 from app.mapping.subtasks import PARENT
+from app.screens.rehearsed import crossing
 from app.screens.words import field_name
+from app.vault.vault import Vault
 
 STEP_OF = {
     "name": "projects",
@@ -87,6 +91,17 @@ def stored_of(draft: Draft, partner: TenantId) -> StoredProfile:
         profile=profile_of(draft),
         revision=draft.base_revision or 1,
     )
+
+
+def agreed(vault: Vault, draft: Draft) -> frozenset[str]:
+    """The partner's fields whose values its admin has approved to cross to the own side, by the
+    profile as it is in force; of a new one none."""
+    if draft.profile_id is None:
+        return frozenset()
+    stored = profiles.load(vault, draft.profile_id)
+    if stored.state == ProfileState.PROPOSED:
+        return frozenset()
+    return crossing(stored.profile, draft.side)
 
 
 def names_of(

@@ -22,6 +22,7 @@ from app.mapping.profiles import StoredProfile
 from app.mapping.sentences import readable, sentences
 from app.screens.editor import Editor, connection_of
 from app.screens.editor_draft import (
+    agreed,
     names_of,
     parts_of,
     problem_of,
@@ -32,7 +33,7 @@ from app.screens.editor_draft import (
 )
 from app.screens.forms import require_scope
 from app.screens.pages import wants_json
-from app.screens.rehearsed import shown_plans
+from app.screens.rehearsed import shown_plans, unseen
 from app.sync import rehearsal
 from app.sync.drift_save import check_on_save
 from app.sync.drift_store import Drift
@@ -87,14 +88,18 @@ class ReviewStep:
         keys = rehearsal.keys_of(words)
         stored = self._stored(draft)
         plans = rehearsal.try_issues(self._vault, self._open_site, stored, draft.side, keys)
-        return shown_plans(plans, stored.profile)
+        return shown_plans(plans, stored.profile, draft.side, agreed(self._vault, draft))
 
     def effects(self, draft: Draft) -> dict[str, Any]:
         """What the edit would do to the pairs that are there. Raises Problem."""
         profile_uuid(draft)
         stored = self._stored(draft)
         found = rehearsal.effects(self._vault, self._open_site, stored)
-        return {"effects": found, "examples": shown_plans(found.examples, stored.profile)}
+        shown = agreed(self._vault, draft)
+        examples = shown_plans(found.examples, stored.profile, draft.side, shown)
+        hidden = unseen(stored.profile, draft.side, shown)
+        blocked = [one for one in found.blocked if one.about not in hidden]
+        return {"effects": found, "examples": examples, "blocked": blocked}
 
     def first_load(self, draft: Draft) -> rehearsal.FirstLoad:
         """How many issues a first load would look at, and what it takes. Raises Problem."""

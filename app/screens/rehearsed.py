@@ -12,37 +12,64 @@ from app.sync.planning_item_words import phrases
 from app.sync.planning_types import FieldWrite, IssuePlan, Step
 
 
-def shown_plans(plans: Iterable[IssuePlan], profile: Profile) -> list[dict[str, Any]]:
-    """Each plan with a sentence, its fields side by side, and what is left alone and why."""
-    return [_shown(plan, profile) for plan in plans]
+def shown_plans(
+    plans: Iterable[IssuePlan], profile: Profile, own: Side, agreed: frozenset[str]
+) -> list[dict[str, Any]]:
+    """Each plan with a sentence, its fields side by side, and what is left alone and why.
+
+    `agreed`: the partner's fields whose values the people of `own` may see. Of others nothing is
+    told: their admin has not approved yet that they cross.
+    """
+    seen = frozenset(one.key for one in profile.fields if one.field(own.other) in agreed)
+    return [_shown(plan, profile, own, seen) for plan in plans]
 
 
-def _shown(plan: IssuePlan, profile: Profile) -> dict[str, Any]:
+def crossing(profile: Profile, own: Side) -> frozenset[str]:
+    """The partner's fields whose values a profile carries to `own` as they are."""
+    fields = (one for one in profile.fields if one.flow.feeds(own) and one.transform is None)
+    return frozenset(one.field(own.other) for one in fields)
+
+
+def unseen(profile: Profile, own: Side, agreed: frozenset[str]) -> frozenset[str]:
+    """The keys of the mappings of whose values on the partner's side nothing may be told."""
+    return frozenset(one.key for one in profile.fields if one.field(own.other) not in agreed)
+
+
+def _shown(plan: IssuePlan, profile: Profile, own: Side, seen: frozenset[str]) -> dict[str, Any]:
     pairs = {m.key: (m.left, m.right) for m in profile.fields}
+    creates = plan.step is Step.CREATE and plan.side is own  # then no value of the partner's is in
+    notes = [
+        one.sentence
+        for one in (*plan.blocked, *plan.left_alone)
+        if creates or one.field is None or one.field in seen
+    ]
     return {
         "left": plan.left.key if plan.left else None,
         "right": plan.right.key if plan.right else None,
         "step": plan.step.value,
         "sentence": _sentence(plan),
         "rows": [
-            _row(write, pairs.get(write.key, (write.field, write.field))) for write in plan.writes
+            _row(one, pairs.get(one.key, (one.field, one.field)), own, one.key in seen)
+            for one in plan.writes
         ],
         "items": [told for _side, told in phrases(plan.items)],
-        "clashes": [one.sentence for one in plan.clashes],
-        "notes": [one.sentence for one in (*plan.blocked, *plan.left_alone)],
+        "clashes": [one.sentence for one in plan.clashes if one.key in seen],
+        "notes": notes,
         "blocked": bool(plan.blocked),
     }
 
 
-def _row(write: FieldWrite, pair: tuple[str, str]) -> dict[str, Any]:
-    """One field on both sides: what the source says, and what the other would say for it."""
+def _row(write: FieldWrite, pair: tuple[str, str], own: Side, seen: bool) -> dict[str, Any]:
+    """One field: what is written to which side, over what. A value of the partner's that may not
+    be seen is None."""
     left, right = (field_name(name) for name in pair)
+    theirs = write.side is not own
     return {
         "field": left if left == right else f"{left} / {right}",
         "to": write.side.value,
         "arrow": "→" if write.side is Side.RIGHT else "←",
-        "old": write.brief(write.old),
-        "new": write.brief(write.new),
+        "old": write.brief(write.old) if seen or not theirs else None,
+        "new": write.brief(write.new) if seen or theirs else None,
     }
 
 

@@ -18,7 +18,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import ProfileOverview, StoredProfile
 from app.screens import runs_words as words
 from app.screens.desk import Desk
-from app.screens.rehearsed import shown_plans
+from app.screens.rehearsed import crossing, shown_plans
 from app.screens.runs_who import Who
 from app.screens.runs_words import ErrandShown, RunShown, Step
 from app.sync import errands, load_store, rehearsal
@@ -269,7 +269,9 @@ class Runs:
             if (ids := [one.issue_id for one in wanted if one.side is side])
             for plan_now in planner.issues(stored, side, ids)
         ]
-        return shown_plans(found, stored.profile), -(-total // A_PAGE)
+        own = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
+        shown = shown_plans(found, stored.profile, own, crossing(stored.profile, own))
+        return shown, -(-total // A_PAGE)
 
     def reached(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> StoredProfile:
         """The profile, if the caller may decide for it; the same NotFound for others' as for one

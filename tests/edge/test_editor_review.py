@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -15,6 +15,10 @@ from werkzeug.test import TestResponse
 from app import Tandem
 from app.mapping import profiles
 from app.mapping.document import dump_profile
+from app.mapping.profile import DEFAULT_FIELDS, Flow, Kind, Profile, Scope, Side
+from app.screens.rehearsed import crossing, shown_plans
+from app.sync.plan import Reason
+from app.sync.planning_types import Cause, FieldWrite, IssuePlan, Note, Ref, Step
 from app.sync.rehearsal import MOST_KEYS, keys_of
 from tests.edge.jira import Jira
 from tests.edge.test_consents import PEOPLE, nobody_is_admin
@@ -172,3 +176,27 @@ def test_what_is_no_key_is_refused_by_its_rule(scene: Scene, typed: str, rule: s
     refused = scene.call("POST", f"drafts/{draft}/review/try", issues=typed)
     assert (refused.status_code, refused.json["field"]) == (400, "issues")
     assert rule in refused.json["detail"]
+
+
+def test_a_value_of_the_partners_is_told_only_where_its_admin_approved_that_it_crosses() -> None:
+    profile = Profile(Scope("1", "1"), Scope("2", "2"), DEFAULT_FIELDS)
+    left, right = Ref(1, "WEB-1"), Ref(2, "PLAT-2")
+    writes = (
+        FieldWrite(
+            Side.RIGHT, "summary=summary", "summary", Kind.TEXT, "theirs", "mine", Reason.CHANGED
+        ),
+        FieldWrite(
+            Side.LEFT, "labels=labels", "labels", Kind.LABELS, ("a",), ("b",), Reason.CHANGED
+        ),
+    )
+    said = (Note(Cause.BLOCKED, "Their value has no twin.", "labels=labels"),)
+    plan = IssuePlan(Step.UPDATE, Side.LEFT, left, right, 0, writes=writes, blocked=said)
+    [nothing] = shown_plans([plan], profile, Side.LEFT, frozenset())
+    assert [(one["old"], one["new"]) for one in nothing["rows"]] == [(None, "mine"), ("a", None)]
+    assert nothing["notes"] == []
+    agreed = crossing(profile, Side.LEFT)
+    [whole] = shown_plans([plan], profile, Side.LEFT, agreed)
+    assert [(one["old"], one["new"]) for one in whole["rows"]] == [("theirs", "mine"), ("a", "b")]
+    assert whole["notes"] == ["Their value has no twin."]
+    one_way = replace(profile, fields=tuple(replace(m, flow=Flow.TO_RIGHT) for m in profile.fields))
+    assert crossing(one_way, Side.LEFT) == frozenset()
