@@ -49,7 +49,7 @@ def go(frame: FrameLocator, view: str) -> None:
 def new_profile(frame: FrameLocator, **chosen: str) -> None:
     """Begin a draft and choose in its second step: `left_project`, `left_type`, `right_project`,
     `right_type`, `left_filter`, `right_filter` and `name`, in this order."""
-    frame.get_by_role("button", name="New profile").click()
+    frame.get_by_role("button", name="New profile", exact=True).click()
     choose(frame, **chosen)
 
 

@@ -132,7 +132,7 @@ def test_a_draft_takes_the_focus_and_suggests_a_name_until_one_is_given(
 ) -> None:
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     _, frame = open_page(acme)
-    frame.get_by_role("button", name="New profile").click()
+    frame.get_by_role("button", name="New profile", exact=True).click()
     expect(frame.get_by_role("heading", name="New profile", level=1)).to_be_focused()
     chosen = ids(acme, LEFT, globex, RIGHT)
     choose(frame, left_project=chosen["left_project"], right_project=chosen["right_project"])

@@ -161,7 +161,7 @@ def test_axe_finds_nothing_serious(mapped: Stack, browser: Browser, mode: str) -
     if mode == "dark":
         page.get_by_role("button", name="Dark").click()
         expect(frame.locator("html")).to_have_attribute("data-color-mode", "dark", timeout=ARRIVES)
-    frame.get_by_role("button", name="New profile").click()
+    frame.get_by_role("button", name="New profile", exact=True).click()
     expect(frame.get_by_label("Your project")).to_be_visible(timeout=ARRIVES)
     inner = next(one for one in page.frames if "/pages/home" in one.url)
     inner.evaluate(AXE.read_text())

@@ -121,7 +121,7 @@ def test_hostile_names_are_shown_as_they_are_and_never_run(
         frame.locator("#people").get_by_role("rowheader").get_by_text(HOSTILE + "person")
     ).to_be_visible()
     go(frame, "Profiles")
-    frame.get_by_role("button", name="New profile").click()
+    frame.get_by_role("button", name="New profile", exact=True).click()
     option = frame.locator("#left_project option", has_text=HOSTILE)
     expect(option).to_have_text(f"{HOSTILE} ({LEFT[0]})")
     frame.locator("#left_project").select_option(str(left["id"]))
