@@ -8,6 +8,8 @@ import structlog
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
+from app.language import gettext as _
+
 log = structlog.get_logger(__name__)
 
 
@@ -42,7 +44,7 @@ class NotAuthorised(Problem):
     code = "not-authorised"
 
     def __init__(self, reason: str) -> None:
-        super().__init__("Not authorised.")
+        super().__init__(_("Not authorised."))
         self.reason = reason
 
 
@@ -59,8 +61,8 @@ class NotFound(Problem):
     status = 404
     code = "not-found"
 
-    def __init__(self, detail: str = "There is nothing here under this name.") -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or _("There is nothing here under this name."))
 
 
 def problem_response(problem: Problem) -> Response:
@@ -88,7 +90,7 @@ def problem_response(problem: Problem) -> Response:
 def internal_error() -> Problem:
     """What a caller is told of a fault of ours."""
     return Problem(
-        "Something went wrong on our side; it is in our log. Try again in a minute.",
+        _("Something went wrong on our side; it is in our log. Try again in a minute."),
         status=500,
         code="internal-error",
     )

@@ -17,6 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.database import unscoped_transaction
 from app.errors import Problem
 from app.jira.outbound import NetworkPolicy, Stopped, check_url, guarded_session
+from app.language import gettext as _
+from app.language import noop
 from app.tenants.models import CLOUD
 from app.traceless import Traceless, in_hand
 
@@ -26,7 +28,7 @@ ANSWER_LIMIT = 64 * 1024  # bytes
 TEXTS_LIMIT = 200  # in an answer: each is looked for in all that is stored meanwhile
 CONNECT_SECONDS, READ_SECONDS, CALL_SECONDS = 5, 10, 20
 
-HOW_SUPPORTED = (
+HOW_SUPPORTED = noop(
     "Tandem is installed in Jira Cloud. Jira Data Center will be supported as the partner of a "
     "Cloud site, with its half kept, sealed, in that Cloud site: nothing of a Data Center site is "
     "stored on this server, and nothing of this call was kept but a count."
@@ -69,7 +71,7 @@ class DataCenterNotHere(Problem):
     code = "data-center"
 
     def __init__(self) -> None:
-        super().__init__(HOW_SUPPORTED)
+        super().__init__(_(HOW_SUPPORTED))
 
 
 Outcome = CloudDeployment | DataCenterSite | Problem
@@ -125,7 +127,7 @@ def _ask(url: str, email: str, token: str, policy: NetworkPolicy) -> Outcome:
         except Stopped as stop:
             return _unknown(f"the site {stop}.")
         except requests.RequestException:
-            return _unknown("the site does not answer over a safe connection.")
+            return _unknown(_("the site does not answer over a safe connection."))
     with in_hand(answer.headers.values()):
         return _judge(answer, url, email, token)
 
@@ -140,19 +142,20 @@ def _judge(answer: requests.Response, url: str, email: str, token: str) -> Outco
     except (ValueError, RecursionError):
         info = None
     if not isinstance(info, dict):
-        return _unknown("there is no Jira that says what it is.")
+        return _unknown(_("there is no Jira that says what it is."))
     texts = list(islice(_texts(info), TEXTS_LIMIT + 1))
     with in_hand(texts):
         if len(texts) <= TEXTS_LIMIT and info.get("deploymentType") == CLOUD:
             return CloudDeployment(url)
         if info.keys() & {"deploymentType", "versionNumbers", "version"}:
             return DataCenterSite(url, email, token)
-    return _unknown("there is no Jira that says what it is.")
+    return _unknown(_("there is no Jira that says what it is."))
 
 
 def _unknown(rule: str) -> Problem:
+    advice = _("Give the address that people open Jira at.")
     return Problem(
-        f"url: {rule} Give the address that people open Jira at.",
+        f"url: {rule} {advice}",
         status=422,
         code="no-jira",
         field="url",

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.errors import Problem
 from app.jira.site import FieldRule
+from app.language import gettext as _
 from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Side
 from app.mapping.transforms import Held, Inputs, Target, TransformFailed, compile_expression
 from app.mapping.values import Part, handler
@@ -65,7 +66,7 @@ def made(side: Side, field: str, kind: Kind, given: Sequence[str], rule: FieldRu
         )
     texts = [one.strip() for one in given if one.strip()]
     if not texts:
-        raise _refused("is empty: give a value")
+        raise _refused(_("is empty: give a value"))
     if sum(map(len, texts)) > LONGEST:
         raise _refused(f"must have at most {LONGEST:,} characters: shorten it")
     text = json.dumps(_value(kind, texts, choices_of(kind, rule)), ensure_ascii=False)
@@ -122,7 +123,7 @@ def _chosen(text: str, choices: Sequence[Part]) -> dict[str, str]:
         if text in (id_, name):
             return {"id": id_, "name": name}
     if choices:
-        raise _refused("is none of the values that the field takes: choose one from the list")
+        raise _refused(_("is none of the values that the field takes: choose one from the list"))
     return {"name": text}
 
 
@@ -130,8 +131,8 @@ def _cascade(text: str, choices: Sequence[Part]) -> dict[str, Any]:
     """An option, and the one below it where "id/id" names one."""
     names = dict(choices)
     if text not in names:
-        raise _refused("is none of the values that the field takes: choose one from the list")
-    parent, _, child = text.partition("/")
+        raise _refused(_("is none of the values that the field takes: choose one from the list"))
+    parent, _slash, child = text.partition("/")
     found: dict[str, Any] = {"parent": {"id": parent, "name": names.get(parent, "")}}
     return found | ({"child": {"id": child, "name": names[text]}} if child else {})
 
@@ -140,9 +141,9 @@ def _number(text: str) -> float | int:
     try:
         found = float(text.replace(",", "."))
     except ValueError:
-        raise _refused("must be a number, such as 3 or 0.5") from None
+        raise _refused(_("must be a number, such as 3 or 0.5")) from None
     if not abs(found) < 1e15:
-        raise _refused("must be a number below 1,000,000,000,000,000")
+        raise _refused(_("must be a number below 1,000,000,000,000,000"))
     return int(found) if found.is_integer() else found
 
 
@@ -150,14 +151,14 @@ def _day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise _refused("must be a day as YYYY-MM-DD, such as 2026-03-31") from None
+        raise _refused(_("must be a day as YYYY-MM-DD, such as 2026-03-31")) from None
 
 
 def _moment(text: str) -> str:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise _refused("must be a moment such as 2026-03-31T09:00Z") from None
+        raise _refused(_("must be a moment such as 2026-03-31T09:00Z")) from None
     return found.isoformat() if found.tzinfo else f"{found.isoformat()}+00:00"
 
 

@@ -12,6 +12,7 @@ import structlog
 from app.database import tenant_transaction, unscoped_transaction
 from app.errors import NotFound, Problem
 from app.jira.site import SiteError, SiteOpener
+from app.language import gettext as _
 from app.mapping import profiles
 from app.mapping.profiles import StoredProfile
 from app.sync import completeness_store as rows
@@ -47,7 +48,7 @@ class Completeness:
         with tenant_transaction(profile.left_tenant) as session:
             found = rows.read(session, [profile.id]).get(profile.id)
         if found is None:
-            raise NotFound("This profile was never checked.")
+            raise NotFound(_("This profile was never checked."))
         return found
 
     def tick(self) -> int:

@@ -10,6 +10,7 @@ import structlog
 from app.database import tenant_transaction, unscoped_transaction
 from app.errors import NotFound, Problem
 from app.jira.site import SiteError, SiteOpener
+from app.language import gettext as _
 from app.mapping import profiles
 from app.mapping.profiles import StoredProfile
 from app.sync import drift_read, drift_store
@@ -67,7 +68,7 @@ class Watch:
             drift_store.seed(session, profile.id)
             taken = drift_store.take(session, self._vault, profile, over=True)
         if taken is None:
-            raise NotFound("There is no such profile.")
+            raise NotFound(_("There is no such profile."))
         try:
             return self._look(profile, taken, patience=PATIENCE)
         except Problem as problem:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.database import Model, TenantId, tenant_transaction, unscoped_transaction
 from app.errors import Problem
+from app.language import gettext as _
 from app.mapping.profiles import StoredProfile
 from app.sync.runs import By
 from app.vault.vault import Place, Vault
@@ -129,8 +130,10 @@ def begin(
         session.flush()
     except IntegrityError:
         raise Problem(
-            "Something else is under way for this profile: a plan, an application or an undo. "
-            "Wait for its end, then ask again.",
+            _(
+                "Something else is under way for this profile: a plan, an application or an undo. "
+                "Wait for its end, then ask again."
+            ),
             status=409,
             code="errand-under-way",
         ) from None

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.database import Model, TenantId, tenant_transaction
 from app.errors import NotFound
+from app.language import gettext as _
 from app.mapping.models import ProfileRecord
 from app.mapping.profile import Policy, Side
 from app.mapping.profiles import StoredProfile
@@ -225,7 +226,7 @@ def choose(
     """Store what a person chose and mark the pair; the merge carries it out. Raises NotFound,
     the same for a question out of reach, one that was settled, and one over older values."""
     gone = NotFound(
-        "There is no such question. It may be settled, or a value changed since: look again."
+        _("There is no such question. It may be settled, or a value changed since: look again.")
     )
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:

@@ -9,6 +9,7 @@ from itertools import islice
 
 from app.errors import NotFound, Problem
 from app.jira.site import SiteOpener
+from app.language import gettext as _
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync.lanes import LANES
@@ -57,13 +58,22 @@ def keys_of(words: str) -> list[str]:
     wrong = [one for one in found if not _KEY.match(one)]
     if wrong:
         raise Problem(
-            f"issues: {wrong[0]} is no issue key. Give keys such as WEB-12, with commas between.",
+            "issues: "
+            + _(
+                "%(key)s is no issue key. Give keys such as WEB-12, with commas between.",
+                key=wrong[0],
+            ),
             code="invalid-field",
             field="issues",
         )
     if len(found) > MOST_KEYS:
         raise Problem(
-            f"issues: {len(found)} keys are too many. Give at most {MOST_KEYS}.",
+            "issues: "
+            + _(
+                "%(count)s keys are too many. Give at most %(most)s.",
+                count=len(found),
+                most=MOST_KEYS,
+            ),
             code="invalid-field",
             field="issues",
         )
@@ -140,7 +150,11 @@ def _chosen(reader: Reader, side: Side, keys: Sequence[str]) -> list[int]:
     missing = [key for key in keys if key not in found]
     if missing:
         raise NotFound(
-            f"issues: there is no issue {missing[0]} in your Jira, or Tandem may not see it. "
-            "Correct the key."
+            "issues: "
+            + _(
+                "there is no issue %(key)s in your Jira, or Tandem may not see it. Correct the "
+                "key.",
+                key=missing[0],
+            )
         )
     return [found[key] for key in keys]
