@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -61,11 +61,8 @@ def _feeds(one: Wired) -> Iterator[_Feed]:
                 yield _Feed(ends[side.other], ends[side], words, two_way)
 
 
-def _reach(feeds: Sequence[_Feed], start: Place) -> set[Place]:
+def _reach(onward: Mapping[Place, Sequence[Place]], start: Place) -> set[Place]:
     """Every field that a value of `start` gets to, itself among them."""
-    onward: dict[Place, list[Place]] = {}
-    for feed in feeds:
-        onward.setdefault(feed.source, []).append(feed.target)
     found, waiting = {start}, [start]
     while waiting:
         for place in onward.get(waiting.pop(), ()):
@@ -77,7 +74,10 @@ def _reach(feeds: Sequence[_Feed], start: Place) -> set[Place]:
 
 def _crossed(feeds: Sequence[_Feed]) -> str | None:
     """A field whose value comes back to its own scope as another field, and from there to it."""
-    reach = {place: _reach(feeds, place) for place in {feed.source for feed in feeds}}
+    onward: dict[Place, list[Place]] = {}
+    for feed in feeds:
+        onward.setdefault(feed.source, []).append(feed.target)
+    reach = {place: _reach(onward, place) for place in onward}
     for start in sorted(reach):
         for other in sorted(reach[start]):
             if other[:3] == start[:3] and other != start and start in reach.get(other, ()):
