@@ -206,23 +206,6 @@ function announceCounts() {
   }, QUIET_MS);
 }
 
-/** Suggest a name from the two projects, until the person gives one of his own. */
-function suggestName() {
-  const name = document.getElementById("name");
-  if (!name || name.dataset.own) return;
-  const chosen = ["left_project", "right_project"].map(
-    (id) => document.getElementById(id).selectedOptions[0]?.dataset.name,
-  );
-  name.value = chosen.every(Boolean) ? chosen.join(" ↔ ") : "";
-}
-
-document.addEventListener("change", (event) => {
-  if (event.target.closest("#new-profile select")) suggestName();
-});
-document.addEventListener("input", (event) => {
-  if (event.target.id === "name") event.target.dataset.own = event.target.value ? "yes" : "";
-});
-
 /** Copy by the clipboard, or by a selection where the frame may not use it. */
 async function copy(button) {
   const source = document.getElementById(button.dataset.copy);

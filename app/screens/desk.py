@@ -20,10 +20,10 @@ from app.language import gettext as _
 from app.mapping import filters, profiles, revisions
 from app.mapping.directions import Directions
 from app.mapping.models import ProfileState
-from app.mapping.profile import DEFAULT_FIELDS, Flow, Side
+from app.mapping.profile import Flow, Side
 from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
 from app.screens.waits import say_approval, say_change, say_clock, say_server, say_sites
-from app.screens.words import FIELDS, OUTCOMES, STATES, ago, arrow, field_name, say
+from app.screens.words import OUTCOMES, STATES, ago, arrow, field_name, say
 from app.sync import clocks, completeness_store, drift_store
 from app.sync.completeness_words import sentence
 from app.tenants import pairing
@@ -238,25 +238,6 @@ class Desk:
             "say": say,
             "outcomes": OUTCOMES,
             "states": STATES,
-        }
-
-    def new_profile(
-        self, tenant: TenantId, standing: Standing, connection: uuid.UUID | None
-    ) -> dict[str, Any]:
-        """What the form of a new profile shows; `connection` is chosen where it is given."""
-        partner_projects = self.partner_site(tenant, connection).projects() if connection else []
-        return {
-            "site_name": self.site_name(tenant),
-            "projects": [
-                one
-                for one in self.own_site(tenant).projects()
-                if standing.covers(Permission.MAP, one.id)
-            ],
-            "partners": self.partners(tenant),
-            "chosen": str(connection) if connection else None,
-            "partner_projects": partner_projects,
-            "may": {one.value: standing.may(one) for one in Permission},
-            "fields": [FIELDS[one.left] for one in DEFAULT_FIELDS],
         }
 
 

@@ -136,11 +136,6 @@ def _profile_views(blueprint: Blueprint, desk: Desk) -> None:
         seen = desk.profiles(current_caller().tenant, current_standing())
         return jsonify([_as_json(one) for one in seen])
 
-    @blueprint.get("/profiles/new")
-    @accepts(Proof.CONTEXT, Permission.MAP)
-    def new_profile() -> str:
-        return _new_profile(desk, None)
-
     @blueprint.post("/profiles")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def create_profile() -> Response | str:
@@ -197,11 +192,6 @@ def _choice_views(blueprint: Blueprint, desk: Desk) -> None:
 
 def _overview(desk: Desk) -> str:
     return render_template("parts/overview.html", **desk.home(current_caller(), current_standing()))
-
-
-def _new_profile(desk: Desk, connection: uuid.UUID | None) -> str:
-    shown = desk.new_profile(current_caller().tenant, current_standing(), connection)
-    return render_template("parts/new_profile.html", **shown)
 
 
 def _options(named: list[Named], prompt: str) -> str:

@@ -144,7 +144,6 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
         who, "POST", f"/pages/drafts/{NEVER}/partner/pair"
     ),
     ("GET", "/pages/profiles"): lambda s, who: s.call(who, "GET", "/pages/profiles"),
-    ("GET", "/pages/profiles/new"): lambda s, who: s.call(who, "GET", "/pages/profiles/new"),
     ("POST", "/pages/profiles"): lambda s, who: s.call(who, "POST", "/pages/profiles", name="x"),
     ("POST", "/pages/profiles/<uuid:profile>/<any(pause, resume):action>"): lambda s, who: s.call(
         who, "POST", f"/pages/profiles/{NEVER}/pause"
@@ -363,9 +362,6 @@ def test_a_project_admin_sees_and_maps_his_own_projects_and_no_other(scene: Scen
     scene.stack.approve(scene.stack.sandbox.globex, made.json()["profile"])
     paused = scene.call(who, "POST", f"/pages/profiles/{made.json()['profile']}/pause")
     assert paused.json() == {"state": "paused"}
-    chosen = scene.call(who, "GET", "/pages/profiles/new").text
-    assert f'value="{scene.projects["own"]}"' in chosen
-    assert f'value="{scene.projects["other"]}"' not in chosen
 
 
 def test_a_role_counts_from_the_grant_to_the_revocation(scene: Scene) -> None:

@@ -164,7 +164,7 @@ def test_nothing_of_others_was_changed_by_all_this(scene: Scene) -> None:
 
 def test_lists_show_nothing_of_others(scene: Scene) -> None:
     assert scene.call("GET", "/pages/profiles").json() == []
-    for path in ("/pages/parts/overview", "/pages/profiles/new", "/pages/parts/people"):
+    for path in ("/pages/parts/overview", "/pages/drafts", "/pages/parts/people"):
         text = scene.call("GET", path).text
         assert str(scene.rows.profile) not in text
         assert str(scene.rows.connection) not in text
