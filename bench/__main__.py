@@ -17,6 +17,7 @@ from bench.changes import changes_a_second
 from bench.content import the_content
 from bench.idle import idle_tenants, memory
 from bench.load import first_load
+from bench.pages import pages
 from bench.result import Result
 from bench.vault import seal_and_unseal
 from bench.walk import the_walk
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "load": first_load,
     "idle": idle_tenants,
     "memory": memory,
+    "pages": pages,
     "vault": seal_and_unseal,
     "webhooks": deliveries,
     "walk": the_walk,
