@@ -305,10 +305,7 @@ _OVERVIEW = text(
         WHERE o.profile_id = p.id ORDER BY number DESC LIMIT 1
     ) w ON w.outcome IS NULL
         OR (w.outcome = 'declined' AND (w.number > p.revision OR p.state = 'proposed'))
-    LEFT JOIN (
-        SELECT profile_id, count(*) AS linked FROM issue_link
-        WHERE left_issue_id IS NOT NULL AND right_issue_id IS NOT NULL GROUP BY profile_id
-    ) l ON l.profile_id = p.id
+    LEFT JOIN tandem_linked() l ON l.profile_id = p.id
     LEFT JOIN (
         SELECT profile_id, count(*) FILTER (WHERE NOT parked) AS pending,
                count(*) FILTER (WHERE parked AND NOT tandem_is_ignored(
@@ -316,9 +313,10 @@ _OVERVIEW = text(
                max(reason) FILTER (WHERE NOT parked AND attempts > 0) AS waiting
         FROM change GROUP BY profile_id
     ) c ON c.profile_id = p.id
-    LEFT JOIN (
-        SELECT profile_id, max(at) AS last_activity FROM activity GROUP BY profile_id
-    ) a ON a.profile_id = p.id
+    LEFT JOIN LATERAL (
+        SELECT at AS last_activity FROM activity y
+        WHERE y.profile_id = p.id ORDER BY at DESC LIMIT 1
+    ) a ON true
     ORDER BY p.created_at
     """
 )

@@ -238,6 +238,10 @@ class Desk:
             "say": say,
             "outcomes": OUTCOMES,
             "states": STATES,
+            "counts_words": _(
+                "%(name)s: %(state)s, %(linked)s linked, %(pending)s pending, %(parked)s parked"
+            ),
+            "state_words": {name: _(words) for name, words in STATES.items()},
         }
 
 

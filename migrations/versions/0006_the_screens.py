@@ -20,6 +20,7 @@ PARTS: tuple[str, ...] = (
     "ignored",
     "errands",
     "scope_fields",
+    "lists",
 )
 
 
