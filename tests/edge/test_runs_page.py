@@ -206,6 +206,13 @@ def test_what_is_begun_is_refused_by_the_field_that_is_wrong(page: PageScene) ->
         assert (refused.status_code, refused.get_json(force=True).get("field")) == (400, name)
 
 
+def test_a_load_of_a_profile_that_is_not_on_is_refused(page: PageScene) -> None:
+    page.do("UPDATE profile SET state = 'paused'")
+    refused = post(page, f"profiles/{page.profile}/load", sources="left", match="summary")
+    assert refused.status_code == 409
+    assert refused.get_json(force=True)["type"] == "urn:tandem:problem:profile-paused"
+
+
 def test_a_viewer_sees_the_runs_and_begins_none(page: PageScene) -> None:
     assert page.get("runs", person="vi").json == {"begun": None, "errands": [], "runs": []}
     assert "Begin something" not in page.page("views/runs", person="vi")
