@@ -21,6 +21,7 @@ from app.mapping.offer_pairs import ONLY_ONE, Offer, offer
 from app.mapping.profile import Flow, Moment, Policy, Scope, Side
 from app.screens import editor_fields_rows as rows
 from app.screens.editor import Editor, connection_of
+from app.screens.editor_fields_how import pairs_of, say_how
 from app.screens.editor_fields_items import Extras
 from app.screens.forms import form_text, refuse
 from app.screens.site_errors import say_error
@@ -125,7 +126,7 @@ class FieldsStep:
             "chosen": "fields" in draft.document,
             "suggestions": rows.suggested(found.suggestions) if whole else [],
             "guesses": rows.suggested(found.guesses) if whole else [],
-            "notes": found.notes if whole else (),
+            "notes": [say_how(one) for one in found.notes] if whole else [],
             "wanting": rows.wanting(found, there),
             "general": [one.sentence for one in problems if one.where == "fields"],
             **rows.choices(sites),
@@ -259,7 +260,7 @@ class FieldsStep:
         raise NotFound
 
     def _add(self, draft: Draft, found: Offer, asked: list[tuple[str, str]]) -> Draft:
-        taken = found.pairs(asked)
+        taken = pairs_of(found, asked)
         added = [rows.row_of(one.mapping) for one in taken]
         return self.editor.save(draft, {"fields": [*rows.rows_of(draft), *added]})
 

@@ -15,6 +15,7 @@ from app.mapping.offer import ELSEWHERE, OfferedField
 from app.mapping.offer_pairs import ONLY_ONE, Offer, Pair
 from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Policy, Profile, Scope, Side
 from app.screens.editor_draft import fields_of, profile_of
+from app.screens.editor_fields_how import say_how
 from app.screens.editor_fields_words import KINDS, MOMENTS, POLICIES, REASONS
 from app.screens.words import field_name
 
@@ -149,7 +150,7 @@ def suggested(pairs: Sequence[Pair]) -> list[Shown]:
             "reason": _(REASONS.get(one.reason, one.reason)),
             "score": one.score,
             "sure": one.reason != ONLY_ONE,
-            "how": one.how,
+            "how": say_how(one.how),
         }
         for one in pairs
     ]
@@ -203,7 +204,7 @@ def _end(one: OfferedField, kinds: Mapping[Kind, str]) -> Shown:
         "name": one.name,
         "kind": kinds[one.kind],
         "required": one.required,
-        "why": one.why,
+        "why": say_how(one.why),
     }
 
 
@@ -256,7 +257,7 @@ def _screens(
         elif not mapping.flow.feeds(side):
             continue
         elif there.takes is None:
-            yield _("%(site)s only shows %(field)s: %(why)s.", **told, why=there.why)
+            yield _("%(site)s only shows %(field)s: %(why)s.", **told, why=say_how(there.why))
         elif there.takes is Moment.UPDATE and mapping.moment is Moment.CREATE:
             yield _(
                 "%(field)s is not on the create screen of %(site)s, so nothing would be written.",

@@ -16,7 +16,18 @@ from babel.messages.pofile import read_po
 from flask import Flask
 from jinja2 import Environment, nodes
 
-from app.language import CATALOGUES, LANGUAGES, SOURCE, gettext, init_language, ngettext
+from app.language import (
+    CATALOGUES,
+    LANGUAGES,
+    SOURCE,
+    gettext,
+    in_source,
+    init_language,
+    ngettext,
+)
+from app.mapping.field_types import pairs_with
+from app.mapping.profile import Kind
+from app.screens.editor_fields_how import say_how
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYWORDS = {
@@ -192,8 +203,7 @@ def _sentences(node: nodes.Node) -> Iterator[str]:
         yield from _sentences(child)
 
 
-# A page that no module shows any more is not read.
-PAGES = sorted(set(TEMPLATES.rglob("*.html")) - {TEMPLATES / "parts/new_profile.html"})
+PAGES = sorted(TEMPLATES.rglob("*.html"))
 
 
 def test_every_text_of_every_page_is_marked() -> None:
@@ -251,6 +261,30 @@ def test_an_unmarked_refusal_is_found() -> None:
         (1, " is not there.")
     ]
     assert list(unmarked_refusals('refuse("a", _("is not there."))')) == []
+
+
+def test_how_two_kinds_of_fields_are_carried_is_told_in_german_for_every_two() -> None:
+    app = Flask(__name__)
+    init_language(app)
+    sentences = {pairs_with(one, other).sentence for one in Kind for other in Kind}
+    assert len(sentences) > 100
+    for sentence in sentences:
+        with app.test_request_context(headers={"Accept-Language": "de"}):
+            assert say_how(sentence) != sentence
+        with app.test_request_context():
+            assert say_how(sentence) == sentence
+
+
+def test_what_is_kept_is_english_whoever_asks() -> None:
+    app = Flask(__name__)
+    init_language(app)
+    with app.test_request_context(headers={"Accept-Language": "de"}):
+        assert gettext("Never written by Tandem") == "Nie von Tandem geschrieben"
+        with in_source():
+            assert gettext("Never written by Tandem") == "Never written by Tandem"
+        assert gettext("Never written by Tandem") == "Nie von Tandem geschrieben"
+    with in_source():
+        assert gettext("Never written by Tandem") == "Never written by Tandem"
 
 
 def test_a_text_is_english_where_nobody_asks_for_another_language() -> None:
