@@ -25,18 +25,6 @@ ACCOUNT = re.compile(r"\[~accountid:([A-Za-z0-9][A-Za-z0-9:._|~-]{0,127})\]")
 """A person in a text, as it is kept: by the account alone."""
 STATES = {"on": noop("On"), "paused": noop("Paused"), "proposed": noop("Proposed")}
 
-# By Jira's field id: the field's name, and how it is carried by default.
-FIELDS = {
-    "summary": ("Summary", "the text as it is."),
-    "description": ("Description", "with its formatting."),
-    "labels": ("Labels", "the whole set, in any order."),
-    "priority": (
-        "Priority",
-        "by its name; one that the other site lacks is parked and named here.",
-    ),
-    "duedate": ("Due date", "the day, the same in every time zone."),
-}
-
 
 def ago(when: datetime | None, now: datetime | None = None) -> str:
     """How long ago, in the largest unit that fits."""
