@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from flask import current_app
 from sqlalchemy import ColumnElement, ForeignKey, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -158,7 +159,7 @@ def listed(session: Session, profile_ids: Sequence[uuid.UUID]) -> list[Errand]:
     query = (
         select(Errand)
         .where(Errand.profile_id.in_(profile_ids))
-        .distinct(Errand.profile_id)
+        .ext(distinct_on(Errand.profile_id))
         .order_by(Errand.profile_id, Errand.begun_at.desc())
     )
     return sorted(session.scalars(query), key=lambda one: one.begun_at, reverse=True)
