@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from app.activity import log as activity_log
+from app.activity import log as crossings
 from app.activity.log import Cursor, Entry, Outcome, Wanted
 from app.database import tenant_transaction
 from app.errors import NotFound
@@ -60,7 +60,7 @@ class Activity:
         NotFound for a profile out of reach."""
         reached = self._reached(caller, standing, asked)
         with tenant_transaction(caller.tenant) as session:
-            found = activity_log.page(
+            found = crossings.page(
                 session, self._vault, reached, asked.wanted, before=before, limit=A_PAGE + 1
             )
         shown = found[:A_PAGE]
@@ -71,13 +71,13 @@ class Activity:
         """How many wanted entries came since a place. Asks no site."""
         reached = self._reached(caller, standing, asked)
         with tenant_transaction(caller.tenant) as session:
-            return activity_log.newer(session, reached, asked.wanted, since=since, most=MOST_NEW)
+            return crossings.newer(session, reached, asked.wanted, since=since, most=MOST_NEW)
 
     def entry(self, caller: Caller, standing: Standing, entry: uuid.UUID) -> Told:
         """An entry in words, with why. Raises NotFound for one out of reach."""
         reached = {one.id: one for one in self.profiles(caller, standing)}
         with tenant_transaction(caller.tenant) as session:
-            found = activity_log.get(session, self._vault, reached, entry)
+            found = crossings.get(session, self._vault, reached, entry)
         if found is None:
             raise NotFound(_("There is no such entry."))
         return self._told(caller, [found], reached, why=True)[0]
