@@ -14,7 +14,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from app.activity import log
+from app.activity import log as activity_log
 from app.database import TenantId, tenant_transaction
 from app.errors import Forbidden, Problem
 from app.language import gettext as _
@@ -180,12 +180,14 @@ class IssuePanel:
             ],
         }
 
-    def _entries(self, session: Any, pair: IssuePair, found: Why) -> list[log.Entry]:
+    def _entries(self, session: Any, pair: IssuePair, found: Why) -> list[activity_log.Entry]:
         """The latest of the pair's activity."""
-        wanted = log.Wanted(
+        wanted = activity_log.Wanted(
             key=found.left_key or found.right_key, since=datetime.now(UTC) - TOLD_FOR
         )
-        page = log.page(session, self._vault, {pair.profile_id}, wanted, before=None, limit=ENTRIES)
+        page = activity_log.page(
+            session, self._vault, {pair.profile_id}, wanted, before=None, limit=ENTRIES
+        )
         both = (found.left_key, found.right_key)
         return [one for one in page if (one.left_key, one.right_key) == both]
 
@@ -235,7 +237,7 @@ class _Place:
         return words.field_name(field, self.names[side] or {})
 
 
-def _field(field: FieldWhy, at: _Place, entries: list[log.Entry]) -> dict[str, Any]:
+def _field(field: FieldWhy, at: _Place, entries: list[activity_log.Entry]) -> dict[str, Any]:
     side, twin = at.pair.side, at.issues[at.pair.side.other]
     ids = {Side.LEFT: field.left, Side.RIGHT: field.right}
     name, twin_name = (at.called(ids[one], one) for one in (side, side.other))
