@@ -191,7 +191,7 @@ class Hand:
                     try:
                         self._store({"lease_until": _lease_end()})
                     except Exception:  # the next one may succeed, and the work finds out if not
-                        log.warning("errand not renewed", exc_info=True)
+                        log.exception("errand not renewed")
 
         thread = Thread(target=renew, daemon=True)
         thread.start()
