@@ -62,13 +62,15 @@ def save(
     new: Profile,
     *,
     base: int | None = None,
+    seen: int | None = None,
     covers: Covers = lambda project: True,
     told: revisions.Detail = MappingProxyType({}),
 ) -> Saved:
     """Take another whole mapping from a person of one side, which is his own side's approval.
 
     Where it lets more leave the partner's side than now, it waits for the partner. `base`: the
-    number of the revision that was edited, where the caller knows it. `told`: what the trail says
+    number of the revision that was edited, where the caller knows it. `seen`: the newest number,
+    in force or not, that he knew: with a newer one the save is refused. `told`: what the trail says
     besides. Raises Problem, NotFound.
     """
     tenant = caller.tenant
@@ -76,6 +78,8 @@ def save(
         found, side = owned(session, tenant, profile_id, covers)
         waits = proposals.waiting(session, profile_id)
         _require_base(found, waits, base)
+        if seen is not None and seen != proposals.newest(session, profile_id):
+            raise changed_meanwhile()
         old = revisions.current(vault, session, found)
         _require_own(old, new, side)
         sites = TenantId(found.left_tenant_id), TenantId(found.right_tenant_id)
@@ -228,14 +232,19 @@ def _partner(found: ProfileRecord, side: Side) -> TenantId:
 def _require_base(found: ProfileRecord, waits: Proposal | None, base: int | None) -> None:
     head = found.revision if waits is None else waits.number
     if base is not None and base not in {head, found.revision}:
-        raise Problem(
-            _(
-                "The profile was changed while you edited it. Compare with what it says now, and "
-                "save again."
-            ),
-            status=409,
-            code="changed-meanwhile",
-        )
+        raise changed_meanwhile()
+
+
+def changed_meanwhile() -> Problem:
+    """The refusal of a save that somebody else was faster than."""
+    return Problem(
+        _(
+            "The profile was changed while you edited it. Compare with what it says now, and save "
+            "again."
+        ),
+        status=409,
+        code="changed-meanwhile",
+    )
 
 
 def _require_own(old: Profile, new: Profile, side: Side) -> None:

@@ -138,14 +138,14 @@ class ReviewStep:
 
     def _save(self, draft: Draft) -> str:
         over = request.form.get("over", "")
-        base = int(over) if over.isascii() and over.isdigit() else draft.base_revision
+        seen = int(over) if over.isascii() and over.isdigit() else draft.base_revision
         saved = approvals.save(
             self._vault,
             self._record,
             current_caller(),
             profile_uuid(draft),
             profile_of(draft),
-            base=base,
+            seen=seen,
             covers=lambda project: current_standing().covers(Permission.MAP, project),
         )
         if saved.in_force:

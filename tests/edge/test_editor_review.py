@@ -123,6 +123,30 @@ def test_the_second_of_two_who_save_is_told_shown_the_difference_and_chooses(sce
     assert [one["policy"] for one in scene.fields()[:2]] == ["newer", "right"]
 
 
+def test_a_proposal_that_waits_is_not_replaced_unseen_and_one_that_was_declined_is_no_hindrance(
+    scene: Scene,
+) -> None:
+    second = scene.edit("ed")
+    first = scene.edit("ann")
+    one_way = [{**one, "flow": "to_right"} for one in scene.fields()]
+    scene.change(first, "ann", fields=one_way)
+    assert scene.call("POST", f"drafts/{first}/finish", "ann").status_code == 200
+    # Back to both ways: more leaves the partner, so it waits, and nothing is in force by it.
+    wider = scene.edit("ann")
+    scene.change(wider, "ann", fields=[{**one, "flow": "both"} for one in one_way])
+    assert "waits for the approval" in scene.call("POST", f"drafts/{wider}/finish", "ann").text
+    late = scene.call("POST", f"drafts/{second}/finish")
+    assert (late.status_code, late.json["type"].rsplit(":", 1)[1]) == (409, "changed-meanwhile")
+    declined = scene.call(
+        "POST", f"profiles/{scene.profile}/approval", "ann", approve="no", revision="3"
+    )
+    assert declined.status_code == 200, declined.text
+    after = scene.edit("ann")
+    scene.change(after, "ann", fields=[{**one, "policy": "left"} for one in one_way])
+    assert scene.call("POST", f"drafts/{after}/finish", "ann").status_code == 200
+    assert {one["policy"] for one in scene.fields()} == {"left"}
+
+
 def test_who_starts_again_has_the_others_change_in_a_new_draft(scene: Scene) -> None:
     first, second = scene.edit("ann"), scene.edit("ed")
     theirs = scene.fields()
