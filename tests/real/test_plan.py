@@ -23,7 +23,9 @@ pytestmark = pytest.mark.real
 
 PAIRS = 12
 # What moves by itself: jobs, the budget of the sites, the looks that are due, and the audit trail.
-MOVING = ("procrastinate", "site_budget", "search_look", "completeness", "audit", "alembic")
+MOVING = (
+    "procrastinate", "site_budget", "search_look", "completeness", "drift", "audit", "alembic",
+)  # fmt: skip
 Pair = tuple[str, str]
 
 

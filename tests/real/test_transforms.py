@@ -46,7 +46,9 @@ def profile(running: Stack) -> str:  # noqa: F811
     """One profile that is on."""
     answer = create(running, running.connect(), FIELDS)
     assert answer.ok, answer.text
-    return str(answer.json()["profile"])
+    made = str(answer.json()["profile"])
+    running.approve(running.sandbox.globex, made)
+    return made
 
 
 def twin(stack: Stack, key: str, words: str) -> str:
