@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 from sqlalchemy import func, select, update
 
 from app.database import TenantId, tenant_transaction
@@ -53,6 +51,6 @@ def _switch(record: Recorder, caller: Caller, old: ProfileState, new: ProfileSta
         found = session.execute(changed).all()
         for row in found:
             partner = row.right_tenant_id if row.left_tenant_id == tenant else row.left_tenant_id
-            deed = Deed(caller.actor, action, f"profile:{uuid.UUID(str(row.id))}")
+            deed = Deed(caller.actor, action, f"profile:{row.id}")
             record_for_both(record, session, tenant, TenantId(partner), deed)
     return len(found)

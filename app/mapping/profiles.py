@@ -361,6 +361,21 @@ def _awaits(row: Any, tenant: TenantId) -> str | None:
     return "own" if row.awaits == own else "partner"
 
 
+def own_project(session: Session, tenant: TenantId, profile_id: uuid.UUID) -> int | None:
+    """The project of the tenant's own side of a profile; None for one that is not his."""
+    row = session.execute(
+        select(
+            ProfileRecord.left_tenant_id,
+            ProfileRecord.left_project_id,
+            ProfileRecord.right_project_id,
+        ).where(ProfileRecord.id == profile_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    own: int = row.left_project_id if row.left_tenant_id == tenant else row.right_project_id
+    return own
+
+
 def owned(
     session: Session, tenant: TenantId, profile_id: uuid.UUID, covers: Callable[[int], bool]
 ) -> tuple[ProfileRecord, Side]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -54,11 +54,11 @@ class Activity:
         return self._desk.profiles(caller.tenant, standing)
 
     def page(
-        self, caller: Caller, standing: Standing, asked: Filter, before: Cursor | None
+        self, caller: Caller, seen: Sequence[ProfileOverview], asked: Filter, before: Cursor | None
     ) -> tuple[list[Told], Cursor | None]:
-        """The wanted entries from a place on, in words, and where the older ones begin. Raises
-        NotFound for a profile out of reach."""
-        reached = self._reached(caller, standing, asked)
+        """The wanted entries of the profiles `seen` from a place on, in words, and where the older
+        ones begin. Raises NotFound for a profile out of reach."""
+        reached = _reached(seen, asked)
         with tenant_transaction(caller.tenant) as session:
             found = crossings.page(
                 session, self._vault, reached, asked.wanted, before=before, limit=A_PAGE + 1
@@ -69,7 +69,7 @@ class Activity:
 
     def newer(self, caller: Caller, standing: Standing, asked: Filter, since: Cursor | None) -> int:
         """How many wanted entries came since a place. Asks no site."""
-        reached = self._reached(caller, standing, asked)
+        reached = _reached(self.profiles(caller, standing), asked)
         with tenant_transaction(caller.tenant) as session:
             return crossings.newer(session, reached, asked.wanted, since=since, most=MOST_NEW)
 
@@ -81,16 +81,6 @@ class Activity:
         if found is None:
             raise NotFound(_("There is no such entry."))
         return self._told(caller, [found], reached, why=True)[0]
-
-    def _reached(
-        self, caller: Caller, standing: Standing, asked: Filter
-    ) -> dict[uuid.UUID, ProfileOverview]:
-        reached = {one.id: one for one in self.profiles(caller, standing)}
-        if asked.profile is None:
-            return reached
-        if asked.profile not in reached:
-            raise NotFound(_("There is no such profile."))
-        return {asked.profile: reached[asked.profile]}
 
     def _told(
         self,
@@ -111,6 +101,16 @@ class Activity:
         ]  # fmt: skip
 
 
+def _reached(seen: Sequence[ProfileOverview], asked: Filter) -> dict[uuid.UUID, ProfileOverview]:
+    """The profiles that are asked for, by id. Raises NotFound."""
+    reached = {one.id: one for one in seen}
+    if asked.profile is None:
+        return reached
+    if asked.profile not in reached:
+        raise NotFound(_("There is no such profile."))
+    return {asked.profile: reached[asked.profile]}
+
+
 def activity_blueprint(activity: Activity) -> Blueprint:
     """The views of the activity, part of the pages."""
     blueprint = Blueprint("activity", __name__)
@@ -118,20 +118,16 @@ def activity_blueprint(activity: Activity) -> Blueprint:
     @blueprint.get("/views/activity")
     @accepts(Proof.CONTEXT, Permission.SEE)
     def view() -> str:
-        caller, standing = current_caller(), current_standing()
-        asked = _asked()
-        return render_template(
-            "views/activity.html",
-            profiles=activity.profiles(caller, standing),
-            outcomes=outcomes(),
-            **_page(activity, asked, None),
-        )
+        seen = activity.profiles(current_caller(), current_standing())
+        shown = _page(activity, seen, _asked(), None)
+        return render_template("views/activity.html", profiles=seen, outcomes=outcomes(), **shown)
 
     @blueprint.get("/activity")
     @accepts(Proof.CONTEXT, Permission.SEE)
     def page() -> Response | str:
         asked, before = _asked(), _cursor("before")
-        shown = _page(activity, asked, before)
+        seen = activity.profiles(current_caller(), current_standing())
+        shown = _page(activity, seen, asked, before)
         if wants_json():
             entries = [_as_json(one) for one in shown["entries"]]
             return jsonify(entries=entries, older=str(shown["older"]) if shown["older"] else None)
@@ -159,8 +155,10 @@ def activity_blueprint(activity: Activity) -> Blueprint:
     return blueprint
 
 
-def _page(activity: Activity, asked: Filter, before: Cursor | None) -> dict[str, Any]:
-    entries, older = activity.page(current_caller(), current_standing(), asked, before)
+def _page(
+    activity: Activity, seen: Sequence[ProfileOverview], asked: Filter, before: Cursor | None
+) -> dict[str, Any]:
+    entries, older = activity.page(current_caller(), seen, asked, before)
     newest = Cursor.of(entries[0].entry) if entries else None
     return {
         "entries": entries,

@@ -10,18 +10,16 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.database import TenantId
-from app.errors import Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
 from app.mapping import approvals
 from app.mapping.approvals import Waiting
-from app.mapping.naming import SYSTEM_FIELDS
 from app.mapping.profile import Profile, Side
 from app.mapping.sentences import Names, readable, sentences
 from app.screens.desk import Desk
 from app.screens.forms import form_text, refuse
 from app.screens.pages import wants_json
-from app.screens.words import field_name
+from app.screens.site_names import names_of
 from app.sync.mapping_taken import follow
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -87,31 +85,10 @@ class Approvals:
         }
 
     def _names(self, one: Waiting, own: TenantId) -> Names:
-        """What things are called on both sites. One that does not answer is told by ids: whoever
-        wants to decline must not wait for it."""
+        """What things are called on both sites."""
         tenants = {one.side: own, one.side.other: one.partner}
-        asked = {side: self._of_site(tenants[side], one.proposed, side) for side in Side}
-        return Names(
-            {side: self._desk.site_name(tenants[side]) for side in Side},
-            {side: asked[side][0] for side in Side},
-            {side: asked[side][1] for side in Side},
-            {side: asked[side][2] for side in Side},
-        )
-
-    def _of_site(
-        self, tenant: TenantId, profile: Profile, side: Side
-    ) -> tuple[str, str, Mapping[str, str]]:
-        scope = profile.scope(side)
-        project, kind = int(scope.project_id), int(scope.issue_type_id)
-        usual = {name: field_name(name) for name in SYSTEM_FIELDS}
-        try:
-            site = self._open_site(tenant)
-            projects = {found.id: found.name for found in site.projects()}
-            types = {found.id: found.name for found in site.issue_types(project)}
-            fields = {name: rule.name for name, rule in site.all_fields(project).items()}
-        except Problem:
-            return str(project), str(kind), usual
-        return projects.get(project, str(project)), types.get(kind, str(kind)), usual | fields
+        hosts = {side: self._desk.site_name(tenants[side]) for side in Side}
+        return names_of(one.proposed, hosts, lambda side: self._open_site(tenants[side]))
 
 
 def approvals_blueprint(desk: Desk, found: Approvals) -> Blueprint:

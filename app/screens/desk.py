@@ -12,7 +12,7 @@ from flask import Response, request
 from app.activity.log import latest
 from app.database import TenantId, tenant_transaction
 from app.database_faults import Disk, answer_to
-from app.errors import Forbidden
+from app.errors import Forbidden, NotFound
 from app.jira.addresses import NetworkPolicy
 from app.jira.deployment import CloudDeployment, look
 from app.jira.site import JiraSite, SiteOpener
@@ -21,6 +21,7 @@ from app.mapping import filters, profiles, revisions
 from app.mapping.directions import Directions
 from app.mapping.models import ProfileState
 from app.mapping.profile import Flow, Side
+from app.mapping.profiles import StoredProfile
 from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
 from app.screens.waits import say_approval, say_change, say_clock, say_server, say_sites
 from app.screens.words import OUTCOMES, STATES, ago, arrow, field_name, say
@@ -204,6 +205,21 @@ class Desk:
             for one in profiles.overview(tenant)
             if standing.covers(Permission.SEE, one.own_project)
         ]
+
+    def reached(
+        self,
+        caller: Caller,
+        standing: Standing,
+        profile: uuid.UUID,
+        permission: Permission = Permission.MAP,
+    ) -> StoredProfile:
+        """The profile, where the caller has the permission for it. Raises NotFound, the same for
+        others' as for one that never was."""
+        with tenant_transaction(caller.tenant) as session:
+            project = profiles.own_project(session, caller.tenant, profile)
+        if project is None or not standing.covers(permission, project):
+            raise NotFound(_("There is no such profile."))
+        return profiles.load(self._vault, profile)
 
     def home(self, caller: Caller, standing: Standing) -> dict[str, Any]:
         """What the home page shows."""

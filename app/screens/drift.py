@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
 
-from app.errors import NotFound, Problem
+from app.errors import Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
 from app.mapping import profiles, repair_save
@@ -50,17 +50,17 @@ class Drifts:
 
     def read(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> dict[str, Any]:
         """What the last look found, in words. Raises NotFound for a profile out of reach."""
-        stored = self._reached(caller, standing, profile, Permission.SEE)
+        stored = self._desk.reached(caller, standing, profile, Permission.SEE)
         return self._shown(stored, self._watch.read(stored))
 
     def look(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> dict[str, Any]:
         """Look now. Raises Problem where a site is away, and NotFound."""
-        stored = self._reached(caller, standing, profile, Permission.MAP)
+        stored = self._desk.reached(caller, standing, profile, Permission.MAP)
         return self._shown(stored, self._watch.look(stored))
 
     def repair(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> dict[str, Any]:
         """Do the repair of the form. Raises Problem, NotFound."""
-        stored = self._reached(caller, standing, profile, Permission.MAP)
+        stored = self._desk.reached(caller, standing, profile, Permission.MAP)
         wanted = form_text("finding")
         drift = self._watch.read(stored)
         finding = next((one for one in drift.findings if one.id == wanted), None)
@@ -146,16 +146,6 @@ class Drifts:
     def _site(self, stored: StoredProfile, side: Side) -> str:
         tenant = stored.left_tenant if side is Side.LEFT else stored.right_tenant
         return self._desk.site_name(tenant)
-
-    def _reached(
-        self, caller: Caller, standing: Standing, profile: uuid.UUID, permission: Permission
-    ) -> StoredProfile:
-        """The profile, if it is in the caller's reach; the same NotFound for others' as for one
-        that never was."""
-        for one in self._desk.profiles(caller.tenant, standing):
-            if one.id == profile and standing.covers(permission, one.own_project):
-                return profiles.load(self._vault, profile)
-        raise NotFound(_("There is no such profile."))
 
 
 def drift_blueprint(drifts: Drifts) -> Blueprint:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.database import TenantId
 from app.errors import NotFound, Problem
-from app.jira.site import JiraSite, SiteError
 from app.language import gettext as _
 from app.mapping import profiles
 from app.mapping.document import VERSION, DocumentError, dump_profile, load_profile
 from app.mapping.drafts import Draft
 from app.mapping.models import ProfileState
-from app.mapping.naming import SYSTEM_FIELDS
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.sentences import Names
 from app.mapping.subtasks import PARENT
 from app.screens.rehearsed import crossing
-from app.screens.words import field_name
 from app.vault.vault import Vault
 
 STEP_OF = {
@@ -102,38 +98,6 @@ def agreed(vault: Vault, draft: Draft) -> frozenset[str]:
     if stored.state == ProfileState.PROPOSED:
         return frozenset()
     return crossing(stored.profile, draft.side)
-
-
-def names_of(
-    profile: Profile, hosts: Mapping[Side, str], open_site: Callable[[Side], JiraSite]
-) -> Names:
-    """What both sites call the things of a profile; three calls each. A site that does not answer
-    is told by ids."""
-    found = {side: _names(profile.scope(side), partial_open(open_site, side)) for side in Side}
-    return Names(
-        sites=hosts,
-        projects={side: one[0] for side, one in found.items()},
-        types={side: one[1] for side, one in found.items()},
-        fields={side: one[2] for side, one in found.items()},
-    )
-
-
-def partial_open(open_site: Callable[[Side], JiraSite], side: Side) -> Callable[[], JiraSite]:
-    """Opens one side's site."""
-    return lambda: open_site(side)
-
-
-def _names(scope: Scope, open_site: Callable[[], JiraSite]) -> tuple[str, str, dict[str, str]]:
-    project, kind = int(scope.project_id), int(scope.issue_type_id)
-    usual = {name: field_name(name) for name in SYSTEM_FIELDS}
-    try:
-        site = open_site()
-        projects = {one.id: one.name for one in site.projects()}
-        types = {one.id: one.name for one in site.issue_types(project)}
-        fields = {name: rule.name for name, rule in site.all_fields(project).items()}
-    except (SiteError, NotFound):
-        return str(project), str(kind), usual
-    return projects.get(project, str(project)), types.get(kind, str(kind)), usual | fields
 
 
 def parts_of(document: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:

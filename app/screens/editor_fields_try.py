@@ -14,9 +14,7 @@ from flask import request
 
 from app.jira.site import Issue, JiraSite, SiteError
 from app.language import gettext as _
-from app.mapping import profiles
 from app.mapping.drafts import Draft
-from app.mapping.models import ProfileState
 from app.mapping.profile import FieldMapping, Flow, Kind, Profile, Scope, Side
 from app.mapping.transforms import (
     Held,
@@ -29,6 +27,7 @@ from app.mapping.transforms import (
 )
 from app.mapping.values import UnreadableValueError, handler, read_fields, shorten
 from app.screens import editor_fields_rows as rows
+from app.screens.editor_draft import agreed
 from app.screens.editor_fields import FieldsStep
 from app.screens.forms import form_text, refuse
 from app.screens.site_errors import say_error
@@ -66,7 +65,7 @@ class Samples:
     def _partners(self, draft: Draft) -> dict[str, Any]:
         """What left the partner's site before anybody edited this draft; of a new one nothing."""
         side = draft.side.other
-        allowed = self._agreed(draft)
+        allowed = agreed(self._step.editor.vault, draft)
         if not allowed:
             site = self._step.sites(draft)[side]
             words = _(
@@ -75,17 +74,6 @@ class Samples:
             )
             return {"side": side.value, "sentence": words, "values": []}
         return self._read(draft, side, "", allowed)
-
-    def _agreed(self, draft: Draft) -> frozenset[str]:
-        """The partner's fields that cross to the own side by the profile as it is in force."""
-        if draft.profile_id is None:
-            return frozenset()
-        stored = profiles.load(self._step.editor.vault, draft.profile_id)
-        if stored.state == ProfileState.PROPOSED:
-            return frozenset()
-        fields = stored.profile.fields
-        always = (one for one in fields if one.flow.feeds(draft.side) and one.transform is None)
-        return frozenset(one.field(draft.side.other) for one in always)
 
     def _read(
         self, draft: Draft, side: Side, key: str, allowed: frozenset[str] | None

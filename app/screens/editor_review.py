@@ -23,7 +23,6 @@ from app.mapping.sentences import readable, sentences
 from app.screens.editor import Editor, connection_of
 from app.screens.editor_draft import (
     agreed,
-    names_of,
     parts_of,
     problem_of,
     profile_of,
@@ -34,6 +33,7 @@ from app.screens.editor_draft import (
 from app.screens.forms import require_scope
 from app.screens.pages import wants_json
 from app.screens.rehearsed import shown_plans, unseen
+from app.screens.site_names import names_of
 from app.sync import rehearsal
 from app.sync.drift_save import check_on_save
 from app.sync.drift_store import Drift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -36,6 +36,33 @@ MISSING: Mapping[Missing, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A field of a draft with its values of both sides, which are read once for a request."""
+
+    draft: Draft
+    number: int
+    mapping: FieldMapping
+    choices: Mapping[Side, Sequence[Part]]
+
+    def table(self, query: str = "") -> dict[str, Any]:
+        """What is shown of it."""
+        mapping, choices, own = self.mapping, self.choices, self.draft.side
+        return {
+            "number": self.number,
+            "field": _name(mapping),
+            "values": mapping.values,
+            "missing": _choices_of_missing(mapping),
+            "own": _side(mapping, choices, own, query),
+            "theirs": _side(mapping, choices, own.other, query),
+            "query": query,
+            "defaults": {
+                side: (mapping.values.default(side) or "", choices[side]) for side in Side
+            },
+            "own_side": own,
+        }
+
+
 class ValuesStep:
     """What the step shows and saves. See `editor.Step`."""
 
@@ -57,75 +84,52 @@ class ValuesStep:
         and what is left over has its rule."""
         return "fields" in draft.document
 
-    def table(self, draft: Draft, number: int, query: str = "") -> dict[str, Any]:
-        """One field's values on both sides. Raises Problem, SiteError."""
-        mapping = self._mapping(draft, number)
-        choices = self.choices(draft, mapping)
-        own = draft.side
-        return {
-            "number": number,
-            "field": _name(mapping),
-            "values": mapping.values,
-            "missing": _choices_of_missing(mapping),
-            "own": _side(mapping, choices, own, query),
-            "theirs": _side(mapping, choices, own.other, query),
-            "query": query,
-            "defaults": {
-                side: (mapping.values.default(side) or "", choices[side]) for side in Side
-            },
-            "own_side": own,
-        }
-
-    def choices(self, draft: Draft, mapping: FieldMapping) -> dict[Side, Sequence[Part]]:
-        """What a field takes on both sides, as far as the sites tell. Raises SiteError."""
-        profile = profile_of(draft)
-        return {
+    def opened(self, draft: Draft, number: int) -> Opened:
+        """A field of the draft, and what it takes on both sides as far as these tell. Raises
+        Problem, SiteError."""
+        mapping, profile = self._mapping(draft, number), profile_of(draft)
+        choices = {
             side: _choices(self.editor.site(draft, side), mapping, profile.scope(side), side)
             for side in Side
         }
+        return Opened(draft, number, mapping, choices)
 
-    def set_row(self, draft: Draft, number: int, side: Side) -> Draft:
+    def set_row(self, at: Opened, side: Side) -> Opened:
         """Give a value the counterpart that the form names, or none. Raises Problem."""
-        mapping = self._mapping(draft, number)
+        table, choices = at.mapping.values, at.choices
         value, typed = request.form.get("value", ""), request.form.get("twin", "").strip()
-        choices = self.choices(draft, mapping)
-        if value not in dict(choices[side]) and value not in _listed(mapping.values.rows, side):
+        if value not in dict(choices[side]) and value not in _listed(table.rows, side):
             raise refuse("value", _("the site has no such value any more; open the step again."))
         twin = _named(choices[side.other], typed) if typed else None
-        rows = with_row(mapping.values, side, value, twin)
-        return self._save(draft, number, replace(mapping.values, rows=rows))
+        return self._save(at, replace(table, rows=with_row(table, side, value, twin)))
 
-    def accept(self, draft: Draft, number: int) -> Draft:
+    def accept(self, at: Opened) -> Opened:
         """Take all that is suggested for a field. Raises Problem."""
-        mapping = self._mapping(draft, number)
-        choices, own = self.choices(draft, mapping), draft.side
-        table = mapping.values
+        table, own = at.mapping.values, at.draft.side
         for side in (own, own.other):
-            found = pair_up(table, choices[side], choices[side.other], side, fuzz.ratio)
+            found = pair_up(table, at.choices[side], at.choices[side.other], side, fuzz.ratio)
             table = replace(table, rows=with_suggested(table, side, found))
-        return self._save(draft, number, table)
+        return self._save(at, table)
 
-    def set_rule(self, draft: Draft, number: int) -> Draft:
+    def set_rule(self, at: Opened) -> Opened:
         """Say what becomes of values without a counterpart, and whether names pair. Raises
         Problem."""
-        mapping = self._mapping(draft, number)
-        choices = self.choices(draft, mapping)
-        allowed = [one for one, _words in _choices_of_missing(mapping)]
+        allowed = [one for one, _words in _choices_of_missing(at.mapping)]
         try:
             missing = Missing(request.form.get("missing", ""))
         except ValueError:
             missing = Missing.LEAVE
         if missing not in allowed:
             raise refuse("missing", _("choose one from the list."))
-        by_name = request.form.get("by_name") == "yes"
-        table = replace(mapping.values, by_name=by_name, missing=missing)
         left, right = (
-            _default(choices[side], side) if missing is Missing.DEFAULT else None for side in Side
+            _default(at.choices[side], side) if missing is Missing.DEFAULT else None
+            for side in Side
         )
         if missing is Missing.DEFAULT and left is None and right is None:
             raise refuse("missing", _("give the default of one side at least."))
-        table = replace(table, left_default=left, right_default=right)
-        return self._save(draft, number, table)
+        by_name = request.form.get("by_name") == "yes"
+        table = replace(at.mapping.values, by_name=by_name, missing=missing)
+        return self._save(at, replace(table, left_default=left, right_default=right))
 
     def _mapping(self, draft: Draft, number: int) -> FieldMapping:
         try:
@@ -136,12 +140,13 @@ class ValuesStep:
             raise refuse("fields", _("this field has no values to pair; open the step again."))
         return fields[number]
 
-    def _save(self, draft: Draft, number: int, table: ValueTable) -> Draft:
-        profile = profile_of(draft)
+    def _save(self, at: Opened, table: ValueTable) -> Opened:
+        profile = profile_of(at.draft)
         fields = list(profile.fields)
-        fields[number] = replace(fields[number], values=table)
+        fields[at.number] = mapping = replace(at.mapping, values=table)
         changed = dump_profile(replace(profile, fields=tuple(fields)))
-        return self.editor.save(draft, {"fields": changed["fields"]})
+        saved = self.editor.save(at.draft, {"fields": changed["fields"]})
+        return replace(at, draft=saved, mapping=mapping)
 
 
 def values_blueprint(step: ValuesStep) -> Blueprint:
@@ -152,37 +157,38 @@ def values_blueprint(step: ValuesStep) -> Blueprint:
     @blueprint.get("/drafts/<uuid:draft>/values/<int:number>")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def table(draft: uuid.UUID, number: int) -> Response | str:
-        return _table(step, editor.open(draft), number)
+        return _table(step.opened(editor.open(draft), number))
 
     @blueprint.post("/drafts/<uuid:draft>/values/<int:number>/<any(left, right):side>")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def row(draft: uuid.UUID, number: int, side: str) -> Response | str:
-        return _table(step, step.set_row(editor.open(draft), number, Side(side)), number)
+        return _table(step.set_row(step.opened(editor.open(draft), number), Side(side)))
 
     @blueprint.post("/drafts/<uuid:draft>/values/<int:number>/suggested")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def suggested(draft: uuid.UUID, number: int) -> Response | str:
-        return _table(step, step.accept(editor.open(draft), number), number)
+        return _table(step.accept(step.opened(editor.open(draft), number)))
 
     @blueprint.post("/drafts/<uuid:draft>/values/<int:number>/rule")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def rule(draft: uuid.UUID, number: int) -> Response | str:
-        return _table(step, step.set_rule(editor.open(draft), number), number)
+        return _table(step.set_rule(step.opened(editor.open(draft), number)))
 
     return blueprint
 
 
-def _table(step: ValuesStep, draft: Draft, number: int) -> Response | str:
-    shown = step.table(draft, number, request.values.get("query", "").strip())
+def _table(at: Opened) -> Response | str:
+    shown = at.table(request.values.get("query", "").strip())
     if wants_json():
         return jsonify(
             field=shown["field"],
-            version=draft.version,
+            version=at.draft.version,
             values=[one.id for one in shown["own"]["found"]],
             theirs=[name for _id, name in shown["own"]["all"]],
             unmapped={name: shown[name]["alone"] for name in ("own", "theirs")},
         )
-    return render_template("editor/values_table.html", draft=draft, missing_words=MISSING, **shown)
+    words = {"draft": at.draft, "missing_words": MISSING}
+    return render_template("editor/values_table.html", **words, **shown)
 
 
 def _profile(draft: Draft) -> Profile | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.database import tenant_transaction
-from app.errors import NotFound, Problem
+from app.errors import Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
 from app.language import in_source, ngettext
@@ -75,7 +75,7 @@ class Parked:
         self, caller: Caller, standing: Standing, profile: uuid.UUID, wanted: Wanted
     ) -> tuple[list[One], int]:
         """The issues of a group, and how many it has. Raises NotFound."""
-        self._reached(caller, standing, profile, Permission.SEE)
+        self._desk.reached(caller, standing, profile, Permission.SEE)
         with tenant_transaction(caller.tenant) as session:
             return parked_ignored.issues(session, profile, wanted, LISTED)
 
@@ -99,7 +99,7 @@ class Parked:
         self, caller: Caller, standing: Standing, profile: uuid.UUID, wanted: Wanted
     ) -> Preview:
         """What a retry would do. Raises NotFound for a profile out of reach."""
-        stored = self._reached(caller, standing, profile)
+        stored = self._desk.reached(caller, standing, profile)
         return parked_preview.preview(self._vault, self._open_site, stored, wanted)
 
     def sites(self, profile: uuid.UUID) -> dict[Side, str]:
@@ -110,14 +110,14 @@ class Parked:
 
     def retry(self, caller: Caller, standing: Standing, profile: uuid.UUID, wanted: Wanted) -> int:
         """Retry what is wanted. Raises NotFound for a profile out of reach."""
-        stored = self._reached(caller, standing, profile)
+        stored = self._desk.reached(caller, standing, profile)
         return parked_groups.ask_again(
             self._record, self._ring, stored, wanted, actor=caller.actor, own=caller.tenant
         )
 
     def ignore(self, caller: Caller, standing: Standing, profile: uuid.UUID, wanted: Wanted) -> int:
         """Put what is wanted out of sight. Raises NotFound for a profile out of reach."""
-        stored = self._reached(caller, standing, profile)
+        stored = self._desk.reached(caller, standing, profile)
         sentence = self._sentence(stored, wanted)
         return parked_ignored.ignore(
             self._vault, self._record, stored, wanted,
@@ -132,20 +132,6 @@ class Parked:
         with in_source():
             field = field_name(wanted.field or "")
             return reasons.say(wanted.code, site=self._desk.site_name(tenant), field=field)[0]
-
-    def _reached(
-        self,
-        caller: Caller,
-        standing: Standing,
-        profile: uuid.UUID,
-        permission: Permission = Permission.MAP,
-    ) -> StoredProfile:
-        """The profile, if the caller has the permission for it; the same NotFound for others' as
-        for one that never was."""
-        for one in self._desk.profiles(caller.tenant, standing):
-            if one.id == profile and standing.covers(permission, one.own_project):
-                return profiles.load(self._vault, profile)
-        raise NotFound(_("There is no such profile."))
 
 
 def parked_blueprint(card: Parked) -> Blueprint:

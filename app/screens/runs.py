@@ -13,7 +13,6 @@ from app.database import TenantId, tenant_transaction
 from app.errors import NotFound, Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
-from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import ProfileOverview, StoredProfile
 from app.screens import runs_words as words
@@ -177,7 +176,7 @@ class Runs:
         self, caller: Caller, standing: Standing, profile: uuid.UUID, asked: dict[str, Any]
     ) -> uuid.UUID:
         """Have a plan made. Raises NotFound, Problem."""
-        stored = self.reached(caller, standing, profile)
+        stored = self._desk.reached(caller, standing, profile)
         return self._begin(caller, stored, About(Kind.PLAN, asked))
 
     def apply(self, caller: Caller, standing: Standing, errand: uuid.UUID) -> uuid.UUID:
@@ -200,7 +199,7 @@ class Runs:
         if found is None:
             raise NotFound(_("There is no such run."))
         try:
-            stored = self.reached(caller, standing, found)
+            stored = self._desk.reached(caller, standing, found)
         except NotFound:
             raise NotFound(_("There is no such run.")) from None
         return self._begin(caller, stored, About(Kind.UNDO_PLAN, {}, run=run))
@@ -218,7 +217,7 @@ class Runs:
         self, caller: Caller, standing: Standing, profile: uuid.UUID
     ) -> tuple[StoredProfile, rehearsal.FirstLoad]:
         """What a load of everything would look at. Raises NotFound, Problem."""
-        stored = self.reached(caller, standing, profile)
+        stored = self._desk.reached(caller, standing, profile)
         return stored, rehearsal.first_load(self._open_site, stored, hands=self._hands)
 
     def load(self, caller: Caller, stored: StoredProfile, ask: Ask) -> Load:
@@ -247,7 +246,7 @@ class Runs:
 
     def abandon(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> None:
         """Give up the load of a profile. Raises NotFound, Problem."""
-        self._loads.abandon(self.reached(caller, standing, profile), self._by(caller))
+        self._loads.abandon(self._desk.reached(caller, standing, profile), self._by(caller))
 
     def issues(
         self, caller: Caller, standing: Standing, errand: uuid.UUID, page: int
@@ -273,13 +272,6 @@ class Runs:
         shown = shown_plans(found, stored.profile, own, crossing(stored.profile, own))
         return shown, -(-total // A_PAGE)
 
-    def reached(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> StoredProfile:
-        """The profile, if the caller may decide for it; the same NotFound for others' as for one
-        that never was."""
-        if profile in {one.id for one in self.profiles(caller, standing)}:
-            return profiles.load(self._vault, profile)
-        raise NotFound(_("There is no such profile."))
-
     def _of(
         self, caller: Caller, standing: Standing, errand: uuid.UUID, kind: Kind
     ) -> tuple[StoredProfile, Errand]:
@@ -290,7 +282,7 @@ class Runs:
         if found is None or found.kind != kind or found.state != "done":
             raise gone
         try:
-            return self.reached(caller, standing, found.profile_id), found
+            return self._desk.reached(caller, standing, found.profile_id), found
         except NotFound:
             raise gone from None
 

@@ -32,7 +32,7 @@ def runs_blueprint(runs: Runs, desk: Desk) -> Blueprint:
     """The view, the list that polls, and what its buttons do."""
     blueprint = Blueprint("runs", __name__)
     _views(blueprint, runs)
-    _errand_views(blueprint, runs)
+    _errand_views(blueprint, runs, desk)
     _load_views(blueprint, runs, desk)
     return blueprint
 
@@ -56,13 +56,13 @@ def _views(blueprint: Blueprint, runs: Runs) -> None:
         return _answer(runs, runs.undo_plan(current_caller(), current_standing(), run))
 
 
-def _errand_views(blueprint: Blueprint, runs: Runs) -> None:
+def _errand_views(blueprint: Blueprint, runs: Runs, desk: Desk) -> None:
     @blueprint.post("/runs/plan")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def plan() -> Response | str:
         caller, standing = current_caller(), current_standing()
         profile = form_id("profile")
-        stored = runs.reached(caller, standing, profile)
+        stored = desk.reached(caller, standing, profile)
         own = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
         return _answer(runs, runs.plan(caller, standing, profile, _plan_asked(own)))
 
@@ -115,7 +115,7 @@ def _load_views(blueprint: Blueprint, runs: Runs, desk: Desk) -> None:
     @accepts(Proof.CONTEXT, Permission.MAP)
     def load(profile: uuid.UUID) -> Response | str:
         caller = current_caller()
-        stored = runs.reached(caller, current_standing(), profile)
+        stored = desk.reached(caller, current_standing(), profile)
         begun = runs.load(caller, stored, _load_asked(stored))
         return _answer(runs, begun.run_id)
 
