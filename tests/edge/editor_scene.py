@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import psycopg
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -25,9 +24,7 @@ from app.screens.editor import VERSION_HEADER
 from app.tenants import pairing
 from app.tenants.caller import Caller, Proof
 from tests.edge.jira import Jira
-
-PEOPLE = {"ann": "admin", "ed": "editor", "vi": "viewer"}
-
+from tests.edge.people import PEOPLE, grant_roles
 
 Asked = dict[str, Any]
 
@@ -161,13 +158,7 @@ def pair(tandem: Tandem, site: Jira, other: Jira) -> str:
 
 def grant(database_url: str, **roles: str) -> None:
     """Give these people, or else the usual ones, their roles in all sites."""
-    with psycopg.connect(database_url) as owner:
-        for account, role in (roles or PEOPLE).items():
-            owner.execute(
-                "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
-                " SELECT id, %s, %s, 'admin' FROM installation ON CONFLICT DO NOTHING",
-                (account, role),
-            )
+    grant_roles(database_url, roles or PEOPLE)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from app.activity.log import Detail, Outcome, record
 from app.database import tenant_transaction
 from app.mapping import profiles
 from tests.edge.jira import Jira
+from tests.edge.people import grant_roles
 from tests.edge.test_webhooks import profile
 
 __all__ = ["profile"]
@@ -155,13 +156,7 @@ def scene(
     database_url: str,
     people: People,
 ) -> Scene:
-    with psycopg.connect(database_url) as owner:
-        for account, role in (("ed", "editor"), ("vi", "viewer")):
-            owner.execute(
-                "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
-                " SELECT id, %s, %s, 'admin' FROM installation",
-                (account, role),
-            )
+    grant_roles(database_url, {"ed": "editor", "vi": "viewer"})
     for site in (installed, other):
         assert site.install(baseUrl=people.url).status_code == 204
         assert site.enable().status_code == 204

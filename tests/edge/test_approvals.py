@@ -21,7 +21,8 @@ from app.mapping.profile import FieldMapping, Flow, Kind, Profile, Scope, Side
 from app.tenants import pairing
 from app.tenants.caller import Caller, Proof
 from tests.edge.jira import Jira
-from tests.edge.test_consents import PEOPLE, nobody_is_admin
+from tests.edge.people import grant_roles
+from tests.edge.test_consents import nobody_is_admin
 from tests.edge.test_filters import played
 from tests.edge.test_webhooks import BODY
 
@@ -124,13 +125,7 @@ def turned(name: str, flow: Flow) -> Callable[[Profile], Profile]:
 @pytest.fixture
 def proposed(app: Flask, installed: Jira, other: Jira, database_url: str) -> Iterator[Scene]:
     tandem: Tandem = app.extensions["tandem"]
-    with psycopg.connect(database_url) as owner:
-        for account, role in PEOPLE.items():
-            owner.execute(
-                "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
-                " SELECT id, %s, %s, 'admin' FROM installation",
-                (account, role),
-            )
+    grant_roles(database_url)
     with played(jira_without_names) as jira:
         for site in (installed, other):
             assert site.install(baseUrl=jira.site.base_url).status_code == 204

@@ -20,12 +20,11 @@ from app.mapping import profiles, revisions
 from app.mapping.profile import ItemKind, Scope, Side
 from app.tenants.caller import Caller, Proof
 from tests.edge.jira import Jira
+from tests.edge.people import grant_roles
 from tests.edge.test_filters import played
 from tests.edge.test_webhooks import profile
 
 __all__ = ["profile"]
-
-PEOPLE = {"ann": "admin", "ed": "editor", "vi": "viewer"}
 
 
 @dataclass
@@ -84,13 +83,7 @@ def scene(
     stored = profiles.load(tandem.vault, profile)
     asked: dict[str, object] = {"kind": "comments"}
     revisions.set_items(tandem.vault, tandem.record, stored, ItemKind.COMMENTS, asked)
-    with psycopg.connect(database_url) as owner:
-        for account, role in PEOPLE.items():
-            owner.execute(
-                "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
-                " SELECT id, %s, %s, 'admin' FROM installation",
-                (account, role),
-            )
+    grant_roles(database_url)
     with played(nobody_is_admin) as jira:
         for site in (installed, other):
             assert site.install(baseUrl=jira.site.base_url).status_code == 204

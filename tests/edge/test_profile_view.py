@@ -20,12 +20,12 @@ from app.mapping.profile import Flow, ItemKind, Policy, Profile, Row, Side
 from app.tenants.caller import Caller, Proof
 from demo.stack import wait_until
 from tests.edge.jira import Jira
+from tests.edge.people import grant_roles
 from tests.edge.profile_site import Site, served
 from tests.edge.test_webhooks import profile
 
 __all__ = ["profile"]
 
-PEOPLE = {"ann": "admin", "ed": "editor", "vi": "viewer"}
 FILTER = "summary ~ Rumpelstilzchen"
 
 
@@ -92,13 +92,7 @@ def scene(
         {"ann": "Ann <b>Archer</b>"},
     )
     right = Site(("20000", "GLO", "Globex 🛠"), ("20003", "Defect"), {"customfield_2": "Bereich"})
-    with psycopg.connect(database_url) as owner:
-        for account, role in PEOPLE.items():
-            owner.execute(
-                "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
-                " SELECT id, %s, %s, 'admin' FROM installation",
-                (account, role),
-            )
+    grant_roles(database_url)
     with served(left), served(right):
         for jira, site in ((installed, left), (other, right)):
             assert jira.install(baseUrl=site.base_url).status_code == 204

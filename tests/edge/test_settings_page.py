@@ -13,7 +13,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.edge.jira import Jira
-from tests.edge.test_consents import PEOPLE, nobody_is_admin
+from tests.edge.people import grant_roles
+from tests.edge.test_consents import nobody_is_admin
 from tests.edge.test_filters import played
 from tests.edge.test_webhooks import profile
 
@@ -48,13 +49,7 @@ class Scene:
 def scene(
     app: Flask, profile: uuid.UUID, installed: Jira, other: Jira, database_url: str
 ) -> Iterator[Scene]:
-    with psycopg.connect(database_url) as owner:
-        for account, role in PEOPLE.items():
-            owner.execute(
-                "INSERT INTO role_assignment (tenant_id, account_id, role, granted_by)"
-                " SELECT id, %s, %s, 'admin' FROM installation",
-                (account, role),
-            )
+    grant_roles(database_url)
     with played(nobody_is_admin) as jira:
         for site in (installed, other):
             assert site.install(baseUrl=jira.site.base_url).status_code == 204
