@@ -15,6 +15,9 @@ TYPE_NAMES = {
 }
 
 
+ADJUSTS = ("auto", "leave", "new", "manual")
+
+
 @dataclass(frozen=True)
 class Estimate:
     """How the remaining estimate moves: "auto", "leave", "new" or "manual"; in seconds."""

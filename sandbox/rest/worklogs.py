@@ -14,7 +14,7 @@ from sandbox.rest import Ctx, route
 from sandbox.rest.meta import view
 from sandbox.rest.props import check_key, keys_of, missing_property, value_of
 from sandbox.spans import span_seconds
-from sandbox.timelog import Estimate
+from sandbox.timelog import ADJUSTS, Estimate
 from sandbox.values import FieldFault, rich_in
 
 PATH = "issue/{issueIdOrKey}/worklog"
@@ -80,6 +80,8 @@ def _body(ctx: Ctx, asked: JsonDict) -> JsonDict | None:
 def _estimate(ctx: Ctx, by_hand: str) -> Estimate:
     """What the query says of the remaining estimate. Raises JiraError 400."""
     how = ctx.args.get("adjustEstimate", "auto")
+    if how not in ADJUSTS:  # said here as well, for where Atlassian's document is not at hand
+        raise JiraError(400, f"adjustEstimate: must be one of {', '.join(ADJUSTS)}")
     named = {"new": "newEstimate", "manual": by_hand}.get(how)
     if not named:
         return Estimate(how)
