@@ -19,6 +19,7 @@ from app.mapping.models import ProfileRecord, ProfileState
 from app.mapping.profile import Profile, Side
 from app.mapping.profiles import owned, require_rest
 from app.mapping.proposals import Outcome, Proposal
+from app.mapping.renaming import Naming, rename
 from app.tenants.caller import Caller
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
@@ -65,13 +66,15 @@ def save(
     seen: int | None = None,
     covers: Covers = lambda project: True,
     told: revisions.Detail = MappingProxyType({}),
+    naming: Naming | None = None,
 ) -> Saved:
     """Take another whole mapping from a person of one side, which is his own side's approval.
 
     Where it lets more leave the partner's side than now, it waits for the partner. `base`: the
     number of the revision that was edited, where the caller knows it. `seen`: the newest number,
     in force or not, that he knew: with a newer one the save is refused. `told`: what the trail says
-    besides. Raises Problem, NotFound.
+    besides. `naming`: the profile's name, which lets nothing cross and holds at once. Raises
+    Problem, NotFound.
     """
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
@@ -82,6 +85,8 @@ def save(
             raise changed_meanwhile()
         old = revisions.current(vault, session, found)
         _require_own(old, new, side)
+        if naming is not None and not rename(record, session, found, caller, naming):
+            raise changed_meanwhile()
         sites = TenantId(found.left_tenant_id), TenantId(found.right_tenant_id)
         require_rest(vault, session, sites, found.name, new, instead_of=profile_id)
         saved, deed = _saved(vault, session, _Case(found, old, new, waits, side, caller.actor))
@@ -112,6 +117,8 @@ def _saved(vault: Vault, session: Session, case: _Case) -> tuple[Saved, Deed | N
         if not is_new:  # back to what is in force
             proposals.end(session, found, Outcome.REPLACED, actor)
         return Saved(found.revision, not is_new), None
+    if case.waits is not None and not is_new and _is_asked_for(vault, session, case):
+        return Saved(case.waits.number, False), None
     if not is_new and not gains:
         number = revisions.add(vault, session, found, new, actor=actor)
         proposals.end(session, found, Outcome.REPLACED, actor)
@@ -127,6 +134,14 @@ def _saved(vault: Vault, session: Session, case: _Case) -> tuple[Saved, Deed | N
     proposals.propose(session, found, number, awaits, actor)
     told: dict[str, str | int | bool | None] = {"side": awaits.value, "revision": number}
     return Saved(number, False), Deed(actor, Action.PROFILE_PROPOSED, subject, told)
+
+
+def _is_asked_for(vault: Vault, session: Session, case: _Case) -> bool:
+    """Whether the partner is asked for just this already."""
+    waits = case.waits
+    if waits is None or waits.awaits is case.side:
+        return False
+    return case.new == revisions.at(vault, session, case.found, waits.number)
 
 
 def decide(

@@ -32,6 +32,8 @@ MOST = 50
 """Drafts that one person may have."""
 LARGEST = 1024 * 1024  # bytes of a document
 ROWS_A_TIME = 1000
+NAMED = "named"
+"""The key of a draft's document that has the name with which an edit began."""
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -112,6 +114,7 @@ def begin_edit(
         shown = dump_profile(at(vault, session, found, number))
         shown.pop("version")
         shown |= {"name": found.name, "connection": str(found.connection_id)}
+        shown |= {NAMED: found.name}
         base = session.execute(_NEWEST, values).scalar_one()
         return _insert(vault, session, caller, shown, side=side, profile=profile_id, base=base)
 

@@ -10,16 +10,19 @@ from typing import Any
 from app.database import TenantId
 from app.errors import NotFound, Problem
 from app.language import gettext as _
-from app.mapping import profiles
+from app.mapping import drafts, profiles
 from app.mapping.document import VERSION, DocumentError, dump_profile, load_profile
 from app.mapping.drafts import Draft
 from app.mapping.models import ProfileState
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
+from app.mapping.profile_name import name_problem, tidy
 from app.mapping.profiles import StoredProfile
 from app.mapping.subtasks import PARENT
 from app.screens.rehearsed import crossing
 from app.vault.vault import Vault
 
+NO_MAPPING = frozenset({"name", "connection", drafts.NAMED})
+"""The keys of a draft's document that are none of the mapping document."""
 STEP_OF = {
     "name": "projects",
     "left": "projects",
@@ -41,7 +44,7 @@ class Wrong:
 
 def profile_of(draft: Draft) -> Profile:
     """The profile that a draft would become. Raises DocumentError with all that is wrong."""
-    document = {k: v for k, v in draft.document.items() if k not in {"name", "connection"}}
+    document = {k: v for k, v in draft.document.items() if k not in NO_MAPPING}
     document["fields"] = fields_of(document)
     return load_profile({"version": VERSION, **document})
 
@@ -61,8 +64,9 @@ def wrong_with(draft: Draft) -> list[Wrong]:
         chosen = draft.document.get(side.value) or {}
         if not chosen.get("project") or not chosen.get("issue_type"):
             found.append(_lacks_scope(draft, side))
-    if not str(draft.document.get("name") or "").strip():
-        found.append(Wrong("projects", "name", _("Give the profile a name.")))
+    wrong_name = name_problem(tidy(str(draft.document.get("name") or "")))
+    if wrong_name is not None:
+        found.append(Wrong("projects", "name", wrong_name))
     if found:
         return found  # the document cannot be read before
     try:

@@ -14,11 +14,11 @@ from app.database import TenantId
 from app.errors import Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
-from app.mapping import approvals, drafts, filters, history, profiles
-from app.mapping.difference import differences
+from app.mapping import approvals, drafts, filters, profiles
 from app.mapping.drafts import Draft
 from app.mapping.profile import Side, UserTable
 from app.mapping.profiles import StoredProfile
+from app.mapping.renaming import Naming
 from app.mapping.sentences import readable, sentences
 from app.screens.editor import Editor, connection_of
 from app.screens.editor_draft import (
@@ -30,6 +30,7 @@ from app.screens.editor_draft import (
     stored_of,
     wrong_with,
 )
+from app.screens.editor_meanwhile import meanwhile
 from app.screens.forms import require_scope
 from app.screens.pages import wants_json
 from app.screens.rehearsed import shown_plans, unseen
@@ -146,6 +147,10 @@ class ReviewStep:
             profile_uuid(draft),
             profile_of(draft),
             seen=seen,
+            naming=Naming(
+                str(draft.document["name"]),
+                request.form.get("over_name", draft.document.get(drafts.NAMED)),
+            ),
             covers=lambda project: current_standing().covers(Permission.MAP, project),
         )
         if saved.in_force:
@@ -155,19 +160,6 @@ class ReviewStep:
             "The profile goes on as it was until then.",
             partner=self._partner_name(draft),
         )
-
-    def meanwhile(self, draft: Draft) -> dict[str, Any]:
-        """What somebody else changed of the profile since the draft was begun."""
-        profile, tenant = profile_uuid(draft), draft.tenant
-        newest = history.revisions_of(self._vault, tenant, profile)[0]
-        then = history.at(self._vault, tenant, profile, draft.base_revision or 1)
-        now = history.at(self._vault, tenant, profile, newest.number)
-        return {
-            "draft": draft,
-            "number": newest.number,
-            "theirs": differences(then, now),
-            "mine": differences(now, profile_of(draft)),
-        }
 
     def again(self, draft: Draft) -> Draft:
         """Drop an edit, and begin another of the profile as it is now. Raises NotFound."""
@@ -268,7 +260,8 @@ def review_blueprint(step: ReviewStep) -> Blueprint:
         except Problem as problem:
             if problem.code != CHANGED or wants_json():
                 raise
-            return _in_place("#review-finish", _part("meanwhile", **step.meanwhile(opened)))
+            shown = meanwhile(editor.vault, opened)
+            return _in_place("#review-finish", _part("meanwhile", **shown))
         if wants_json():
             return jsonify(said=words)
         shown = editor.desk.home(current_caller(), current_standing())

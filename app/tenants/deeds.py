@@ -42,6 +42,7 @@ class Action(StrEnum):
     PROFILE_PAUSED = "profile.paused"
     PROFILE_RESUMED = "profile.resumed"
     PROFILE_FILTERED = "profile.filter-changed"
+    PROFILE_RENAMED = "profile.renamed"
     PROFILE_RULED = "profile.rules-changed"
     PROFILE_INTERNAL = "profile.internal-comments-changed"
     PROFILE_RESTRICTED = "profile.restricted-issues-changed"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -74,6 +77,7 @@ def scene(
     app: Flask, profile: uuid.UUID, installed: Jira, other: Jira, database_url: str
 ) -> Iterator[Scene]:
     grant_roles(database_url)
+    grant_roles(database_url, {"eve": "editor"})
     with played(nobody_is_admin) as jira:
         for site in (installed, other):
             assert site.install(baseUrl=jira.site.base_url).status_code == 204
@@ -139,6 +143,70 @@ def test_a_proposal_that_waits_is_not_replaced_unseen_and_one_that_was_declined_
     scene.change(after, "ann", fields=[{**one, "policy": "left"} for one in one_way])
     assert scene.call("POST", f"drafts/{after}/finish", "ann").status_code == 200
     assert {one["policy"] for one in scene.fields()} == {"left"}
+
+
+def test_a_rename_holds_at_once_for_both_sites_and_is_on_both_trails(
+    scene: Scene, database_url: str
+) -> None:
+    draft = scene.edit()
+    scene.change(draft, "ed", name="  Web   שלום 😀 ")
+    saved = scene.call("POST", f"drafts/{draft}/finish")
+    assert saved.status_code == 200, saved.text
+    stored = profiles.load(scene.tandem.vault, scene.profile)
+    assert (stored.name, stored.revision) == ("Web שלום 😀", 1)  # no revision for a name alone
+    assert [one["name"] for one in scene.call("GET", "profiles").json] == ["Web שלום 😀"]
+    with psycopg.connect(database_url) as connection:
+        told = connection.execute(
+            "SELECT actor, detail::text FROM audit_event WHERE action = 'profile.renamed'"
+        ).fetchall()
+    assert sorted(actor for actor, _detail in told) == ["ed", "partner"]
+    assert not any("Web" in detail for _actor, detail in told)
+
+
+def test_a_wrong_name_is_said_in_the_last_step_and_nothing_is_saved(scene: Scene) -> None:
+    draft = scene.edit()
+    scene.change(draft, "ed", name="n" * 201)
+    assert "at most 200 characters" in scene.call("GET", f"drafts/{draft}/review", html=True).text
+    refused = scene.call("POST", f"drafts/{draft}/finish")
+    assert (refused.status_code, refused.json["field"]) == (422, "name")
+    assert profiles.load(scene.tandem.vault, scene.profile).name != "n" * 201
+
+
+def test_the_second_of_two_who_rename_is_told_and_chooses(scene: Scene) -> None:
+    first, second, third = scene.edit("ann"), scene.edit("ed"), scene.edit("eve")
+    scene.change(first, "ann", name="Hers")
+    scene.change(second, "ed", name="His")
+    assert scene.call("POST", f"drafts/{first}/finish", "ann").status_code == 200
+    told = scene.call("POST", f"drafts/{second}/finish", html=True)
+    assert told.headers["HX-Retarget"] == "#review-finish"
+    assert "The profile is called “Hers”." in told.text
+    assert "The profile is called “His”." in told.text
+    assert profiles.load(scene.tandem.vault, scene.profile).name == "Hers"
+    # A third who changed something else is told as well: his draft has the old name.
+    fields = scene.fields()
+    fields[0]["policy"] = "left"
+    scene.change(third, "eve", fields=fields)
+    assert scene.call("POST", f"drafts/{third}/finish", "eve").status_code == 409
+    over = json.loads(re.findall(r"hx-vals='([^']*over_name[^']*)'", told.text)[0])
+    assert scene.call("POST", f"drafts/{second}/finish", **over).status_code == 200
+    assert profiles.load(scene.tandem.vault, scene.profile).name == "His"
+
+
+def test_a_rename_beside_a_proposal_that_waits_leaves_the_proposal_as_it_is(scene: Scene) -> None:
+    less = scene.edit()
+    scene.change(less, "ed", fields=[{**one, "flow": "to_right"} for one in scene.fields()])
+    assert scene.call("POST", f"drafts/{less}/finish").status_code == 200
+    more = scene.edit()
+    scene.change(more, "ed", fields=[{**one, "flow": "both"} for one in scene.fields()])
+    assert "waits for the approval" in scene.call("POST", f"drafts/{more}/finish").json["said"]
+    [waits] = scene.call("GET", "profiles").json
+    assert waits["awaits"] == "partner"
+    again = scene.edit()
+    scene.change(again, "ed", name="Renamed")
+    assert scene.call("POST", f"drafts/{again}/finish").status_code == 200
+    assert profiles.load(scene.tandem.vault, scene.profile).name == "Renamed"
+    [still] = scene.call("GET", "profiles").json
+    assert (still["awaits"], still["proposal"]) == ("partner", waits["proposal"])
 
 
 def test_who_starts_again_has_the_others_change_in_a_new_draft(scene: Scene) -> None:
