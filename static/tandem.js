@@ -2,6 +2,8 @@
 
 const TOKEN_MS = 10_000; // how long Jira may take to answer with a token
 const QUIET_MS = 2_500; // how long the counts must rest before they are read out
+const AGAIN_MS = 3_000; // after how long a part that could not load is asked for again, at first
+const AGAIN_MOST_MS = 60_000; // and at most: each time the wait is twice as long
 
 const page = document.getElementById("page");
 const view = document.getElementById("view");
@@ -74,6 +76,7 @@ document.addEventListener("htmx:confirm", async (event) => {
   } catch {
     tell(elt, words.silent);
     htmx.trigger(elt, "tandem:silent");
+    askAgain(elt);
   } finally {
     underWay.delete(waiting);
   }
@@ -114,8 +117,10 @@ document.addEventListener("htmx:afterRequest", (event) => {
     const { sentence, field } = sentenceOf(xhr);
     tell(elt, sentence);
     markWrong(elt, field);
+    if (isAway(xhr)) askAgain(elt);
     return;
   }
+  waits.delete(elt);
   tell(elt, "");
   if (elt.matches("form")) finish(elt);
 });
@@ -126,6 +131,21 @@ function tellOfPoll(elt, successful, xhr) {
   if (unanswered > 1) tell(elt, words.away);
   else if (successful ? pollFailed : xhr.status) tell(elt, successful ? "" : sentenceOf(xhr).sentence);
   pollFailed = !successful;
+}
+
+const waits = new WeakMap(); // how long a part that loads by itself waited before it was asked for again
+
+/** Whether Tandem itself gave no answer, or could not: its database or its web server is away. */
+function isAway({ status, responseText }) {
+  return status === 0 || status === 503 || ([502, 504].includes(status) && !responseText.startsWith("{"));
+}
+
+/** A part that loads by itself has no button to try again with: it does so by itself too. */
+function askAgain(elt) {
+  if (!elt.matches("[hx-trigger*='tandem:again']")) return;
+  const wait = Math.min(waits.has(elt) ? 2 * waits.get(elt) : AGAIN_MS, AGAIN_MOST_MS);
+  waits.set(elt, wait);
+  setTimeout(() => elt.isConnected && htmx.trigger(elt, "tandem:again"), wait);
 }
 
 /** A form that was accepted goes away, empties for the next, or keeps what it was asked about. */

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from demo.stack import Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, keys_by_summary
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, go
 from tests.real.test_faults import alive, children, unwatched
 from tests.stack_fixture import opened, owner
 
@@ -59,6 +59,19 @@ def test_a_database_that_is_away_is_said_on_the_open_page_and_on_one_that_cannot
         expect(fresh.get_by_role("alert")).to_contain_text(AWAY)
     expect(said).to_be_hidden()
     wait_until("the page opens", lambda: opened(paired).ok)
+
+
+def test_a_part_that_could_not_load_is_asked_for_again_by_itself(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    page, frame = open_page(paired.sandbox.acme)
+    expect(frame.get_by_role("rowheader", name="Web tasks")).to_be_visible()
+    page.route("**/pages/parts/people", lambda route: route.abort(), times=1)
+    go(frame, "Settings")
+    said = frame.locator("#problem")
+    expect(said).to_have_text("Tandem did not answer. Try again in a moment.")
+    expect(frame.get_by_role("heading", name="Who may use Tandem here")).to_be_visible()
+    expect(said).to_be_hidden()
 
 
 def test_a_banner_comes_and_goes_on_the_open_page(paired: Stack, open_page: OpenPage) -> None:

@@ -129,3 +129,14 @@ def program(path: Path, line: str) -> None:
 def which(name: str) -> str:
     found = [Path(folder, name) for folder in os.environ["PATH"].split(os.pathsep)]
     return str(next(path for path in found if path.exists()))
+
+
+def test_what_a_page_loads_by_itself_it_asks_for_again_by_itself() -> None:
+    by_itself = re.compile(r"<[^<>]*hx-trigger=\"[^\"]*\bload\b[^\"]*\"[^<>]*>")
+    found = [
+        (page.name, tag)
+        for page in sorted((ROOT / "templates").rglob("*.html"))
+        for tag in by_itself.findall(re.sub(r"{{.*?}}|{%.*?%}", "", page.read_text()))
+    ]
+    assert found
+    assert [one for one in found if not re.search(r"tandem:again|every \d+s", one[1])] == []
