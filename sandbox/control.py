@@ -111,6 +111,10 @@ def _apps(blue: Blueprint, world: World, site: Site) -> None:
         url = modules.module_url(
             site, app_of(key), module_key, account(),
             issue=request.args.get("issueKey"), project=request.args.get("projectKey"),
+            own_context={
+                name.removeprefix("ac."): value
+                for name, value in request.args.items() if name.startswith("ac.")
+            },
         )  # fmt: skip
         return jsonify(url=url)
 

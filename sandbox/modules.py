@@ -252,12 +252,15 @@ def module_url(
     *,
     issue: str | None = None,
     project: str | None = None,
+    own_context: dict[str, str] | None = None,
     more: dict[str, str] | None = None,
 ) -> str:
-    """The signed address of a page, as the iframe loads it. Raises JiraError 404."""
+    """The signed address of a page, as the iframe loads it. `own_context`: what `{ac.name}` in the
+    module's address is, by the name. Raises JiraError 404."""
     kind, module = find_module(app, module_key)
     context = context_of(site, place_of(site, user, issue=issue, project=project))
-    path, _, own = fill(url_of(kind, module), context["jira"]).partition("?")
+    known = {**context["jira"], "ac": own_context or {}}
+    path, _, own = fill(url_of(kind, module), known).partition("?")
     query = [
         *parse_qsl(own, keep_blank_values=True),
         ("xdm_e", site.base_url),
@@ -275,15 +278,15 @@ def module_url(
 
 
 def fill(url: str, context: JsonDict) -> str:
-    """Put context values into a URL's {issue.key}, {issue.id}, {issuetype.id}, {project.key} and
-    {project.id}; one that is not known here becomes empty."""
+    """Put context values into a URL's {issue.key}, {issue.id}, {issuetype.id}, {project.key},
+    {project.id} and the app's own {ac.name}; one that is not known here becomes empty."""
     known = {**context, "issuetype": context.get("issue", {}).get("issuetype", {})}
 
     def value(match: re.Match[str]) -> str:
         thing, _, name = match[1].partition(".")
         return quote(str(known.get(thing, {}).get(name, "")), safe="")
 
-    return re.sub(r"\$?\{([a-z]+\.[a-z]+)\}", value, url)
+    return re.sub(r"\$?\{([a-z]+\.[A-Za-z0-9_-]+)\}", value, url)
 
 
 def context_token(

@@ -75,6 +75,7 @@ document.addEventListener("htmx:confirm", async (event) => {
     issueRequest(true);
   } catch {
     tell(elt, words.silent);
+    endOpening();
     htmx.trigger(elt, "tandem:silent");
     askAgain(elt);
   } finally {
@@ -116,6 +117,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (!successful) {
     const { sentence, field } = sentenceOf(xhr);
     tell(elt, sentence);
+    endOpening();
     markWrong(elt, field);
     if (isAway(xhr)) askAgain(elt);
     return;
@@ -187,7 +189,23 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (target.matches?.("[data-focuses]")) target.querySelector("[tabindex='-1']")?.focus(); // far from its button
   if (target.id === "overview") announceCounts();
   target.querySelector("[data-takes-focus]")?.focus();
+  arrive();
 });
+
+// What a link led to takes the focus when it is there, unless the person began something meanwhile.
+let arriving = document.getElementById("opener")?.dataset.focusAt;
+function arrive() {
+  const wanted = arriving && document.getElementById(arriving);
+  if (!wanted) return;
+  arriving = undefined;
+  wanted.focus();
+}
+for (const began of ["keydown", "pointerdown"]) document.addEventListener(began, () => (arriving = undefined));
+
+/** What a link led to could not be opened: the sentence is at the top of the page, and no more. */
+function endOpening() {
+  document.getElementById("opening")?.remove();
+}
 
 let focusThen; // the id of what takes the focus in the view that was asked for
 

@@ -96,6 +96,14 @@ def begin(vault: Vault, caller: Caller, document: Mapping[str, Any] = EMPTY) -> 
         return _insert(vault, session, caller, document, side=Side.LEFT)
 
 
+def begin_once(vault: Vault, caller: Caller, document: Mapping[str, Any]) -> Draft:
+    """As `begin`, or the draft that began so before and that nobody went on with."""
+    for one in of_account(vault, caller):
+        if one.profile_id is None and one.document == document:
+            return one
+    return begin(vault, caller, document)
+
+
 def begin_edit(
     vault: Vault, caller: Caller, profile_id: uuid.UUID, covers: Callable[[int], bool]
 ) -> Draft:

@@ -31,7 +31,7 @@ from app.mapping import drafts
 from app.mapping.drafts import Draft, DraftChanged
 from app.mapping.profile import Side
 from app.screens.desk import Desk
-from app.screens.forms import form_id, refuse
+from app.screens.forms import form_id, form_number, refuse
 from app.screens.pages import wants_json
 from app.screens.words import ago
 from app.tenants.caller import Permission, Proof, accepts, current_caller
@@ -102,6 +102,11 @@ class Editor:
             known = [one for one in known if one["id"] == str(form_id("connection"))]
         # With one partner there is nothing to choose.
         only = {"connection": known[0]["id"]} if len(known) == 1 else {}
+        if request.form.get("project"):  # a link that may be followed often
+            project = form_number("project")
+            self.desk.require_project(current_standing(), project)
+            start = only | {"left": {"project": str(project)}}
+            return drafts.begin_once(self.vault, caller, start)
         return drafts.begin(self.vault, caller, only)
 
     def open(self, draft_id: uuid.UUID) -> Draft:

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.screens.activity_words import field_name
 from app.screens.desk import Desk
+from app.screens.forms import argument_id
 from app.screens.pages import wants_json
 from app.screens.words import ago
 from app.sync import inbox
@@ -36,10 +37,16 @@ class Inbox:
         left, right = question.tenants
         return {"left": self._desk.site_name(left), "right": self._desk.site_name(right)}
 
-    def questions(self, caller: Caller, standing: Standing) -> list[inbox.Question]:
-        """The questions of the profiles that the caller may see."""
+    def questions(
+        self, caller: Caller, standing: Standing, first: uuid.UUID | None = None
+    ) -> list[inbox.Question]:
+        """The questions of the profiles that the caller may see; `first`: one that is shown in any
+        case."""
         return inbox.questions(
-            self._vault, caller.tenant, lambda project: standing.covers(Permission.SEE, project)
+            self._vault,
+            caller.tenant,
+            lambda project: standing.covers(Permission.SEE, project),
+            first,
         )
 
     def choose(self, caller: Caller, standing: Standing, question: uuid.UUID, choice: str) -> None:
@@ -61,7 +68,7 @@ def inbox_blueprint(card: Inbox) -> Blueprint:
     @blueprint.get("/conflicts")
     @accepts(Proof.CONTEXT, Permission.SEE)
     def conflicts() -> Response | str:
-        return _card()
+        return _card(argument_id("of") if "of" in request.args else None)
 
     @blueprint.post("/conflicts/<uuid:question>/<any(left, right, leave):choice>")
     @accepts(Proof.CONTEXT, Permission.MAP)
@@ -69,9 +76,9 @@ def inbox_blueprint(card: Inbox) -> Blueprint:
         card.choose(current_caller(), current_standing(), question, choice)
         return _card()
 
-    def _card() -> Response | str:
+    def _card(first: uuid.UUID | None = None) -> Response | str:
         standing = current_standing()
-        shown = card.questions(current_caller(), standing)
+        shown = card.questions(current_caller(), standing, first)
         if wants_json():
             return jsonify([_as_json(one) for one in shown])
         return render_template(

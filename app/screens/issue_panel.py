@@ -21,6 +21,7 @@ from app.language import gettext as _
 from app.mapping import profiles
 from app.mapping.profile import Profile, Side
 from app.screens import issue_words as words
+from app.screens.deep_links import link
 from app.screens.desk import Desk
 from app.screens.field_names import FieldNames
 from app.screens.headers import bridge_url
@@ -29,7 +30,6 @@ from app.screens.waits import say_sites
 from app.screens.words import ago
 from app.sync import issue_pairs
 from app.sync.issue_pairs import IssuePair, Step
-from app.sync.standing import Standing as Reason
 from app.sync.why import FieldWhy, Why, why
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.gate import current_standing, standing_if_any
@@ -170,12 +170,12 @@ class IssuePanel:
             "sentence": words.say_step(pair, site),
             "synced": ago(pair.synced_at),
             "synced_at": pair.synced_at,
-            "now": [_reason(one) for one in found.now],
+            "now": [words.say_reason(one) for one in found.now],
             "unnamed": not ask and any(field["unnamed"] for field in fields),
             "fields": fields,
             "troubled": [one for one in fields if one["now"] or one["alone"]],
             "items": [
-                {"kind": kind, "count": count, "now": [_reason(one) for one in now]}
+                {"kind": kind, "count": count, "now": [words.say_reason(one) for one in now]}
                 for kind, count, now in words.say_items(found.items)
             ],
         }
@@ -251,23 +251,13 @@ def _field(field: FieldWhy, at: _Place, entries: list[activity_log.Entry]) -> di
         "flow": words.say_flow(field.key, at.profile, side, twin),
         "last": words.say_write(field.last, side, twin),
         "when": words.say_when(field.last),
-        "now": [_reason(one) for one in field.now],
+        "now": [words.say_reason(one) for one in field.now],
         "alone": alone and {"sentence": words.say_sides(alone[0], at.issues), "ago": alone[1]},
     }
 
 
 def _may(standing: Standing | None, permission: Permission, pair: IssuePair) -> bool:
     return standing is not None and standing.covers(permission, pair.own_project)
-
-
-def _reason(one: Reason) -> dict[str, str]:
-    return {
-        "state": one.state.value,
-        "sentence": one.sentence,
-        "cure": one.cure,
-        "said": one.said,
-        "since": ago(one.since),
-    }
 
 
 def issue_blueprint(panel: IssuePanel) -> Blueprint:
@@ -278,7 +268,7 @@ def issue_blueprint(panel: IssuePanel) -> Blueprint:
     @accepts(Proof.PAGE, Permission.GLANCE)
     def issue() -> str:
         shown = panel.shown(current_caller(), standing_if_any(), ask=False)
-        return render_template("issue_panel.html", **shown)
+        return render_template("issue_panel.html", deep_link=link, **shown)
 
     @blueprint.get("/issue/part")
     @accepts(Proof.CONTEXT, Permission.GLANCE)
@@ -297,4 +287,6 @@ def issue_blueprint(panel: IssuePanel) -> Blueprint:
 
 
 def _answer(shown: Mapping[str, Any]) -> Response | str:
-    return jsonify(shown) if wants_json() else render_template("parts/issue.html", **shown)
+    if wants_json():
+        return jsonify(shown)
+    return render_template("parts/issue.html", deep_link=link, **shown)

@@ -169,3 +169,15 @@ def say_items(items: tuple[ItemWhy, ...]) -> Iterator[tuple[str, int, list[Stand
     for kind in dict.fromkeys(one.kind for one in items):
         now = [standing for one in items if one.kind == kind for standing in one.now]
         yield _(KINDS.get(kind, kind)), counts[kind], now
+
+
+def say_reason(one: Standing) -> dict[str, str | None]:
+    """What keeps a thing out of step, for the panel."""
+    return {
+        "state": one.state.value,
+        "sentence": one.sentence,
+        "cure": one.cure,
+        "said": one.said,
+        "question": None if one.question is None else str(one.question),
+        "since": ago(one.since),
+    }

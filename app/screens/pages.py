@@ -13,6 +13,7 @@ from app.jira.site import Named
 from app.language import gettext as _
 from app.mapping import profiles
 from app.mapping.models import ProfileState
+from app.screens.deep_links import opened
 from app.screens.desk import Desk
 from app.screens.forms import argument_id, argument_number, form_text
 from app.screens.headers import bridge_url, protect
@@ -65,9 +66,8 @@ def _home_views(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.get("/home")
     @accepts(Proof.PAGE, Permission.SEE)
     def home() -> str:
-        caller = current_caller()
-        bridge = bridge_url(desk.site_url(caller.tenant))
-        shown = desk.home(caller, current_standing())
+        shown = opened(desk, current_caller(), current_standing())
+        bridge = bridge_url(desk.site_url(current_caller().tenant))
         return render_template("home.html", bridge=bridge, views=views(), **shown)
 
     @blueprint.get("/views/profiles")
@@ -79,7 +79,8 @@ def _home_views(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.get("/views/conflicts")
     @accepts(Proof.CONTEXT, Permission.SEE)
     def conflicts_view() -> str:
-        return render_template("views/conflicts.html")
+        of = argument_id("of") if "of" in request.args else None
+        return render_template("views/conflicts.html", of=of)
 
     @blueprint.get("/parts/overview")
     @accepts(Proof.CONTEXT, Permission.SEE)

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, render_template
 
 from app.errors import Problem
 from app.language import gettext as _
+from app.screens.deep_links import link
 from app.screens.desk import Desk
 from app.screens.headers import bridge_url
 from app.screens.pages import ACTIONS, wants_json
@@ -30,6 +31,8 @@ class ProjectPage:
         here = _here(caller, standing)
         return self._desk.home(caller, here) | {
             "may_map": here.covers(Permission.MAP, here.only),
+            "project": here.only,
+            "deep_link": link,
             "home": self._desk.addresses(caller.tenant)[-1] + self._home,
         }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, ForeignKey, delete, func, select, update
+from sqlalchemy import ColumnElement, ForeignKey, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -163,8 +163,14 @@ def decisions_of(
     return found
 
 
-def questions(vault: Vault, tenant: TenantId, covers: Callable[[int], bool]) -> list[Question]:
-    """The questions that a tenant's person may see, the longest waiting first, at most 50."""
+def questions(
+    vault: Vault,
+    tenant: TenantId,
+    covers: Callable[[int], bool],
+    first: uuid.UUID | None = None,
+) -> list[Question]:
+    """The questions that a tenant's person may see, the longest waiting first, at most 50.
+    `first`: one that comes before all others, however long they wait."""
     found: list[Question] = []
     with tenant_transaction(tenant) as session:
         rows = session.execute(
@@ -172,7 +178,11 @@ def questions(vault: Vault, tenant: TenantId, covers: Callable[[int], bool]) -> 
             .join(IssueLink, IssueLink.id == ConflictQuestion.link_id)
             .join(ProfileRecord, ProfileRecord.id == ConflictQuestion.profile_id)
             .where(_covered(tenant, covers, session))
-            .order_by(ConflictQuestion.asked_at, ConflictQuestion.id)
+            .order_by(
+                ConflictQuestion.id != first if first else literal(0),
+                ConflictQuestion.asked_at,
+                ConflictQuestion.id,
+            )
             .limit(SHOWN)
         ).all()
     for row, link, profile in rows:
@@ -214,6 +224,22 @@ def _covered(
     return ProfileRecord.id.in_(seen)
 
 
+def require(tenant: TenantId, question: uuid.UUID, covers: Callable[[int], bool]) -> None:
+    """That a tenant's person may see a question. Raises NotFound, the same for one out of reach,
+    one that was settled, and one over older values."""
+    with tenant_transaction(tenant) as session:
+        row = session.get(ConflictQuestion, question)
+        profile = None if row is None else session.get_one(ProfileRecord, row.profile_id)
+        if profile is None or not covers(_own_project(profile, tenant)):
+            raise _gone()
+
+
+def _gone() -> NotFound:
+    return NotFound(
+        _("There is no such question. It may be settled, or a value changed since: look again.")
+    )
+
+
 def choose(
     record: Recorder,
     ring: Callable[[uuid.UUID, int], None],
@@ -223,11 +249,9 @@ def choose(
     choice: str,
     covers: Callable[[int], bool],
 ) -> None:
-    """Store what a person chose and mark the pair; the merge carries it out. Raises NotFound,
-    the same for a question out of reach, one that was settled, and one over older values."""
-    gone = NotFound(
-        _("There is no such question. It may be settled, or a value changed since: look again.")
-    )
+    """Store what a person chose and mark the pair; the merge carries it out. Raises NotFound, as
+    `require`."""
+    gone = _gone()
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
         row = session.scalars(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +22,7 @@ class State(StrEnum):
 @dataclass(frozen=True)
 class Standing:
     """One reason, in words. `said`: the site's own words, which may hold values of the issue.
-    `side`: the side that refused it, where one did."""
+    `side`: the side that refused it, where one did. `question`: of a conflict, which one."""
 
     state: State
     sentence: str
@@ -29,3 +30,4 @@ class Standing:
     cure: str = ""
     said: str = ""
     side: Side | None = None
+    question: uuid.UUID | None = None

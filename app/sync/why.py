@@ -182,7 +182,7 @@ def _parked(
 
 _QUESTIONS = text(
     """
-    SELECT field_key, choice, asked_at FROM conflict_question WHERE link_id = :link
+    SELECT id, field_key, choice, asked_at FROM conflict_question WHERE link_id = :link
     ORDER BY field_key
     """
 )
@@ -205,7 +205,8 @@ def _questions(session: Session, link: IssueLink) -> list[tuple[str, Standing]]:
     for row in session.execute(_QUESTIONS, {"link": link.id}):
         decided = f"Both sides changed it, and somebody chose the {row.choice} one."
         state, sentence, cure = _CHOICES.get(row.choice, (State.DECIDED, decided, ""))
-        found.append((row.field_key, Standing(state, sentence, row.asked_at, cure)))
+        one = Standing(state, sentence, row.asked_at, cure, question=row.id)
+        found.append((row.field_key, one))
     return found
 
 

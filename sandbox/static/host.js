@@ -19,8 +19,15 @@ function asker(callback) {
   return callback._context.extension;
 }
 
+/** What an app gives a page of its own: in the host page's address, where Jira marks it by "ac.". */
+function ownContext(customData) {
+  const given = Object.entries(customData ?? {}).map(([name, value]) => [`ac.${name}`, String(value)]);
+  return given.length ? `?${new URLSearchParams(given)}` : '';
+}
+
 const ROUTES = {
-  addonmodule: ({ addonKey, moduleKey }) => `/plugins/servlet/ac/${addonKey}/${moduleKey}`,
+  addonmodule: ({ addonKey, moduleKey, customData }) =>
+    `/plugins/servlet/ac/${addonKey}/${moduleKey}${ownContext(customData)}`,
   issue: ({ issueKey }) => `/browse/${issueKey}`,
   projectadmintabpanel: ({ projectKey, addonKey, adminPageKey }) =>
     `/projects/${projectKey}/settings/apps/${addonKey}/${adminPageKey}`,
@@ -54,7 +61,9 @@ async function embed(frame) {
   const { app: appKey, module: moduleKey } = frame.dataset;
   const place = placeOf(frame);
   try {
-    const { url } = await call('GET', `/sandbox/apps/${appKey}/modules/${moduleKey}?${place}`);
+    const given = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith('ac.'));
+    const asked = new URLSearchParams([...new URLSearchParams(place), ...given]);
+    const { url } = await call('GET', `/sandbox/apps/${appKey}/modules/${moduleKey}?${asked}`);
     const iframe = connectHost.create({ addon_key: appKey, key: moduleKey, url, options: { place } });
     window.AJS.$(frame).empty().append(iframe);
   } catch (error) {

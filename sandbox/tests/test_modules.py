@@ -122,3 +122,10 @@ def test_a_panel_of_the_issue_context_is_signed_for_its_issue(
 
 def viewer(site: SiteHandle) -> str:
     return str(next(u["accountId"] for u in site.users if u["email"].startswith("viewer")))
+
+
+def test_what_an_app_gives_its_own_page_is_filled_in_and_is_no_context_of_jira() -> None:
+    url = "/it?open={ac.open}&of={ac.of}&issue={issue.id}"
+    given = {"issue": {"id": "7"}, "ac": {"open": "a&b=c", "id": "8"}}
+    assert modules.fill(url, given) == "/it?open=a%26b%3Dc&of=&issue=7"
+    assert modules.fill(url, {}) == "/it?open=&of=&issue="

@@ -53,7 +53,7 @@ APP_SCRIPT = """addEventListener("load", () => {
   AP.resize("100%", "321px");
   AP.context.getToken((token) => { document.getElementById("token").textContent = token; });
   document.querySelector("button").addEventListener("click", () => AP.navigator.go(
-    "addonModule", { moduleKey: "small-page" }));
+    "addonModule", { moduleKey: "small-page", customData: { open: "a b&c" } }));
 });"""
 
 
@@ -144,7 +144,9 @@ def descriptor(base: str) -> dict[str, Any]:
         "scopes": ["READ"],
         "lifecycle": {"installed": "/installed", "enabled": "/enabled"},
         "modules": {
-            "generalPages": [{"key": "small-page", "name": {"value": "Small"}, "url": "/page"}],
+            "generalPages": [
+                {"key": "small-page", "name": {"value": "Small"}, "url": "/page?open={ac.open}"}
+            ],
             "adminPages": [
                 {"key": "small-settings", "name": {"value": "Settings"}, "url": "/page"}
             ],
@@ -423,8 +425,10 @@ def test_panels_of_an_issue_and_a_page_of_project_settings_each_know_their_place
     jira = jwt.decode(token, options={"verify_signature": False})["context"]["jira"]
     assert (jira.get("issue"), jira["project"]["key"]) == (None, "WEB")
     inside.get_by_role("button", name="Home").click()
-    page.wait_for_url(f"{sandbox.acme}/plugins/servlet/ac/small-app/small-page")
+    page.wait_for_url(f"{sandbox.acme}/plugins/servlet/ac/small-app/small-page?ac.open=a+b%26c")
     expect(inside.locator("#token")).not_to_be_empty()
+    framed = page.locator("[data-app-frame] iframe")
+    assert "/page?open=a%20b%26c&" in str(framed.get_attribute("src"))
 
 
 def test_a_panel_is_shown_to_those_alone_whom_its_conditions_name(sandbox: Sandbox) -> None:

@@ -19,7 +19,7 @@ AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.m
 SUMMARY = "Show delivery dates in the basket"
 FIELDS = [
     {"left": "summary", "right": "summary", "kind": "text"},
-    {"left": "duedate", "right": "duedate", "kind": "date"},
+    {"left": "duedate", "right": "duedate", "kind": "date", "policy": "ask"},
     {"left": "labels", "right": "labels", "kind": "labels", "flow": "to_right"},
     {"left": "customfield_10033", "right": "customfield_10123", "kind": "number"},
 ]
@@ -98,6 +98,19 @@ def pair(running: Stack) -> tuple[str, str]:
     return key, twin
 
 
+def collide(running: Stack, key: str, twin: str) -> None:
+    """Have both issues get another due date before either site tells of it."""
+    acme, globex = running.sandbox.acme, running.sandbox.globex
+    for site in (acme, globex):
+        site.webhooks(hold=True)
+    edit_issue(acme, key, duedate="2031-01-01")
+    edit_issue(globex, twin, duedate="2031-02-02")
+    for site in (acme, globex):
+        site.webhooks(hold=False)
+        site.release()
+    running.settle()
+
+
 def test_the_panel_and_the_page_of_a_project(
     running: Stack, pair: tuple[str, str], visit: Visit
 ) -> None:
@@ -165,6 +178,45 @@ def test_the_panel_and_the_page_of_a_project(
     assert serious(page, "/pages/project") == []
     row.get_by_role("button", name="Resume").click()
     expect(row.get_by_role("button", name="Pause")).to_be_visible()
-    frame.get_by_role("link", name="New profile in Tandem").click()
+
+    # Its links open what they name, with the focus on it: the profile, and the editor.
+    settings = page.url
+    row.get_by_role("link", name="Web tasks").click()
     page.wait_for_url(re.compile("/plugins/servlet/ac/tandem/tandem"))
+    title = frame.locator("#view-title")
+    expect(title).to_have_text("Web tasks")
+    expect(title).to_be_focused()
+    page.goto(settings)
+    frame.get_by_role("link", name="New profile in Tandem").click()
+    page.wait_for_url(re.compile("ac.open=new"))
+    expect(title).to_have_text("New profile")
+    expect(title).to_be_focused()
+    expect(frame.locator("#left_project")).not_to_have_value("")
+    # A load more makes no draft more.
+    page.reload()
+    expect(title).to_have_text("New profile")
+    frame.get_by_role("button", name="Close, keep the draft").click()
+    expect(frame.locator("#drafts [data-draft]")).to_have_count(1)
+    assert serious(page, "/pages/home") == []
+
+    # A conflict in the panel leads to its question.
+    collide(running, key, twin)
+    page, panel = visit(f"/browse/{key}")
+    panel.get_by_role("link", name="Choose in Tandem").click()
+    page.wait_for_url(re.compile("ac.open=conflict"))
+    frame = page.frame_locator("[data-app-frame] iframe")
+    question = frame.locator(".question h3")
+    expect(question).to_be_focused()
+    expect(question).to_contain_text(key)
+    expect(frame.locator("#view-conflicts")).to_have_attribute("aria-current", "page")
+    assert serious(page, "/pages/home") == []
+    link = page.url
+    # A person's own step is not undone by what still loads, and the choice is next by the keyboard.
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(frame.locator("#inbox")).to_contain_text("under way")
+    running.settle()
+    # It is settled: the link says so above the list of profiles.
+    page.goto(link)
+    expect(frame.get_by_role("alert").filter(has_text="no such question")).to_be_visible()
     expect(frame.get_by_role("heading", name="Profiles").first).to_be_visible()

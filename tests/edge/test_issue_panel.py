@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from app import Tandem
 from app.activity.log import Detail, Outcome, record
 from app.database import TenantId, tenant_transaction
-from app.mapping import profiles
+from app.mapping import drafts, profiles
 from app.sync.parked import place
 from app.tenants.caller import Caller, Permission, Proof
 from app.tenants.roles import KEPT_SECONDS, Authority, Role, Standing
@@ -395,7 +395,79 @@ def test_a_conflict_leads_to_where_it_is_decided(scene: Scene) -> None:
     detail = scene.detail()
     assert (detail["step"], detail["troubled"][0]["key"]) == ("conflict", KEY)
     page = scene.page(f"/pages/issue?issue={ISSUE}").text
-    assert '/plugins/servlet/ac/tandem/tandem" target="_top">Choose in Tandem' in page
+    to = f"/plugins/servlet/ac/tandem/tandem?ac.open=conflict&amp;ac.of={question}"
+    assert f'{to}" target="_top">Choose in Tandem' in page
+    # Jira hands both on to the page, which opens there.
+    page = scene.page(f"/pages/home?open=conflict&of={question}").text
+    assert f'hx-get="/pages/views/conflicts?of={question}"' in page
+    assert f'data-focus-at="asks-{question}"' in page
+    assert "Keeps issues of" not in page  # the list of profiles is not made for nothing
+    view = scene.call("GET", f"/pages/views/conflicts?of={question}", scene.token(), "text/html")
+    assert f'hx-get="/pages/conflicts?of={question}"' in view.text
+    card = scene.call("GET", f"/pages/conflicts?of={question}", scene.token(), "text/html").text
+    assert f'id="asks-{question}" tabindex="-1"' in card
+
+
+def test_a_link_to_what_is_out_of_reach_says_so_above_the_list_as_if_it_never_was(
+    scene: Scene,
+) -> None:
+    scene.administers.add("pat")
+    scene.ask("UPDATE installation SET project_admins_map = true")
+    scene.ask("UPDATE profile SET left_project_id = 10001")
+    nowhere, no_profile = "The link leads to nothing", "There is no such profile."
+    no_question, no_project = "There is no such question.", "projects that you administer"
+    for person, query, sentence in (
+        ("pat", f"open=profile&of={scene.profile}", no_profile),
+        ("pat", f"open=profile&of={uuid.uuid4()}", no_profile),
+        ("vi", f"open=approval&of={scene.profile}", no_profile),
+        ("vi", f"open=conflict&of={uuid.uuid4()}", no_question),
+        ("pat", "open=new&of=10001", no_project),
+        ("vi", "open=new&of=10000", no_project),
+        ("vi", "open=profile&of=WEB-1", nowhere),
+        ("vi", "open=secret&of=1", nowhere),
+        ("ed", "open=new&of=%F0%9F%98%80", nowhere),
+        ("ed", "open=new&of=", nowhere),
+    ):
+        page = scene.page(f"/pages/home?{query}", person)
+        assert page.status_code == 200, query
+        assert sentence in page.text.split('id="unopened"')[1].split("</p>")[0], query
+        assert 'id="opener"' not in page.text
+        assert "Keeps issues of" in page.text
+    for plain in ("", "?open=&of="):  # Jira leaves what its address does not say empty
+        page = scene.page(f"/pages/home{plain}").text
+        assert "unopened" not in page and "opener" not in page
+
+
+def test_a_link_opens_a_profile_its_approval_or_the_editor_with_its_project(scene: Scene) -> None:
+    profile = scene.profile
+    page = scene.page(f"/pages/home?open=profile&of={profile}").text
+    assert f'hx-get="/pages/views/profiles/{profile}" hx-target="#view"' in page
+    page = scene.page(f"/pages/home?open=approval&of={profile}", "ed").text
+    assert 'hx-get="/pages/approvals" hx-target="#panel"' in page
+    assert "Keeps issues of" in page
+    page = scene.page("/pages/home?open=new&of=10000", "ed").text
+    assert 'hx-post="/pages/drafts" hx-vals=\'{"project": "10000"}\' hx-target="#view"' in page
+
+    def begin(person: str, project: str) -> TestResponse:
+        return scene.left.client.post(
+            "/pages/drafts",
+            data={"project": project},
+            headers={
+                "Authorization": f"JWT {scene.token(person)}", "Accept": "application/json",
+            },
+        )  # fmt: skip
+
+    made = begin("ed", "10000")
+    assert made.status_code == 200, made.text
+    # The page may be loaded again: what nobody went on with is taken up.
+    assert begin("ed", "10000").json == made.json
+    assert begin("ed", "10001").json["draft"] != made.json["draft"]
+    ed = Caller(scene.tenants[0], "ed", Proof.CONTEXT)
+    draft = drafts.load(scene.tandem.vault, ed, uuid.UUID(made.json["draft"]))
+    assert draft.document["left"] == {"project": "10000"}
+    scene.administers.add("pat")
+    scene.ask("UPDATE installation SET project_admins_map = true")
+    assert begin("pat", "10001").status_code == 403
 
 
 def test_why_a_field_was_left_alone_is_told_until_it_is_written_again(scene: Scene) -> None:
