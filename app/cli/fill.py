@@ -8,6 +8,7 @@ import click
 
 from app.cli.common import settings_or_end
 from app.cli.found import opened_profile
+from app.cli.named import require_named
 from app.mapping.document_moves import dump_moves
 from app.mapping.profile import Side
 
@@ -29,6 +30,7 @@ def fill(
     """Say what a transition of a side of PROFILE is given for a field that its screen requires and
     nothing else fills. Without options: list what is given."""
     from app.mapping import revisions
+    from app.mapping.revisions import filled
 
     given = [one is not None for one in (side, field, value)]
     if any(given) and not all(given):
@@ -45,6 +47,7 @@ def fill(
                 click.echo(f"{one.side.value}: {one.field} = {one.value}")
             return
         wanted = _value(value)
+        require_named(tandem, stored, filled(stored.profile, Side(side), field, wanted))
         revisions.set_constant(
             tandem.vault, tandem.record, stored, Side(side), field=field, value=wanted
         )

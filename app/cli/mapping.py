@@ -10,6 +10,7 @@ import click
 
 from app.cli.common import settings_or_end
 from app.cli.found import opened_profile
+from app.cli.named import require_named
 from app.errors import Problem
 from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.profile import Side
@@ -44,27 +45,13 @@ def mapping(profile: str, file: Path | None) -> None:
 
 
 def _check(tandem: Tandem, stored: StoredProfile, document: dict[str, object]) -> None:
-    """Whether what is new in it is there. Tells on stderr what was gone before, and which side was
-    not asked. Raises Problem."""
-    from app.sync.drift_save import check_on_save
-    from app.sync.drift_watch import Watch
-    from app.sync.drift_words import sentence
-
+    """Whether what is new in it is there. Raises Problem."""
     kept = dump_profile(stored.profile)
     try:
         new = load_profile({**document, **{side.value: kept[side.value] for side in Side}})
     except DocumentError:
         return  # what takes it says what is wrong
-    before = Watch(tandem.vault, tandem.open_site).read(stored)
-    checked = check_on_save(tandem.open_site, stored, new, before)
-    for one in checked.gone:
-        click.echo(sentence(one, f"the {one.target.side.value} site"), err=True)
-    for side in checked.unasked:
-        click.echo(
-            f"The {side.value} site could not be asked whether it has what is new in the mapping; "
-            "`tandem profile drift PROFILE --look` asks again.",
-            err=True,
-        )
+    require_named(tandem, stored, new)
 
 
 def _read(file: Path) -> dict[str, object]:

@@ -12,6 +12,7 @@ import click
 
 from app.cli.common import settings_or_end
 from app.cli.found import opened_profile
+from app.cli.named import require_named
 from app.errors import Problem
 from app.mapping.document import dump_profile
 from app.mapping.profile import Moment, Side
@@ -104,6 +105,8 @@ def _taken(
     from app.mapping import offer_pairs, profiles, revisions
 
     made = [one.mapping for one in pairs]
+    fields = (*stored.profile.fields, *made)
+    require_named(tandem, stored, replace(stored.profile, fields=fields))
     revisions.add_fields(tandem.vault, tandem.record, stored, made)
     now = profiles.load(tandem.vault, stored.id)
     return now, offer_pairs.offer(now.profile, found.seen)

@@ -12,6 +12,7 @@ import click
 
 from app.cli.common import settings_or_end
 from app.cli.found import opened_profile, read_as_owner
+from app.cli.named import require_named, require_named_anew
 from app.errors import NotFound, Problem
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _taken(tandem: Tandem, stored: StoredProfile, content: Content, *, dry_run: 
     for side in Side:
         if new.scope(side).filter != old.scope(side).filter:
             _check(tandem, _tenants(stored)[side], new.scope(side), side)
-    _check_names(tandem, stored, new)
+    require_named(tandem, stored, new)
     names = _names(tandem, stored) if new != old else None
     found = [one.sentence for one in differences(old, new, names)]
     pace = history.pace_of(stored.left_tenant, stored.id)
@@ -135,25 +136,24 @@ def _made(settings: Settings, row: Mapping[str, object], name: str, profile: Pro
     from app import create_app
     from app.database import TenantId
     from app.mapping import taking
+    from app.mapping.profile import Side
     from app.tenants.caller import Caller, Proof
     from app.tenants.deeds import OPERATOR
 
     app = create_app(settings, pool_size=2)
     with app.app_context():
         tandem: Tandem = app.extensions["tandem"]
-        tenants = {name: TenantId(uuid.UUID(str(row[f"{name}_tenant"]))) for name in SIDES}
+        tenants = {side: TenantId(uuid.UUID(str(row[f"{side.value}_tenant"]))) for side in Side}
+        require_named_anew(tandem, tenants, profile)
         return taking.create(
             tandem.vault,
             tandem.record,
-            Caller(tenants["left"], OPERATOR, Proof.CONTEXT),
+            Caller(tenants[Side.LEFT], OPERATOR, Proof.CONTEXT),
             uuid.UUID(str(row["id"])),
             name=name,
             profile=profile,
-            check=lambda scope, side: _check(tandem, tenants[side.value], scope, side),
+            check=lambda scope, side: _check(tandem, tenants[side], scope, side),
         )
-
-
-SIDES = ("left", "right")
 
 
 @click.command("diff")
@@ -248,17 +248,3 @@ def _check(tandem: Tandem, tenant: TenantId, scope: Scope, side: Side) -> None:
 
     if scope.filter is not None:
         filters.check(tandem.open_site(tenant), scope, side, own=False)
-
-
-def _check_names(tandem: Tandem, stored: StoredProfile, new: Profile) -> None:
-    """Ask both sites whether they have what is named anew. Raises Problem."""
-    from app.sync.drift_save import check_on_save
-    from app.sync.drift_watch import Watch
-
-    before = Watch(tandem.vault, tandem.open_site).read(stored)
-    for side in check_on_save(tandem.open_site, stored, new, before).unasked:
-        click.echo(
-            f"The {side.value} site could not be asked whether it has what is new in the file; "
-            "`tandem profile drift PROFILE --look` asks again.",
-            err=True,
-        )

@@ -91,7 +91,7 @@ def create(
         raise Problem(f"name: {wrong}", code="invalid-field", field="name")
     partner = partner_of(tenant, connection_id)
     profile_id = uuid.uuid4()
-    profile = _profile(left, right, parts)
+    profile = described(left, right, parts)
     document = json.dumps(dump_profile(profile)).encode()
     with tenant_transaction(tenant) as session:
         # Two clicks on "Switch on", or one by each admin, must not make two profiles that both
@@ -148,8 +148,8 @@ def create(
     return profile_id
 
 
-def _profile(left: Scope, right: Scope, parts: Mapping[str, str]) -> Profile:
-    """The profile with what the form says of it. Raises Problem."""
+def described(left: Scope, right: Scope, parts: Mapping[str, str]) -> Profile:
+    """The profile that `create` would make of these. Raises Problem."""
     usual = (*DEFAULT_FIELDS, PARENT) if left.subtask or right.subtask else DEFAULT_FIELDS
     document = dump_profile(Profile(left, right, usual))
     part = "fields"

@@ -27,6 +27,7 @@ from app.screens.waits import say_approval, say_change, say_clock, say_server, s
 from app.screens.words import OUTCOMES, STATES, ago, arrow, field_name, say
 from app.sync import clocks, completeness_store, drift_store
 from app.sync.completeness_words import sentence
+from app.sync.drift_save import check_new
 from app.tenants import pairing
 from app.tenants.caller import Caller, Permission
 from app.tenants.deeds import Recorder
@@ -139,6 +140,12 @@ class Desk:
         right = form_scope(partner, "right")
         filters.check(self.own_site(caller.tenant), left, Side.LEFT, own=True)
         filters.check(partner, right, Side.RIGHT, own=False)
+        parts = {name: request.form[name] for name in profiles.PARTS & request.form.keys()}
+        tenants = {
+            Side.LEFT: caller.tenant,
+            Side.RIGHT: pairing.partner_of(caller.tenant, connection),
+        }
+        check_new(self._open_site, tenants, profiles.described(left, right, parts))
         return profiles.create(
             self._vault,
             self._record,
@@ -147,7 +154,7 @@ class Desk:
             name=name,
             left=left,
             right=right,
-            parts={name: request.form[name] for name in profiles.PARTS & request.form.keys()},
+            parts=parts,
         )
 
     def filter_of(

@@ -27,7 +27,7 @@ from app.sync.drift_repairs import MOST_CHOICES, Choice, chosen_of
 from app.sync.drift_save import check_on_save
 from app.sync.drift_store import Drift
 from app.sync.drift_watch import Watch
-from app.sync.drift_words import cure, label, sentence
+from app.sync.drift_words import cure, label, sentence, unasked
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
 from app.tenants.gate import current_standing
@@ -81,7 +81,7 @@ class Drifts:
             raise refuse("to", _("is not among what the site has. Choose from the list."))
         chosen = Mend(finding.target, way, to)
         new = repaired(stored.profile, chosen.target, chosen.way, chosen.to)
-        check_on_save(self._open_site, stored, new, drift)
+        checked = check_on_save(self._open_site, stored, new, drift)
         saved = repair_save.save(
             self._vault,
             self._record,
@@ -90,7 +90,9 @@ class Drifts:
             chosen,
             covers=lambda project: standing.covers(Permission.MAP, project),
         )
-        return self._after(profiles.load(self._vault, profile), finding, saved)
+        after = self._after(profiles.load(self._vault, profile), finding, saved)
+        sites = {side: self._site(stored, side) for side in Side}
+        return after | {"said": " ".join([after["said"], *unasked(checked.unasked, sites)])}
 
     def _after(self, stored: StoredProfile, finding: Finding, saved: Saved) -> dict[str, Any]:
         """What is left, from a new look where the sites can be asked."""

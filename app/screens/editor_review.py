@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
@@ -16,7 +15,7 @@ from app.jira.site import SiteOpener
 from app.language import gettext as _
 from app.mapping import approvals, drafts, filters, profiles
 from app.mapping.drafts import Draft
-from app.mapping.profile import Side, UserTable
+from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.renaming import Naming
 from app.mapping.sentences import readable, sentences
@@ -36,9 +35,9 @@ from app.screens.pages import wants_json
 from app.screens.rehearsed import shown_plans, unseen
 from app.screens.site_names import names_of
 from app.sync import rehearsal
-from app.sync.drift_save import check_on_save
-from app.sync.drift_store import Drift
+from app.sync.drift_save import check_new, check_on_save
 from app.sync.drift_watch import Watch
+from app.sync.drift_words import unasked
 from app.tenants import pairing
 from app.tenants.caller import Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -113,10 +112,10 @@ class ReviewStep:
         if wrong:
             raise problem_of(wrong)
         self._require_scopes(draft)
-        self._require_named(draft)
+        sides = self._require_named(draft)
         said = self._create(draft) if draft.profile_id is None else self._save(draft)
         drafts.drop(current_caller(), draft.id)
-        return said
+        return " ".join([said, *unasked(sides, self._sites(draft))])
 
     def _create(self, draft: Draft) -> str:
         document = draft.document
@@ -181,17 +180,21 @@ class ReviewStep:
                 require_scope(site, int(scope.project_id), int(scope.issue_type_id), side)
             filters.check(site, scope, side, own=side is draft.side)
 
-    def _require_named(self, draft: Draft) -> None:
+    def _require_named(self, draft: Draft) -> tuple[Side, ...]:
         """Ask both sites for what the draft names by id, of a profile that is edited for what is
-        new in it. Raises Problem."""
-        new, stored, before = profile_of(draft), self._stored(draft), Drift()
+        new in it. Gives the sides that could not be asked. Raises Problem."""
+        new = profile_of(draft)
         if draft.profile_id is None:
-            bare = replace(new, fields=(), users=UserTable(), moves=())
-            stored = replace(stored, profile=bare)
-        else:
-            stored = profiles.load(self._vault, profile_uuid(draft))
-            before = Watch(self._vault, self._open_site).read(stored)
-        check_on_save(self._open_site, stored, new, before)
+            tenants = self._tenants(self._stored(draft))
+            return check_new(self._open_site, tenants, new).unasked
+        stored = profiles.load(self._vault, profile_uuid(draft))
+        before = Watch(self._vault, self._open_site).read(stored)
+        return check_on_save(self._open_site, stored, new, before).unasked
+
+    def _sites(self, draft: Draft) -> dict[Side, str]:
+        partner = pairing.partner_of(draft.tenant, connection_of(draft))
+        own, desk = draft.side, self.editor.desk
+        return {own: desk.site_name(draft.tenant), own.other: desk.site_name(partner)}
 
     def _stored(self, draft: Draft) -> StoredProfile:
         wrong = wrong_with(draft)

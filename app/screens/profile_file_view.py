@@ -17,7 +17,7 @@ from app.mapping.told import Difference
 from app.mapping.yaml_file import Content, read, write
 from app.mapping.yaml_nodes import MAX_CHARACTERS, Fault, FileProblem
 from app.screens.forms import form_id, refuse
-from app.screens.profile_view import ProfileView, Seen
+from app.screens.profile_view import ProfileView, Seen, Taken
 from app.tenants.caller import Caller
 from app.tenants.roles import Standing
 
@@ -64,7 +64,7 @@ class ProfileFiles:
             other_name,
         )
 
-    def take(self, caller: Caller, standing: Standing, seen: Seen) -> Saved:
+    def take(self, caller: Caller, standing: Standing, seen: Seen) -> Taken:
         """Take the file of the form, if it is the one that was shown. Raises Problem."""
         text = form_file()
         if request.form.get("take") != _digest(text):
@@ -75,13 +75,13 @@ class ProfileFiles:
         content = read(text)
         old = seen.stored.profile
         new = taking.wanted(content, old, taking.Parties(seen.sites, seen.side))
-        saved = Saved(seen.stored.revision, in_force=True)
+        taken = Taken(Saved(seen.stored.revision, in_force=True))
         if new != old:
-            saved = self._page.take(caller, standing, seen, new, {"from": "file"})
+            taken = self._page.take(caller, standing, seen, new, {"from": "file"})
         pace = self._pace(seen, content)
         if pace is not None:
             revisions.set_interval(self._page.record, seen.stored, pace, by=caller)
-        return saved
+        return taken
 
     def create(self, caller: Caller, standing: Standing) -> uuid.UUID:
         """A new profile of the file of the form, with the partner of its `connection`. The caller's

@@ -8,14 +8,15 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
 
 from app.language import gettext as _
-from app.mapping.approvals import Saved
+from app.language import ngettext
 from app.mapping.told import Difference
 from app.screens.forms import form_text
 from app.screens.pages import ACTIONS, wants_json
 from app.screens.profile_file_view import ProfileFiles
-from app.screens.profile_view import ProfileView, Seen
+from app.screens.profile_view import ProfileView, Seen, Taken
 from app.screens.waits import say_approval, say_change
 from app.screens.words import STATES, ago
+from app.sync.drift_words import unasked
 from app.tenants.caller import Permission, Proof, accepts, current_caller
 from app.tenants.gate import current_standing
 
@@ -151,10 +152,10 @@ def _deeds(blueprint: Blueprint, page: ProfileView) -> None:
     def copy(profile: uuid.UUID) -> Response | str:
         caller, standing = current_caller(), current_standing()
         seen = page.seen(caller, standing, profile, Permission.MAP)
-        made = page.copy(caller, standing, seen)
+        made, dropped = page.copy(caller, standing, seen)
         if wants_json():
-            return jsonify(profile=str(made))
-        return _made(page, page.seen(caller, standing, made))
+            return jsonify(profile=str(made), leftOut=len(dropped))
+        return _made(page, page.seen(caller, standing, made), len(dropped))
 
     @blueprint.post("/profiles/<uuid:profile>/end")
     @accepts(Proof.CONTEXT, Permission.MAP)
@@ -189,11 +190,22 @@ def _of(seen: Seen) -> dict[str, Any]:
     }
 
 
-def _made(page: ProfileView, seen: Seen) -> Response:
-    return _whole(_view(page, seen, _("The profile is made and proposed to the partner.")))
+def _made(page: ProfileView, seen: Seen, dropped: int = 0) -> Response:
+    """A new profile. `dropped`: how many things of a copied mapping its projects have not."""
+    said = _("The profile is made and proposed to the partner.")
+    if dropped:
+        said = ngettext(
+            "The profile is made and proposed to the partner, without %(num)s thing of the "
+            "mapping that these projects do not have.",
+            "The profile is made and proposed to the partner, without %(num)s things of the "
+            "mapping that these projects do not have.",
+            dropped,
+        )
+    return _whole(_view(page, seen, said))
 
 
-def _saved(page: ProfileView, seen: Seen, saved: Saved) -> Response:
+def _saved(page: ProfileView, seen: Seen, taken: Taken) -> Response:
+    saved = taken.saved
     if wants_json():
         return jsonify(revision=saved.number, inForce=saved.in_force)
     now = page.seen(current_caller(), current_standing(), seen.stored.id)
@@ -205,7 +217,7 @@ def _saved(page: ProfileView, seen: Seen, saved: Saved) -> Response:
             number=saved.number,
             partner=seen.partner,
         )
-    return _whole(_view(page, now, said))
+    return _whole(_view(page, now, " ".join([said, *unasked(taken.unasked, seen.sites)])))
 
 
 def _whole(view: str) -> Response:

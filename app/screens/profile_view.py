@@ -24,7 +24,8 @@ from app.mapping.told import Difference
 from app.screens.desk import Desk
 from app.screens.forms import form_number, form_scope, form_text
 from app.screens.profile_words import row
-from app.sync.drift_save import check_on_save
+from app.sync.drift_model import Finding
+from app.sync.drift_save import check_new, check_on_save, fitted
 from app.sync.drift_watch import Watch
 from app.sync.mapping_taken import follow
 from app.sync.profile_names import ProfileNames
@@ -54,6 +55,15 @@ class Seen:
     def partner(self) -> str:
         """The other site."""
         return self.sites[self.side.other]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A mapping that was saved. `unasked`: the sides that did not say whether they have what is
+    new in it."""
+
+    saved: Saved
+    unasked: tuple[Side, ...] = ()
 
 
 class ProfileView:
@@ -165,7 +175,7 @@ class ProfileView:
         theirs = f"{seen.side.other.value}.filter"
         return [replace(one, old=None, new=None) if one.where == theirs else one for one in found]
 
-    def restore(self, caller: Caller, standing: Standing, seen: Seen, number: int) -> Saved:
+    def restore(self, caller: Caller, standing: Standing, seen: Seen, number: int) -> Taken:
         """Bring a revision back, as a new one, through the checks of every change. The form has
         the number of the one in force that was compared with. Raises Problem, NotFound."""
         found = history.at(self.vault, caller.tenant, seen.stored.id, number)
@@ -179,7 +189,7 @@ class ProfileView:
         seen: Seen,
         new: Profile,
         told: Detail,
-    ) -> Saved:
+    ) -> Taken:
         """Save a whole mapping for the caller's side. The form has `base`, the number of the
         revision that was compared with. `told`: what the trail says of it. Raises Problem,
         NotFound."""
@@ -197,7 +207,7 @@ class ProfileView:
         if own.filter != old.scope(seen.side).filter:
             filters.check(self.desk.own_site(caller.tenant), own, seen.side, own=True)
         before = Watch(self.vault, self.open_site).read(seen.stored)
-        check_on_save(self.open_site, seen.stored, new, before)
+        checked = check_on_save(self.open_site, seen.stored, new, before)
         saved = approvals.save(
             self.vault,
             self.record,
@@ -210,7 +220,7 @@ class ProfileView:
         )
         if saved.in_force and new != old:
             follow(self.vault, self._ring, seen.stored.id, old, new)
-        return saved
+        return Taken(saved, checked.unasked)
 
     def choices(self, caller: Caller, standing: Standing, seen: Seen) -> dict[str, Any]:
         """What a copy may be between. Raises Problem where a site does not answer."""
@@ -223,22 +233,36 @@ class ProfileView:
             "filter": seen.stored.profile.scope(seen.side).filter,
         }
 
-    def copy(self, caller: Caller, standing: Standing, seen: Seen) -> uuid.UUID:
+    def copy(
+        self, caller: Caller, standing: Standing, seen: Seen
+    ) -> tuple[uuid.UUID, tuple[Finding, ...]]:
         """The same mapping between the projects and types of the form; the caller's side is its
-        left one. Raises Problem, NotFound."""
+        left one. What these have not, such as components, is left out, and given. Raises Problem,
+        NotFound."""
         connection = self.connection(caller, seen)
         self.desk.require_project(standing, form_number("left_project"))
         left = form_scope(self.desk.own_site(caller.tenant), "left")
         right = form_scope(self.desk.partner_site(caller.tenant, connection), "right")
         own = seen.stored.profile if seen.side is Side.LEFT else mirrored(seen.stored.profile)
-        made = replace(own, left=left, right=right)
-        return self.create(caller, connection, form_text("name"), made)
+        tenants = self._between(caller, connection)
+        copied = replace(own, left=left, right=right)
+        made, dropped = fitted(self.open_site, tenants, copied)
+        return self._create(caller, connection, form_text("name"), made), dropped
 
     def create(
         self, caller: Caller, connection: uuid.UUID, name: str, profile: Profile
     ) -> uuid.UUID:
         """A new profile of a mapping whose left side is the caller's. What the partner allows
         besides is not copied: he says it himself. Raises Problem."""
+        check_new(self.open_site, self._between(caller, connection), profile)
+        return self._create(caller, connection, name, profile)
+
+    def _between(self, caller: Caller, connection: uuid.UUID) -> dict[Side, TenantId]:
+        return {Side.LEFT: caller.tenant, Side.RIGHT: self.partner(caller, connection)}
+
+    def _create(
+        self, caller: Caller, connection: uuid.UUID, name: str, profile: Profile
+    ) -> uuid.UUID:
         items = tuple(replace(one, internal=one.internal & {Side.LEFT}) for one in profile.items)
         return taking.create(
             self.vault,

@@ -12,7 +12,7 @@ from app.mapping.field_types import CUSTOM_KINDS, kind_of
 from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Kind, Profile, Side
 from app.mapping.repair import Target, What
 from app.mapping.values import handler
-from app.sync.drift_model import Finding, How, Known, Now, ref_key, references
+from app.sync.drift_model import COMMENT, Finding, How, Known, Now, ref_key, references
 from app.sync.drift_repairs import There, repairs_of
 
 
@@ -83,7 +83,7 @@ class _Look:
         return None if values is None or target.id in values else How.GONE
 
     def _field_became(self, mapping: FieldMapping | None, target: Target) -> How | None:
-        if target.id in SYSTEM_KINDS or target.id == "comment":
+        if target.id in SYSTEM_KINDS or target.id == COMMENT:
             pass  # every Jira has these, as what they are; lists of fields may leave some out
         elif self.told.has_field(target.id) is False:
             return How.GONE

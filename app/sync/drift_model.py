@@ -13,6 +13,9 @@ from app.mapping.repair import Target, What
 from app.mapping.values import handler
 from app.sync.drift_repairs import Choice, Repair
 
+COMMENT = "comment"
+"""What a transition may be given and is no field."""
+
 
 class How(StrEnum):
     """What became of a thing."""

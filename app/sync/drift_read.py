@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
+from app.database import TenantId
 from app.jira.site import FieldRule, JiraSite, SiteError, SiteOpener, Value
 from app.mapping.profile import Kind, Profile, Scope, Side
 from app.mapping.profiles import StoredProfile
@@ -16,16 +17,21 @@ from app.sync.drift_model import Now, references
 from app.sync.planning_read import Reader, chunks
 
 T = TypeVar("T")
+Tenants: TypeAlias = Mapping[Side, TenantId]
 
 SAMPLE = 3  # issues that are asked for their edit screen: one may be in a state without one
 GONE = frozenset({400, 404, 410})
 """How sites answer for a project or a type that is not there, or that is hidden from us."""
 
 
-def reader_of(open_site: SiteOpener, profile: StoredProfile, patience: float) -> Reader:
+def reader_of(open_site: SiteOpener, tenants: Tenants, patience: float) -> Reader:
     """Reads with the budget of background work, and waits so many seconds for it."""
-    tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
     return Reader(open_site, tenants, patience=patience, tries=1)
+
+
+def tenants_of(profile: StoredProfile) -> Tenants:
+    """The tenant of each side."""
+    return {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
 
 
 def look(reader: Reader, profile: Profile) -> dict[Side, Now]:

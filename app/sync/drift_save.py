@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.errors import Problem
 from app.jira.site import SiteError, SiteOpener
 from app.language import gettext as _
 from app.language import noop
-from app.mapping.profile import Profile, Side
+from app.mapping.profile import SYSTEM_KINDS, Profile, Side, UserTable
 from app.mapping.profiles import StoredProfile
-from app.mapping.repair import Target, What
+from app.mapping.repair import Target, Way, What, repaired
 from app.sync.drift import compare, mapping_of
-from app.sync.drift_model import Finding, How, Now, references
-from app.sync.drift_read import look_at, reader_of
+from app.sync.drift_model import COMMENT, Finding, How, Now, references
+from app.sync.drift_read import Tenants, look_at, reader_of, tenants_of
 from app.sync.drift_store import Drift
+from app.sync.planning_read import Reader
 
 PATIENCE = 5.0  # seconds that somebody who saves waits for a busy site
 
@@ -59,8 +60,60 @@ def check_on_save(
     """Ask the sites about what `new` names and the stored profile does not. No call where that is
     nothing. `before`: what the last look found (`Watch.read`). Raises Problem for what is not
     there: its place, the rule and the cure."""
-    added = added_by(profile.profile, new)
-    reader = reader_of(open_site, profile, PATIENCE)
+    found = _asked(open_site, tenants_of(profile), profile.profile, new, before)
+    if found.wrong:
+        raise found.refused(found.wrong[0])
+    return found.checked
+
+
+def check_new(open_site: SiteOpener, tenants: Tenants, new: Profile) -> Checked:
+    """The same for a profile that is not there yet. Raises Problem."""
+    found = _asked(open_site, tenants, bare(new), new, Drift())
+    if found.wrong:
+        raise found.refused(found.wrong[0])
+    return found.checked
+
+
+def fitted(
+    open_site: SiteOpener, tenants: Tenants, new: Profile
+) -> tuple[Profile, tuple[Finding, ...]]:
+    """A mapping as far as the sites have what it names, for a copy between other projects; and what
+    was left out. Raises Problem where nothing that may be stored would be left."""
+    found = _asked(open_site, tenants, bare(new), new, Drift())
+    made = new
+    for one in found.wrong:
+        if one.target not in {ref.target for ref in references(made)}:
+            continue  # its field went with another
+        try:
+            made = repaired(made, one.target, Way.DROP)
+        except Problem:
+            raise found.refused(one) from None
+    return made, found.wrong
+
+
+def bare(profile: Profile) -> Profile:
+    """A profile of the same projects and types that names nothing else."""
+    return replace(profile, fields=(), users=UserTable(), items=(), moves=())
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the sites said. `wrong`: what is new and is not there."""
+
+    checked: Checked
+    wrong: tuple[Finding, ...]
+    reader: Reader
+
+    def refused(self, one: Finding) -> Problem:
+        """Why something new is not taken."""
+        return _refused(one, self.reader.address(one.target.side))
+
+
+def _asked(
+    open_site: SiteOpener, tenants: Tenants, old: Profile, new: Profile, before: Drift
+) -> _Asked:
+    added = added_by(old, new)
+    reader = reader_of(open_site, tenants, PATIENCE)
     told: dict[Side, Now] = {}
     unasked: list[Side] = []
     for side in [one for one in Side if any(one is target.side for target in added)]:
@@ -73,13 +126,11 @@ def check_on_save(
                 raise
             unasked.append(side)
     found = compare(new, told, before.known)
-    for one in found:
-        if one.target in added and (one.target.what, one.how) in _RULES:
-            raise _refused(one, reader.address(one.target.side))
+    wrong = [one for one in found if one.target in added and (one.target.what, one.how) in _RULES]
     named = {ref.target for ref in references(new)}
     kept = [one for one in before.findings if one.target.side not in told and one.target in named]
     gone = [one for one in found if one.target not in added]
-    return Checked((*kept, *gone), tuple(unasked))
+    return _Asked(Checked((*kept, *gone), tuple(unasked)), tuple(wrong), reader)
 
 
 def added_by(old: Profile, new: Profile) -> set[Target]:
@@ -88,8 +139,14 @@ def added_by(old: Profile, new: Profile) -> set[Target]:
     return {
         ref.target
         for ref in references(new)
-        if ref.target not in before or _is_other_kind(old, new, ref.target)
+        if (ref.target not in before or _is_other_kind(old, new, ref.target))
+        and not _is_everywhere(ref.target)
     }
+
+
+def _is_everywhere(target: Target) -> bool:
+    """Whether every Jira has it, so that nobody need be asked."""
+    return target.what is What.FIELD and target.id in {*SYSTEM_KINDS, COMMENT}
 
 
 def _is_other_kind(old: Profile, new: Profile, target: Target) -> bool:

@@ -81,7 +81,8 @@ class Watch:
             return drift_store.read(session, self._vault, profile)
 
     def _look(self, profile: StoredProfile, taken: Taken, patience: float) -> Drift:
-        reader = drift_read.reader_of(self._open_site, profile, patience)
+        tenants = drift_read.tenants_of(profile)
+        reader = drift_read.reader_of(self._open_site, tenants, patience)
         now, before = drift_read.look(reader, profile.profile), taken.before
         found = compare(profile.profile, now, before.known)
         known = remembered(profile.profile, now, before.known, found)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from app.language import gettext as _
 from app.language import noop
+from app.mapping.profile import Side
 from app.mapping.repair import Way, What
 from app.sync.drift_model import Finding, How
 from app.sync.drift_repairs import Repair
@@ -82,3 +85,15 @@ def label(found: Finding, one: Repair) -> str:
         return _(_ASKING[one.way])
     shown = f"“{one.name}” ({one.to})" if one.name else one.to
     return _(_WAYS[found.target.what, one.way], to=shown)
+
+
+def unasked(sides: Iterable[Side], sites: Mapping[Side, str]) -> list[str]:
+    """What is said of a save whose new names some sides could not be asked about."""
+    return [
+        _(
+            "%(site)s could not be asked whether it has what is new in the mapping; it is looked "
+            "for again within a day.",
+            site=sites[side],
+        )
+        for side in sides
+    ]

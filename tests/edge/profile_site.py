@@ -50,7 +50,9 @@ class Site:
             return [{"id": id_, "name": name, "custom": True} for id_, name in self.fields.items()]
         if last == "bulk":
             known = [one for one in query["accountId"] if one in self.people]
-            told = [{"accountId": one, "displayName": self.people[one]} for one in known]
+            told = [
+                {"accountId": one, "displayName": self.people[one], "active": True} for one in known
+            ]
             return {"values": told, "isLast": True}
         if path == "jql/parse":
             where = {"where": {"clauses": [], "operator": "and"}}

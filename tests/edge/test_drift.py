@@ -63,6 +63,9 @@ class Site:
         if self.refuses:
             return None
         last = path.rsplit("/", 1)[-1]
+        if path == "project/search":
+            rows = [{"id": self.type[:1] + "0000", "key": "A", "name": "Area 51"}]
+            return {"startAt": 0, "maxResults": 50, "total": 1, "isLast": True, "values": rows}
         if last == "issuetypes":
             rows = [{"id": id_, "name": name} for id_, name in self.types.items()]
             return {"startAt": 0, "maxResults": 50, "total": len(rows), "issueTypes": rows}
@@ -75,6 +78,8 @@ class Site:
                 for one in wanted
             ]
             return {"values": told}
+        if last == "transitions":
+            return {"transitions": []}
         if last == "jql":
             return {"issues": [self.issue("7")]}
         if last == "bulkfetch":
@@ -615,6 +620,63 @@ def test_a_save_that_names_what_is_not_there_is_refused_and_one_that_leaves_it_i
     scene.right.refuses = 503
     unasked = saved(row("1", "55"))
     assert (unasked.exit_code, "could not be asked" in unasked.stderr) == (0, True)
+
+
+def test_every_way_to_save_a_mapping_asks_for_what_is_new_in_it(
+    scene: Scene, tandem: Callable[..., Result], tmp_path: Path
+) -> None:
+    exported = tandem("export", "Tasks").output
+    rows = "- {left: eve, right: bob}"
+    assert rows in exported, exported
+    file, new = tmp_path / "tasks.yaml", tmp_path / "new.yaml"
+    text = exported.replace(rows, f"{rows}\n    - {{left: eve, right: joe}}")
+    file.write_text(text)
+    for site in (scene.left, scene.right):
+        site.types[f"{site.type[:1]}0004"] = "Story"
+    scene.right.custom["customfield_10"] = scene.left.custom["customfield_2"] = ("Size", "float")
+    new.write_text(text.replace("10003", "10004").replace("20003", "20004"))
+    # One that is there when it is offered, and not any more when it is taken.
+    plain = scene.right.answer
+
+    def goes(path: str, query: dict[str, list[str]]) -> Any:
+        if path.endswith("issuetypes"):
+            scene.right.custom.pop("customfield_10", None)
+        return plain(path, query)
+
+    [(connection,)] = scene.sql("SELECT id FROM connection")
+    users = json.dumps({"rows": [{"left": "eve", "right": "joe"}]})
+    form = {
+        "connection": str(connection),
+        "name": "Stories",
+        "left_project": "10000",
+        "left_type": "10004",
+        "right_project": "20000",
+        "right_type": "20004",
+        "users": users,
+    }
+    headers = {
+        "Authorization": f"JWT {scene.jira['left'].context_token('ed')}",
+        "Accept": "application/json",
+    }
+    made = scene.jira["left"].client.post("/pages/profiles", headers=headers, data=form)
+    assert made.status_code == 400, made.text
+    assert "users.rows.0.right: there is no account joe at 127" in made.json["detail"]
+    fill = ("fill", "Tasks", "--side", "right", "--field", "customfield_5", "--value", "x")
+    for words, sentence in (
+        (("import", "Tasks", str(file)), "users.rows.1.right: there is no account joe at 127"),
+        (("import", str(new)), "users.rows.1.right: there is no account joe at 127"),
+        (fill, "moves.right.customfield_5: there is no field customfield_5 at 127"),
+        (
+            ("offer", "Tasks", "--take", "customfield_2=customfield_10"),
+            "fields.2.right: there is no field customfield_10 at 127",
+        ),
+    ):
+        if words[0] == "offer":
+            scene.right.answer = goes  # type: ignore[method-assign]
+        refused = tandem(*words)
+        assert (refused.exit_code, sentence in refused.output) == (2, True), refused.output
+    assert scene.stored().revision == 2
+    assert scene.sql("SELECT count(*) FROM profile") == [(1,)]
 
 
 def test_an_edit_in_the_editor_that_names_what_is_not_there_is_refused_with_its_place(

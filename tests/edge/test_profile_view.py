@@ -311,7 +311,9 @@ def test_what_is_wrong_in_a_file_is_told_by_its_line_and_what_is_the_partners_is
 
 def test_a_copy_and_a_file_make_new_profiles_whose_left_side_is_the_callers(scene: Scene) -> None:
     now = scene.stored().profile
-    table = replace(now.users, rows=(Row("a", "b"),))
+    table = replace(now.users, rows=(Row("a", "b"), Row("x", "b")))
+    for side, account in ((Side.LEFT, "a"), (Side.RIGHT, "b")):
+        scene.sites[side].people[account] = account  # of x it knows nothing
     assert scene.save(replace(scene.ruled(flow=Flow.TO_RIGHT), users=table)).in_force
     form = {
         "name": "Copy",
@@ -334,18 +336,22 @@ def test_a_copy_and_a_file_make_new_profiles_whose_left_side_is_the_callers(scen
     assert only["standing"] == "waiting"
     assert stored.profile.left.issue_type_id == "20009"
     assert stored.profile.fields[0].flow is Flow.TO_LEFT
+    assert made.json["leftOut"] == 1
     assert stored.profile.users.rows == (Row("b", "a"),)
 
     [(connection,)] = scene.ask("SELECT id FROM connection")
     scene.sites[Side.RIGHT].type = ("20011", "Story")
     text = scene.call("/panels/file").json["file"].replace("20003", "20011")
-    new = scene.call(
-        "/pages/profiles/file", {"text": text, "connection": str(connection), "name": "Of a file"}
-    )
+    form = {"text": text, "connection": str(connection), "name": "Of a file"}
+    refused = scene.call("/pages/profiles/file", form)
+    assert refused.status_code == 400
+    assert "there is no account x at" in refused.json["detail"]
+    scene.sites[Side.LEFT].people["x"] = "x"
+    new = scene.call("/pages/profiles/file", form)
     assert new.status_code == 200, new.text
     found = scene.stored(uuid.UUID(new.json["profile"]))
     assert (found.name, found.profile.right.issue_type_id) == ("Of a file", "20011")
-    assert found.profile.users.rows == (Row("a", "b"),)
+    assert found.profile.users.rows == table.rows
 
 
 def test_a_profile_whose_rows_a_worker_has_in_hand_is_deleted_all_the_same(scene: Scene) -> None:
