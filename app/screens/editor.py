@@ -23,6 +23,7 @@ from flask import (
     request,
 )
 
+from app.database import TenantId
 from app.errors import NotFound, Problem
 from app.jira.site import JiraSite, SiteError
 from app.language import gettext as _
@@ -34,6 +35,7 @@ from app.screens.desk import Desk
 from app.screens.forms import form_id, form_number, refuse
 from app.screens.pages import wants_json
 from app.screens.words import ago
+from app.tenants import pairing
 from app.tenants.caller import Permission, Proof, accepts, current_caller
 from app.tenants.gate import current_standing
 from app.vault.vault import Vault
@@ -152,6 +154,13 @@ class Editor:
         """The partner's site. Raises Problem where none was chosen, NotFound for one that is no
         partner any more."""
         return self.desk.partner_site(draft.tenant, connection_of(draft))
+
+    @staticmethod
+    def tenant(draft: Draft, side: Side) -> TenantId:
+        """Whose site a side is. Raises as `partner_site`."""
+        if side is draft.side:
+            return draft.tenant
+        return pairing.partner_of(draft.tenant, connection_of(draft))
 
     def site(self, draft: Draft, side: Side) -> JiraSite:
         """The site of one side, as `own_site` and `partner_site`."""

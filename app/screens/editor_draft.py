@@ -29,6 +29,7 @@ STEP_OF = {
     "right": "projects",
     "connection": "partner",
     "users": "values",
+    "moves": "values",
 }
 """By the first word of a place in the document: the step that says it; of others "fields"."""
 
@@ -135,7 +136,7 @@ def _lacks_scope(draft: Draft, side: Side) -> Wrong:
 
 def _step(where: str) -> str:
     top, _dot, rest = where.partition(".")
-    if top == "fields" and "values" in rest:
+    if (top == "fields" and "values" in rest) or (top == "items" and ".types" in rest):
         return "values"
     return STEP_OF.get(top, "fields")
 

@@ -20,14 +20,13 @@ from app.mapping.offer import OfferedField, Seen
 from app.mapping.offer_pairs import ONLY_ONE, Offer, offer
 from app.mapping.profile import Flow, Moment, Policy, Scope, Side
 from app.screens import editor_fields_rows as rows
-from app.screens.editor import Editor, connection_of
+from app.screens.editor import Editor
 from app.screens.editor_fields_how import pairs_of, say_how
 from app.screens.editor_fields_items import Extras
 from app.screens.forms import form_text, refuse
 from app.screens.site_errors import say_error
 from app.screens.words import ago
 from app.sync.field_cache import FieldCache, Known, ended
-from app.tenants import pairing
 
 NOTHING = Seen(None, None, {}, None)
 LONGEST_TRANSFORM = 20_000  # characters that a draft keeps of one, right or wrong
@@ -72,7 +71,7 @@ class FieldsStep:
         for side in Side:
             scope = rows.scope_of(draft, side)
             if scope is not None and (side is anew or side not in known):
-                reads[side] = self._cache.begin(self._tenant(draft, side), side, scope)
+                reads[side] = self._cache.begin(self.editor.tenant(draft, side), side, scope)
         for side, read in reads.items():
             try:
                 known[side] = ended(read)
@@ -156,15 +155,10 @@ class FieldsStep:
         found = {}
         for side in Side:
             scope = rows.scope_of(draft, side)
-            one = self._cache.known(self._tenant(draft, side), scope) if scope else None
+            one = self._cache.known(self.editor.tenant(draft, side), scope) if scope else None
             if one is not None:
                 found[side] = one
         return found
-
-    def _tenant(self, draft: Draft, side: Side) -> TenantId:
-        if side is draft.side:
-            return draft.tenant
-        return pairing.partner_of(draft.tenant, connection_of(draft))
 
     def _problems(self, draft: Draft) -> tuple[DocumentProblem, ...]:
         """All that is wrong with a draft, looked for once in each of its versions."""
@@ -178,11 +172,11 @@ class FieldsStep:
         return found
 
     def _tenants(self, draft: Draft) -> tuple[TenantId, ...]:
-        return tuple(self._tenant(draft, side) for side in Side)
+        return tuple(self.editor.tenant(draft, side) for side in Side)
 
     def sites(self, draft: Draft) -> dict[Side, str]:
         """What both sites are called."""
-        return {side: self.editor.desk.site_name(self._tenant(draft, side)) for side in Side}
+        return {side: self.editor.desk.site_name(self.editor.tenant(draft, side)) for side in Side}
 
     # -- what it does: each gives the draft as it is saved
 

@@ -67,7 +67,7 @@ ITEMS: Mapping[ItemKind, tuple[str, str]] = {
     ItemKind.WORKLOGS: (noop("Work logs"), noop("The work that people log, with its texts.")),
     ItemKind.LINKS: (
         noop("Links between issues"),
-        noop("Links to issues that have a twin. Types are paired by name."),
+        noop("Links to issues that have a twin. Their types are paired in the next step."),
     ),
     ItemKind.REMOTE_LINK: (
         noop("A link to the twin"),

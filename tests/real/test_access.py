@@ -306,19 +306,23 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
 
 # What has nothing of its own to say: ids that never were in the path.
 PLAIN = (
+    ("GET", "/pages/drafts/<uuid:draft>/moves"),
     ("GET", "/pages/drafts/<uuid:draft>/people"),
     ("GET", "/pages/drafts/<uuid:draft>/people/<any(left, right):side>/search"),
     ("GET", "/pages/drafts/<uuid:draft>/review/effects"),
     ("GET", "/pages/drafts/<uuid:draft>/review/load"),
     ("GET", "/pages/drafts/<uuid:draft>/review/sentences"),
     ("GET", "/pages/drafts/<uuid:draft>/values/<int:number>"),
+    ("GET", "/pages/drafts/<uuid:draft>/values/links"),
     ("POST", "/pages/drafts/<uuid:draft>/again"),
     ("POST", "/pages/drafts/<uuid:draft>/finish"),
+    ("POST", "/pages/drafts/<uuid:draft>/moves/<any(give, drop):deed>"),
     ("POST", "/pages/drafts/<uuid:draft>/people/<any(usual, pair, part):deed>"),
     ("POST", "/pages/drafts/<uuid:draft>/review/try"),
     ("POST", "/pages/drafts/<uuid:draft>/values/<int:number>/<any(left, right):side>"),
     ("POST", "/pages/drafts/<uuid:draft>/values/<int:number>/rule"),
     ("POST", "/pages/drafts/<uuid:draft>/values/<int:number>/suggested"),
+    ("POST", "/pages/drafts/<uuid:draft>/values/links/<any(left, right, suggested):deed>"),
 )
 
 
