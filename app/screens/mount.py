@@ -25,6 +25,7 @@ from app.screens.places import places_blueprint
 from app.screens.profile_routes import profile_blueprint
 from app.screens.profile_view import ProfileView
 from app.screens.runs import Runs
+from app.screens.runs_deeds import RunDeeds
 from app.screens.runs_pages import runs_blueprint
 from app.screens.settings import Settings as SettingsView
 from app.screens.settings import settings_blueprint
@@ -86,8 +87,8 @@ def _what_happens(screens: Blueprint, parts: Parts, desk: Desk) -> None:
     screens.register_blueprint(parked_blueprint(Parked(vault, open_site, record, ring, desk)))
     screens.register_blueprint(activity_blueprint(Activity(vault, open_site, desk)))
     hands = parts.settings.worker_concurrency
-    runs = Runs(vault, open_site, record, ring, desk, hands=hands)
-    screens.register_blueprint(runs_blueprint(runs, desk))
+    deeds = RunDeeds(vault, open_site, record, ring, desk, hands=hands)
+    screens.register_blueprint(runs_blueprint(Runs(vault, open_site, desk), deeds, desk))
 
 
 def _around(screens: Blueprint, parts: Parts, desk: Desk) -> None:

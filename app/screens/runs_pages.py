@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -15,6 +16,7 @@ from app.screens.desk import Desk
 from app.screens.forms import argument_id, form_id, form_text, refuse
 from app.screens.pages import wants_json
 from app.screens.runs import Runs
+from app.screens.runs_deeds import RunDeeds
 from app.screens.runs_words import ErrandShown, RunShown
 from app.screens.words import ago
 from app.sync.load import Ask
@@ -28,12 +30,13 @@ WHATS = ("scope", "jql", "issue")
 JQL_LIMIT = 10_000
 
 
-def runs_blueprint(runs: Runs, desk: Desk) -> Blueprint:
+def runs_blueprint(runs: Runs, deeds: RunDeeds, desk: Desk) -> Blueprint:
     """The view, the list that polls, and what its buttons do."""
     blueprint = Blueprint("runs", __name__)
     _views(blueprint, runs)
-    _errand_views(blueprint, runs, desk)
-    _load_views(blueprint, runs, desk)
+    _undo_views(blueprint, runs, deeds)
+    _errand_views(blueprint, runs, deeds, desk)
+    _load_views(blueprint, runs, deeds, desk)
     return blueprint
 
 
@@ -50,13 +53,28 @@ def _views(blueprint: Blueprint, runs: Runs) -> None:
     def listed() -> Response | str:
         return _answer(runs)
 
+
+def _undo_views(blueprint: Blueprint, runs: Runs, deeds: RunDeeds) -> None:
     @blueprint.post("/runs/<uuid:run>/undo-plan")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def undo_plan(run: uuid.UUID) -> Response | str:
-        return _answer(runs, runs.undo_plan(current_caller(), current_standing(), run))
+        return _answer(runs, deeds.undo_plan(current_caller(), current_standing(), run))
+
+    @blueprint.post("/runs/undo-plan")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def undo_span() -> Response | str:
+        caller, standing, profile = current_caller(), current_standing(), form_id("profile")
+        return _answer(runs, deeds.undo_span(caller, standing, profile, _span()))
+
+    @blueprint.post("/errands/<uuid:errand>/undo")
+    @accepts(Proof.CONTEXT, Permission.MAP)
+    def undo(errand: uuid.UUID) -> Response | str:
+        delete = request.form.get("delete", "") == "yes"
+        begun = deeds.undo(current_caller(), current_standing(), errand, delete=delete)
+        return _answer(runs, begun)
 
 
-def _errand_views(blueprint: Blueprint, runs: Runs, desk: Desk) -> None:
+def _errand_views(blueprint: Blueprint, runs: Runs, deeds: RunDeeds, desk: Desk) -> None:
     @blueprint.post("/runs/plan")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def plan() -> Response | str:
@@ -64,19 +82,12 @@ def _errand_views(blueprint: Blueprint, runs: Runs, desk: Desk) -> None:
         profile = form_id("profile")
         stored = desk.reached(caller, standing, profile)
         own = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
-        return _answer(runs, runs.plan(caller, standing, profile, _plan_asked(own)))
+        return _answer(runs, deeds.plan(caller, standing, profile, _plan_asked(own)))
 
     @blueprint.post("/errands/<uuid:errand>/apply")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def apply(errand: uuid.UUID) -> Response | str:
-        return _answer(runs, runs.apply(current_caller(), current_standing(), errand))
-
-    @blueprint.post("/errands/<uuid:errand>/undo")
-    @accepts(Proof.CONTEXT, Permission.MAP)
-    def undo(errand: uuid.UUID) -> Response | str:
-        delete = request.form.get("delete", "") == "yes"
-        begun = runs.undo(current_caller(), current_standing(), errand, delete=delete)
-        return _answer(runs, begun)
+        return _answer(runs, deeds.apply(current_caller(), current_standing(), errand))
 
     @blueprint.get("/errands/<uuid:errand>/issues")
     @accepts(Proof.CONTEXT, Permission.MAP)
@@ -85,19 +96,19 @@ def _errand_views(blueprint: Blueprint, runs: Runs, desk: Desk) -> None:
         if not (written.isascii() and written.isdigit() and len(written) < 7):
             raise refuse("page", _("this is no page of the plan."))
         page = int(written)
-        found, pages = runs.issues(current_caller(), current_standing(), errand, page)
+        found, pages = deeds.issues(current_caller(), current_standing(), errand, page)
         if wants_json():
             return jsonify(issues=found, pages=pages)
         shown = {"plans": found, "page": page, "pages": pages, "errand": errand}
         return render_template("parts/runs_issues.html", **shown)
 
 
-def _load_views(blueprint: Blueprint, runs: Runs, desk: Desk) -> None:
+def _load_views(blueprint: Blueprint, runs: Runs, deeds: RunDeeds, desk: Desk) -> None:
     @blueprint.get("/runs/load")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def load_form() -> Response | str:
         profile = argument_id("profile")
-        stored, found = runs.first_load(current_caller(), current_standing(), profile)
+        stored, found = deeds.first_load(current_caller(), current_standing(), profile)
         counts = {side.value: number for side, number in found.issues.items()}
         if wants_json():
             return jsonify(issues=counts, calls=found.calls, minutes=found.minutes)
@@ -116,19 +127,41 @@ def _load_views(blueprint: Blueprint, runs: Runs, desk: Desk) -> None:
     def load(profile: uuid.UUID) -> Response | str:
         caller = current_caller()
         stored = desk.reached(caller, current_standing(), profile)
-        begun = runs.load(caller, stored, _load_asked(stored))
+        begun = deeds.load(caller, stored, _load_asked(stored))
         return _answer(runs, begun.run_id)
 
     @blueprint.post("/profiles/<uuid:profile>/load/abandon")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def abandon(profile: uuid.UUID) -> Response | str:
-        runs.abandon(current_caller(), current_standing(), profile)
+        deeds.abandon(current_caller(), current_standing(), profile)
         return _answer(runs)
 
 
 def _sites(desk: Desk, stored: StoredProfile) -> dict[str, str]:
     tenants = {"left": stored.left_tenant, "right": stored.right_tenant}
     return {side: desk.site_name(tenant) for side, tenant in tenants.items()}
+
+
+def _span() -> tuple[datetime, datetime]:
+    """The span of time that a form names, in UTC: from a moment on, and before another, which is
+    now where it says none. What is shown is what will be undone, so it always has an end. Raises
+    Problem."""
+    now = datetime.now(UTC)
+    since = _moment("since", form_text("since"))
+    until = _moment("until", request.form["until"]) if request.form.get("until") else now
+    if since >= now:
+        raise refuse("since", _("this is yet to come. Choose a time that is past."))
+    if until <= since:
+        raise refuse("until", _("choose a time after the first one."))
+    return since, until
+
+
+def _moment(name: str, written: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(written.strip())
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise refuse(name, _("choose a day and a time, as 2026-11-25 14:00.")) from None
 
 
 def _plan_asked(own: Side) -> dict[str, Any]:
@@ -214,6 +247,7 @@ def _errand_json(one: ErrandShown) -> dict[str, Any]:
         "kind": one.kind,
         "state": one.state,
         "by": one.by,
+        "span": one.span,
         "problem": one.problem,
         "lines": list(one.lines),
         "groups": {

@@ -66,6 +66,7 @@ class ErrandShown:
     by: str
     begun_at: datetime
     step: Step
+    span: str = ""
     problem: str = ""
     lines: tuple[str, ...] = ()
     groups: Mapping[str, tuple[Blocked, ...]] = field(default_factory=dict)
@@ -152,6 +153,14 @@ def load_notes(load: Any, *, ended: bool, paused: bool) -> list[str]:
             )
         )
     return found
+
+
+def span_words(asked: Mapping[str, Any]) -> str:
+    """The span of time that an undo is of; nothing where it is of a run."""
+    if not asked.get("since") or not asked.get("until"):
+        return ""
+    since, until = (asked[name][:16].replace("T", " ") for name in ("since", "until"))
+    return _("Of what was written from %(since)s to %(until)s (UTC).", since=since, until=until)
 
 
 def run_step(row: Any) -> Step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.mapping.profile import Side
@@ -13,6 +13,8 @@ from app.sync.undo_plan import Inverse, Left, Why
 
 SHOWN = 50
 """So many fields of an undo, and things that it leaves, are told one by one."""
+EXAMPLES = 5
+"""So many issues of a group are named."""
 
 
 def plan_found(summary: Summary, estimate: Estimate, to_apply: int) -> dict[str, Any]:
@@ -47,6 +49,18 @@ def undo_found(plan: Inverse) -> dict[str, Any]:
     """What an undo would do, to be kept sealed."""
     return {
         "restores": len(plan.restores),
+        "back_groups": [
+            {"field": field, "side": side, "count": len(issues), "examples": issues[:EXAMPLES]}
+            for field, side, issues in _grouped(
+                ((one.field, one.spot.side.value), one.issue) for one in plan.restores
+            )
+        ],
+        "left_groups": [
+            {"field": field, "sentence": said, "count": len(issues), "examples": issues[:EXAMPLES]}
+            for field, said, issues in _grouped(
+                ((one.field, _sentence(one)), one.issue) for one in plan.left
+            )
+        ],
         "shown": [
             {
                 "issue": one.issue,
@@ -69,8 +83,17 @@ def undo_found(plan: Inverse) -> dict[str, Any]:
 def left_told(left: Sequence[Left]) -> list[dict[str, str]]:
     """What an undo leaves, as it is kept."""
     return [
-        {"issue": one.issue, "field": one.field, "sentence": one.sentence} for one in left[:SHOWN]
+        {"issue": one.issue, "field": one.field, "sentence": _sentence(one)} for one in left[:SHOWN]
     ]
+
+
+def _grouped(found: Iterable[tuple[tuple[str, str], str]]) -> list[tuple[str, str, list[str]]]:
+    """What has a pair of texts in common, with its issues, the largest group first."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for texts, issue in found:
+        groups.setdefault(texts, []).append(issue)
+    by_count = sorted(groups.items(), key=lambda one: -len(one[1]))
+    return [(*texts, issues) for texts, issues in by_count[:SHOWN]]
 
 
 def _sentence(one: Left) -> str:

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -266,6 +267,13 @@ def _asked(
 
 
 def _target(hand: Hand) -> Target:
-    if hand.errand.of_run is None:
+    if hand.errand.of_run is not None:
+        return Target(hand.profile.id, run_id=hand.errand.of_run)
+    since, until = hand.asked.get("since"), hand.asked.get("until")
+    if not since or not until:
         raise Problem("The run is gone. Look at the list again.")
-    return Target(hand.profile.id, run_id=hand.errand.of_run)
+    return Target(
+        hand.profile.id,
+        since=datetime.fromisoformat(str(since)),
+        until=datetime.fromisoformat(str(until)),
+    )

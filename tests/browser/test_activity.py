@@ -197,6 +197,22 @@ def test_a_load_is_begun_watched_and_undone_and_a_plan_is_made_and_applied_from_
     wait_until("the twins are gone", lambda: not set(OLD) & set(keys_by_summary(globex, RIGHT[0])))
     scene.stack.settle()
 
+    # The same of a span of time: what is wrong with it is said beside it, and the plan names it.
+    span = frame.get_by_role("region", name="Undo what was written in a span of time")
+    span.get_by_label("From (UTC)").fill("2026-01-02T00:00")
+    span.get_by_label("To (UTC)").fill("2026-01-01T00:00")
+    span.get_by_role("button", name="Show what would be undone").click()
+    expect(span.get_by_role("alert")).to_have_text("Choose a time after the first one.")
+    expect(span.get_by_label("To (UTC)")).to_be_focused()
+    span.get_by_label("To (UTC)").fill("2026-01-03T00:00")
+    span.get_by_role("button", name="Show what would be undone").click()
+    expect(undo.get_by_text("from 2026-01-02 00:00 to 2026-01-03 00:00")).to_be_visible(
+        timeout=WAIT
+    )
+    expect(undo.get_by_text("There is nothing to put back.")).to_be_visible()
+    expect(undo.get_by_role("button", name=re.compile("^Undo it now"))).to_have_count(0)
+    expect(span.get_by_label("From (UTC)")).to_have_value("2026-01-02T00:00")
+
 
 def test_a_check_says_since_when_all_is_in_step(scene: Scene, open_page: OpenPage) -> None:
     frame = frame_of(open_page(scene.stack.sandbox.acme))

@@ -197,6 +197,13 @@ def test_what_is_begun_is_refused_by_the_field_that_is_wrong(page: PageScene) ->
         ("runs/plan", {"what": "scope"}, "profile"),
         ("runs/plan", {"profile": own, "what": "all"}, "what"),
         ("runs/plan", {"profile": own, "what": "jql"}, "of"),
+        ("runs/undo-plan", {"since": "2026-01-01T00:00"}, "profile"),
+        ("runs/undo-plan", {"profile": own}, "since"),
+        ("runs/undo-plan", {"profile": own, "since": "yesterday"}, "since"),
+        ("runs/undo-plan", {"profile": own, "since": "0001-01-01T00:00+14:00"}, "since"),
+        ("runs/undo-plan", {"profile": own, "since": "9998-01-01T00:00"}, "since"),
+        ("runs/undo-plan", {"profile": own, "since": "2026-01-01", "until": "soon"}, "until"),
+        ("runs/undo-plan", {"profile": own, "since": "2026-01-02", "until": "2026-01-02"}, "until"),
         (f"profiles/{own}/load", {}, "sources"),
         (f"profiles/{own}/load", {"sources": "left"}, "match"),
         (f"profiles/{own}/load", {"sources": "left", "match": "nonsense"}, "match"),
@@ -226,6 +233,51 @@ def test_a_viewer_sees_the_runs_and_begins_none(page: PageScene) -> None:
     assert seen["by"] == "a person"  # whom this Jira does not know by name
     [partners] = page.get("runs", page.right).json["errands"]
     assert partners["by"].startswith("a person of ")
+
+
+def test_an_undo_of_a_span_is_asked_for_by_those_who_map_and_is_told_with_its_span(
+    page: PageScene,
+) -> None:
+    asked = {"profile": str(page.profile), "since": "2026-01-02T03:04", "until": "2026-01-02T04:00"}
+    assert post(page, "runs/undo-plan", "vi", **asked).status_code == 403
+    page.do("UPDATE installation SET project_admins_map = true")
+    never = {**asked, "profile": str(uuid.uuid4())}
+    answers = [post(page, "runs/undo-plan", "of-another", **one) for one in (asked, never)]
+    assert [one.status_code for one in answers] == [404, 404]
+    assert len({one.get_json(force=True)["detail"] for one in answers}) == 1
+    assert "Undo what was written" in page.page("views/runs")
+    assert "Undo what was written" not in page.page("views/runs", person="vi")
+    begun = post(page, "runs/undo-plan", **asked)
+    [errand] = begun.json["errands"]
+    assert (errand["kind"], errand["state"]) == ("undo-plan", "waiting")
+    said = "Of what was written from 2026-01-02 03:04 to 2026-01-02 04:00 (UTC)."
+    assert errand["span"] == said
+    assert said in page.page("runs")
+    # Another of the same profile waits for its end.
+    assert post(page, "runs/undo-plan", **asked).status_code == 409
+
+
+def test_an_undo_of_a_span_finds_what_was_written_in_it_and_groups_what_is_left(
+    plans: Plans,
+) -> None:
+    asked = {"since": "2026-01-01T00:00:00+00:00", "until": "2026-01-02T00:00:00+00:00"}
+    plans.scene.owner.execute(
+        "INSERT INTO written (profile_id, left_tenant_id, right_tenant_id, link_id, side,"
+        " issue_id, field_key, mark_before, mark_after, created, at) SELECT id, left_tenant_id,"
+        " right_tenant_id, gen_random_uuid(), 'left', n, 'a=a', repeat('1', 32), repeat('0', 32),"
+        " false, at FROM profile, (VALUES (1, '2026-01-01 12:00Z'::timestamptz),"
+        " (2, '2026-01-01 13:00Z'), (3, '2026-01-02 00:00Z'), (4, '2025-12-31 23:59Z')) v(n, at)"
+    )
+    made = ask(plans, About(Kind.UNDO_PLAN, asked))
+    worker(plans).tick()
+    errand, held = told(plans, made)
+    assert errand.state == "done", held
+    found = held["found"]
+    # Their pairs are gone: one cause, and its issues are named together.
+    assert (found["restores"], found["left_count"]) == (0, 2)
+    [group] = found["left_groups"]
+    assert (group["sentence"], group["count"]) == ("Its pair is no longer linked.", 2)
+    assert group["examples"] == ["WEB-1", "WEB-2"]
 
 
 def test_runs_and_plans_out_of_reach_are_as_those_that_never_were(page: PageScene) -> None:

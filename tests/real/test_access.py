@@ -208,6 +208,9 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/runs/plan"): lambda s, who: s.call(
         who, "POST", "/pages/runs/plan", profile=NEVER
     ),
+    ("POST", "/pages/runs/undo-plan"): lambda s, who: s.call(
+        who, "POST", "/pages/runs/undo-plan", profile=NEVER, since="2026-01-01"
+    ),
     ("POST", "/pages/runs/<uuid:run>/undo-plan"): lambda s, who: s.call(
         who, "POST", f"/pages/runs/{NEVER}/undo-plan"
     ),

@@ -422,6 +422,42 @@ def test_a_load_is_undone_by_the_run_that_the_list_of_runs_shows(scene: Scene) -
     assert scene.rests()
 
 
+def test_a_span_of_time_is_undone_from_the_page_as_it_was_shown(scene: Scene) -> None:
+    first, second = scene.pairs({"summary": "Span one"}, {"summary": "Span two"})
+    since = datetime.now(UTC).isoformat()
+    edit_issue(scene.left, first[0], summary="Span one, changed")
+    edit_issue(scene.left, second[0], summary="Span two, changed")
+    scene.settle()
+    until = datetime.now(UTC).isoformat()
+    edit_issue(scene.left, second[0], summary="Span two, changed later")
+    scene.settle()
+
+    def ended(path: str, **form: str) -> dict[str, Any]:
+        begun = scene.stack.page(scene.left, "POST", path, **form)["begun"]
+        found: list[dict[str, Any]] = []
+
+        def is_over() -> bool:
+            listed = scene.stack.page(scene.left, "GET", "/pages/runs")["errands"]
+            found[:] = [one for one in listed if one["id"] == begun]
+            return bool(found) and found[0]["state"] in {"done", "failed"}
+
+        wait_until("it is over", is_over, PATIENCE)
+        assert found[0]["state"] == "done", found
+        return found[0]
+
+    plan = ended("/pages/runs/undo-plan", profile=str(scene.profile), since=since, until=until)
+    assert plan["lines"] == ["1 field would go back to what it was."]
+    assert plan["span"].startswith("Of what was written from 20")
+    done = ended(f"/pages/errands/{plan['id']}/undo")
+    assert done["lines"][0] == "1 field put back."
+    assert done["span"] == plan["span"]
+    assert mapped(scene.right, first[1])["summary"] == "Span one"
+    # What was written after the span is not of it, and keeps what it is about.
+    assert mapped(scene.right, second[1])["summary"] == "Span two, changed later"
+    assert mapped(scene.left, first[0])["summary"] == "Span one, changed"
+    assert scene.rests()
+
+
 def test_who_says_no_to_the_plan_changes_nothing(scene: Scene) -> None:
     left, right = scene.pair("Asked")
     with scene.unheard():
