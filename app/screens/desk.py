@@ -28,7 +28,7 @@ from app.screens.words import OUTCOMES, STATES, ago, arrow, field_name, say
 from app.sync import clocks, completeness_store, drift_store
 from app.sync.completeness_words import sentence
 from app.sync.drift_save import check_new
-from app.tenants import pairing
+from app.tenants import pairing, samples
 from app.tenants.caller import Caller, Permission
 from app.tenants.deeds import Recorder
 from app.tenants.installations import Installations
@@ -121,8 +121,12 @@ class Desk:
         return pairing.make_code(self._record, caller)
 
     def claim(self, caller: Caller, code: str) -> uuid.UUID:
-        """Pair the caller's site by another's code. Raises Problem."""
-        return pairing.claim(self._record, caller, code)
+        """Pair the caller's site by another's code, and allow what the form says of sample values.
+        Raises Problem."""
+        connection = pairing.claim(self._record, caller, code)
+        if request.form.get("samples") == "yes":
+            samples.allow(self._record, caller, connection, allows=True)
+        return connection
 
     def look(self) -> CloudDeployment:
         """What the site is whose address the form gives. Raises Problem: of a Data Center, how it

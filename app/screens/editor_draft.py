@@ -19,6 +19,9 @@ from app.mapping.profile_name import name_problem, tidy
 from app.mapping.profiles import StoredProfile
 from app.mapping.subtasks import PARENT
 from app.screens.rehearsed import crossing
+from app.tenants import samples
+from app.tenants.caller import Permission
+from app.tenants.gate import current_standing
 from app.vault.vault import Vault
 
 NO_MAPPING = frozenset({"name", "connection", drafts.NAMED})
@@ -103,6 +106,22 @@ def agreed(vault: Vault, draft: Draft) -> frozenset[str]:
     if stored.state == ProfileState.PROPOSED:
         return frozenset()
     return crossing(stored.profile, draft.side)
+
+
+def sees_samples(draft: Draft) -> bool:
+    """Whether the partner lets this person see values of its issues: he is an admin of his site,
+    and an admin there said so."""
+    connection = draft.document.get("connection")
+    if connection is None or not current_standing().may(Permission.CONNECT):
+        return False
+    return samples.may_see(draft.tenant, uuid.UUID(str(connection)))
+
+
+def told(vault: Vault, draft: Draft, profile: Profile) -> frozenset[str]:
+    """The partner's fields of which a dry run of a draft may tell values to this person."""
+    if sees_samples(draft):
+        return frozenset(one.field(draft.side.other) for one in profile.fields)
+    return agreed(vault, draft)
 
 
 def parts_of(document: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:

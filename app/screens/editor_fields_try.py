@@ -27,16 +27,19 @@ from app.mapping.transforms import (
 )
 from app.mapping.values import UnreadableValueError, handler, read_fields, shorten
 from app.screens import editor_fields_rows as rows
-from app.screens.editor_draft import agreed
+from app.screens.editor import connection_of
+from app.screens.editor_draft import agreed, sees_samples
 from app.screens.editor_fields import FieldsStep
 from app.screens.forms import form_text, refuse
 from app.screens.site_errors import say_error
 from app.screens.words import ACCOUNT, named
+from app.tenants import samples
 
 LATEST = 5  # issues that are looked at for one to show
 MOST_RAW = 20_000  # characters of a value that is tried with
 MOST_SENT = 400_000  # characters of a sample
 LONGEST = 300  # characters of a value that are shown
+OF_PEOPLE = frozenset({"emailAddress", "avatarUrls", "timeZone", "locale", "self"})
 KEY = re.compile(r"[A-Z][A-Z0-9_]{0,50}-[1-9][0-9]{0,9}\Z")
 
 
@@ -48,7 +51,7 @@ class Samples:
 
     def shown(self, draft: Draft, key: str) -> dict[str, object]:
         """The values of the own issue of this key, or of the latest; and of the partner's what it
-        agreed to let cross."""
+        agreed to let cross, or to let admins see."""
         sides = []
         for side in Side:
             if side is draft.side:
@@ -63,17 +66,28 @@ class Samples:
         return self._read(draft, draft.side, key, None)
 
     def _partners(self, draft: Draft) -> dict[str, Any]:
-        """What left the partner's site before anybody edited this draft; of a new one nothing."""
+        """Where the partner's admins allow it, an issue of theirs; else what left the partner's
+        site before anybody edited this draft: of a new one nothing."""
         side = draft.side.other
+        if sees_samples(draft):
+            return self._read(draft, side, "", None)
         allowed = agreed(self._step.editor.vault, draft)
-        if not allowed:
-            site = self._step.sites(draft)[side]
+        if allowed:
+            return self._read(draft, side, "", allowed)
+        site = self._step.sites(draft)[side]
+        words = _(
+            "Values of %(site)s are shown here once its admin has approved that they cross; or at "
+            "once to the admins of your site, where an admin of %(site)s allows it there, on "
+            "Tandem's page Settings, under Sample values.",
+            site=site,
+        )
+        if samples.may_see(draft.tenant, connection_of(draft)):
             words = _(
-                "Values of %(site)s are shown here once its admin has approved that they cross.",
+                "An admin of %(site)s lets the admins of your site see values of its issues here. "
+                "You are none: ask one of them to look, or to give you the role.",
                 site=site,
             )
-            return {"side": side.value, "sentence": words, "values": []}
-        return self._read(draft, side, "", allowed)
+        return {"side": side.value, "sentence": words, "values": []}
 
     def _read(
         self, draft: Draft, side: Side, key: str, allowed: frozenset[str] | None
@@ -162,12 +176,22 @@ def _value(name: str, raw: Any, kind: Kind) -> dict[str, Any]:
         said = handler(kind).text(handler(kind).read(raw))
     except UnreadableValueError:
         said = ""
-    sent = json.dumps(raw, ensure_ascii=False)
+    sent = json.dumps(_without_traces(raw), ensure_ascii=False)
     return {
         "field": name,
         "said": shorten(said, LONGEST) if said.strip() else "",
         "raw": sent if len(sent) <= MOST_RAW else "null",
     }
+
+
+def _without_traces(raw: Any) -> Any:
+    """What a site sent of a value, without what no transform reads of people."""
+    if isinstance(raw, Mapping):
+        kept = {name: one for name, one in raw.items() if name not in OF_PEOPLE}
+        return {name: _without_traces(one) for name, one in kept.items()}
+    if isinstance(raw, list):
+        return [_without_traces(one) for one in raw]
+    return raw
 
 
 def _name_people(values: list[dict[str, Any]], site: JiraSite) -> None:

@@ -21,12 +21,12 @@ from app.mapping.renaming import Naming
 from app.mapping.sentences import readable, sentences
 from app.screens.editor import Editor, connection_of
 from app.screens.editor_draft import (
-    agreed,
     parts_of,
     problem_of,
     profile_of,
     profile_uuid,
     stored_of,
+    told,
     wrong_with,
 )
 from app.screens.editor_meanwhile import meanwhile
@@ -88,14 +88,15 @@ class ReviewStep:
         keys = rehearsal.keys_of(words)
         stored = self._stored(draft)
         plans = rehearsal.try_issues(self._vault, self._open_site, stored, draft.side, keys)
-        return shown_plans(plans, stored.profile, draft.side, agreed(self._vault, draft))
+        shown = told(self._vault, draft, stored.profile)
+        return shown_plans(plans, stored.profile, draft.side, shown)
 
     def effects(self, draft: Draft) -> dict[str, Any]:
         """What the edit would do to the pairs that are there. Raises Problem."""
         profile_uuid(draft)
         stored = self._stored(draft)
         found = rehearsal.effects(self._vault, self._open_site, stored)
-        shown = agreed(self._vault, draft)
+        shown = told(self._vault, draft, stored.profile)
         examples = shown_plans(found.examples, stored.profile, draft.side, shown)
         hidden = unseen(stored.profile, draft.side, shown)
         blocked = [one for one in found.blocked if one.about not in hidden]
@@ -235,11 +236,11 @@ def review_blueprint(step: ReviewStep) -> Blueprint:
     def effects(draft: uuid.UUID) -> Response | str:
         found = step.effects(editor.open(draft))
         if wants_json():
-            told = found["effects"]
+            seen = found["effects"]
             return jsonify(
-                lookedAt=told.looked_at,
-                more=told.more,
-                changed=told.changed,
+                lookedAt=seen.looked_at,
+                more=seen.more,
+                changed=seen.changed,
                 examples=found["examples"],
             )
         return _part("effects", **found)

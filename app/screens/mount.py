@@ -27,6 +27,7 @@ from app.screens.profile_view import ProfileView
 from app.screens.runs import Runs
 from app.screens.runs_deeds import RunDeeds
 from app.screens.runs_pages import runs_blueprint
+from app.screens.samples import samples_blueprint
 from app.screens.settings import Settings as SettingsView
 from app.screens.settings import settings_blueprint
 from app.settings import Settings
@@ -96,6 +97,7 @@ def _around(screens: Blueprint, parts: Parts, desk: Desk) -> None:
     screens.register_blueprint(people_blueprint(People(parts.open_site, parts.record)))
     shown = SettingsView(desk, parts.record, parts.settings.edition.value)
     screens.register_blueprint(settings_blueprint(shown))
+    screens.register_blueprint(samples_blueprint(desk, parts.record))
     key = parts.settings.app_key
     screens.register_blueprint(
         places_blueprint(parts.vault, parts.ring, parts.open_site, desk, key)

@@ -35,6 +35,7 @@ class Action(StrEnum):
     UNINSTALLED = "installation.uninstalled"
     CODE_MADE = "pairing-code.made"
     CONNECTED = "connection.made"
+    SAMPLES_RULED = "connection.samples-changed"
     PROFILE_CREATED = "profile.created"
     PROFILE_PROPOSED = "profile.change-proposed"
     PROFILE_APPROVED = "profile.approved"

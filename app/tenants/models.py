@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, func
+from sqlalchemy import ForeignKey, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Model
@@ -71,6 +71,8 @@ class Connection(Model):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     left_tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("installation.id"))
     right_tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("installation.id"))
+    left_samples: Mapped[bool] = mapped_column(server_default=false())
+    right_samples: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

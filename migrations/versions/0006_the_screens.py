@@ -21,6 +21,7 @@ PARTS: tuple[str, ...] = (
     "errands",
     "scope_fields",
     "lists",
+    "samples",
 )
 
 

@@ -317,6 +317,8 @@ PLAIN = (
     ("GET", "/pages/drafts/<uuid:draft>/review/sentences"),
     ("GET", "/pages/drafts/<uuid:draft>/values/<int:number>"),
     ("GET", "/pages/drafts/<uuid:draft>/values/links"),
+    ("GET", "/pages/parts/samples"),
+    ("POST", "/pages/connections/<uuid:connection>/samples/<any(allow, withdraw):action>"),
     ("POST", "/pages/drafts/<uuid:draft>/again"),
     ("POST", "/pages/drafts/<uuid:draft>/finish"),
     ("POST", "/pages/drafts/<uuid:draft>/moves/<any(give, drop):deed>"),

@@ -134,6 +134,7 @@ PLAIN = (
     "GET /profiles/<uuid:profile>/revisions",
     "GET /profiles/<uuid:profile>/revisions/<int:number>",
     "GET /views/profiles/<uuid:profile>",
+    "POST /connections/<uuid:connection>/samples/<any(allow, withdraw):action>",
     "POST /drafts/<uuid:draft>/again",
     "POST /drafts/<uuid:draft>/drop",
     "POST /drafts/<uuid:draft>/fields/<deed>",
