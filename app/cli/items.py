@@ -10,6 +10,7 @@ import click
 
 from app.cli.common import settings_or_end
 from app.cli.found import opened_profile
+from app.cli.named import require_named
 from app.mapping.document_items import dump_items
 from app.mapping.profile import Flow, ItemKind, ItemMapping, MarkerMode, Side
 
@@ -98,6 +99,8 @@ def carry(
         for name in ("prefix", "marker", "limit_mb"):
             entry |= {name: None} if entry.get(name) in ("", 0) else {}
         wanted: dict[str, Any] | None = None if flow == NOT_CARRIED else entry
+        if types:
+            require_named(tandem, stored, revisions.with_items(stored, ItemKind(kind), wanted))
         made = revisions.set_items(tandem.vault, tandem.record, stored, ItemKind(kind), wanted)
         at_once = now or kind == ItemKind.REMOTE_LINK or _hides(stored.profile.items, made)
         due = visit_all(ring, stored) if at_once else 0

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from app.jira.answers import field_at_large, is_of_project, text, understood
 from app.jira.site import FieldRule, SiteError, Value
 from app.jira.wire import PAGE
+
+GROUPS = 1000  # that are listed at once
+# Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
+# https://developer.atlassian.com/cloud/jira/software/rest/api-group-sprint/
+# https://developer.atlassian.com/cloud/jira/service-desk/rest/api-group-servicedesk/
+# A service desk may be named by the id of its project.
+_BY_ID = {
+    "component": "rest/api/3/component/{id}",
+    "option": "rest/api/3/customFieldOption/{id}",
+    "organization": "rest/servicedeskapi/organization/{id}",
+    "priority": "rest/api/3/priority/{id}",
+    "request_type": "rest/servicedeskapi/servicedesk/{project}/requesttype/{id}",
+    "resolution": "rest/api/3/resolution/{id}",
+    "security": "rest/api/3/securitylevel/{id}",
+    "sprint": "rest/agile/1.0/sprint/{id}",
+    "status": "rest/api/3/status/{id}",
+    "version": "rest/api/3/version/{id}",
+}
 
 
 class CloudValues:
@@ -94,6 +113,26 @@ class CloudValues:
                 if text(raw["name"]).casefold() == name.casefold()
             ]
         return found
+
+    @understood
+    def all_groups(self) -> list[Value] | None:
+        """See JiraSite.all_groups."""
+        params = {"query": "", "maxResults": GROUPS}
+        answer = self._call("GET", "rest/api/3/groups/picker", params=params)
+        found = [(text(raw["groupId"]), text(raw["name"])) for raw in answer["groups"]]
+        return found if len(found) >= int(answer["total"]) else None
+
+    @understood
+    def lacks(self, what: str, value_id: str, project_id: int) -> bool:
+        """See JiraSite.lacks. What we may not ask for, the site may have."""
+        path = _BY_ID[what].format(id=quote(value_id, safe=""), project=project_id)
+        try:
+            self._call("GET", path)
+        except SiteError as error:
+            if error.site_status not in {403, 404}:
+                raise
+            return error.site_status == 404
+        return False
 
     @understood
     def create_component(self, project_id: int, name: str) -> Value:

@@ -322,6 +322,13 @@ class JiraSite(Protocol):
     def groups(self, names: Sequence[str]) -> list[Value]:
         """The groups of exactly these names, by id and name."""
 
+    def all_groups(self) -> list[Value] | None:
+        """All groups of the site, by id and name; None where it does not list them all at once."""
+
+    def lacks(self, what: str, value_id: str, project_id: int) -> bool:
+        """Whether the site surely has no value of this id. `what`: component, option, organization,
+        priority, request_type, resolution, security, sprint, status or version."""
+
     def create_component(self, project_id: int, name: str) -> Value:
         """Make a component. One that is there is refused."""
 

@@ -7,11 +7,14 @@ from enum import StrEnum
 from typing import TypeVar
 
 from app.errors import Problem
+from app.mapping.constants import constant_of
 from app.mapping.document import DocumentError, dump_profile, load_profile
 from app.mapping.field_types import pairs_with
+from app.mapping.named_ids import constant_with, tables_with
 from app.mapping.profile import (
     FieldMapping,
     Flow,
+    ItemMapping,
     Kind,
     Missing,
     Profile,
@@ -34,6 +37,11 @@ class What(StrEnum):
     VALUE = "value"
     STATUS = "status"
     USER = "user"
+    LINK_TYPE = "link-type"
+
+
+LINKS = "links"
+"""The key of types of links."""
 
 
 class Way(StrEnum):
@@ -48,8 +56,10 @@ class Way(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """A thing of a site as a mapping names it. `key`: of the field mapping that does; empty for
-    people, for the scope, and for a constant that transitions are given."""
+    """A thing of a site as a mapping names it. `key`: of the field mapping that does, the field of
+    which transitions are given it as a value, or LINKS; empty for the people of the table, for the
+    scope, and for a field that transitions are given. `id`: of some texts of transforms the name.
+    """
 
     side: Side
     what: What
@@ -62,20 +72,48 @@ def mended(profile: Profile, target: Target, way: Way, to: str = "") -> Profile 
 
     `to`: the id that is put in its place, or the new kind.
     """
-    if target.what is What.USER:
-        return _with_users(profile, target, way, to)
-    if target.what is What.FIELD and not target.key:
-        if way is not Way.DROP:
-            return None
-        kept = tuple(m for m in profile.moves if (m.side, m.field) != (target.side, target.id))
-        return replace(profile, moves=kept)
+    if target.what is What.FIELD:
+        return (
+            _with_mapping(profile, target, way, to)
+            if target.key
+            else _unfilled(profile, target, way)
+        )
+    if way not in {Way.DROP, Way.SWAP}:
+        return None
+    if target.what is What.LINK_TYPE:
+        return _with_links(profile, target, to)
+    if not target.key:
+        return replace(profile, users=_without(profile.users, target, to))
+    if "=" not in target.key:
+        return _with_moves(profile, target, to)
     return _with_mapping(profile, target, way, to)
 
 
-def _with_users(profile: Profile, target: Target, way: Way, to: str) -> Profile | None:
-    if way not in {Way.DROP, Way.SWAP}:
+def _unfilled(profile: Profile, target: Target, way: Way) -> Profile | None:
+    """Without what transitions are given for a field."""
+    if way is not Way.DROP:
         return None
-    return replace(profile, users=_without(profile.users, target, to))
+    kept = tuple(m for m in profile.moves if (m.side, m.field) != (target.side, target.id))
+    return replace(profile, moves=kept)
+
+
+def _with_links(profile: Profile, target: Target, to: str) -> Profile:
+    def types(items: ItemMapping) -> tuple[Row, ...]:
+        return _without(ValueTable(items.types), target, to).rows
+
+    return replace(profile, items=tuple(replace(one, types=types(one)) for one in profile.items))
+
+
+def _with_moves(profile: Profile, target: Target, to: str) -> Profile:
+    """With another value in what transitions are given for a field, or none."""
+    made = []
+    for one in profile.moves:
+        given: str | None = one.value
+        if (one.side, one.field) == (target.side, target.key):
+            given = constant_with(one.value, target.id, to)
+        if given is not None:
+            made.append(replace(one, value=given))
+    return replace(profile, moves=tuple(made))
 
 
 def _with_mapping(profile: Profile, target: Target, way: Way, to: str) -> Profile | None:
@@ -86,13 +124,29 @@ def _with_mapping(profile: Profile, target: Target, way: Way, to: str) -> Profil
         return replace(profile, fields=tuple(m for m in profile.fields if m is not mapping))
     if target.what is What.FIELD:
         new = _with_field(mapping, target.side, way, to)
-    elif way in {Way.DROP, Way.SWAP}:
-        new = replace(mapping, values=_settled(_without(mapping.values, target, to)))
     else:
-        new = None
+        new = _with_value(mapping, target, to)
+        if new is None:  # it was a constant of this value alone
+            return replace(profile, fields=tuple(m for m in profile.fields if m is not mapping))
     if new is None:
         return None
     return replace(profile, fields=tuple(new if m is mapping else m for m in profile.fields))
+
+
+def _with_value(mapping: FieldMapping, target: Target, to: str) -> FieldMapping | None:
+    """With another value wherever it is named but in the words of an expression, or with none; no
+    mapping where it gave nothing else."""
+    transform = mapping.transform
+    if constant_of(mapping) is not None and mapping.made_from is target.side.other:
+        transform = constant_with(transform or "null", target.id, to)
+        if transform is None:
+            return None
+    return replace(
+        mapping,
+        values=_settled(_without(mapping.values, target, to)),
+        tables=tables_with(mapping, target.side, target.id, to),
+        transform=transform,
+    )
 
 
 def _with_field(mapping: FieldMapping, side: Side, way: Way, to: str) -> FieldMapping | None:

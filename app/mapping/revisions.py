@@ -137,18 +137,7 @@ def set_items(
     NotFound."""
 
     def change(old: Profile) -> dict[str, object]:
-        document = dump_profile(replace(old, items=_without(old, kind)))
-        listed = document.get("items", [])
-        if isinstance(wanted, dict):
-            # What the sides allow is theirs to say, at any moment: it stays unless it is named.
-            had = _of_kind(old, kind)
-            sides = sorted(had.internal) if had is not None and had.internal else None
-            kept = {} if sides is None else {"internal": sides}
-            document["items"] = [
-                *(listed if isinstance(listed, list) else []),
-                {**kept, **wanted},
-            ]
-        return document
+        return _with_items(old, kind, wanted)
 
     def told(new: Profile) -> Detail:
         made = _of_kind(new, kind)
@@ -156,6 +145,28 @@ def set_items(
         return said if made is None or kind is not ItemKind.COMMENTS else {**said, **who(made)}
 
     return _of_kind(_revised(vault, record, profile, "items", change=change, told=told), kind)
+
+
+def with_items(profile: StoredProfile, kind: ItemKind, wanted: dict[str, object] | None) -> Profile:
+    """The profile that `set_items` would make. Raises Problem."""
+    try:
+        return load_profile(_with_items(profile.profile, kind, wanted))
+    except DocumentError as error:
+        raise Problem(error.line, code="invalid-field", field="items") from None
+
+
+def _with_items(
+    old: Profile, kind: ItemKind, wanted: dict[str, object] | None
+) -> dict[str, object]:
+    document = dump_profile(replace(old, items=_without(old, kind)))
+    listed = document.get("items", [])
+    if isinstance(wanted, dict):
+        # What the sides allow is theirs to say, at any moment: it stays unless it is named.
+        had = _of_kind(old, kind)
+        sides = sorted(had.internal) if had is not None and had.internal else None
+        kept = {} if sides is None else {"internal": sides}
+        document["items"] = [*(listed if isinstance(listed, list) else []), {**kept, **wanted}]
+    return document
 
 
 def set_constant(

@@ -5,14 +5,15 @@ Only what a site surely told counts: a list that it did not give, or gave empty,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.mapping.field_types import CUSTOM_KINDS, kind_of
 from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Kind, Profile, Side
 from app.mapping.repair import Target, What
 from app.mapping.values import handler
-from app.sync.drift_model import COMMENT, Finding, How, Known, Now, ref_key, references
+from app.sync.drift_model import COMMENT, Finding, How, Known, Now, ref_key
+from app.sync.drift_refs import certain, references
 from app.sync.drift_repairs import There, repairs_of
 
 
@@ -20,12 +21,18 @@ def compare(profile: Profile, now: Mapping[Side, Now], known: Known) -> tuple[Fi
     """All that is gone or changed. `now`: of the sides that answered. `known`: what was seen
     before."""
     places: dict[Target, list[str]] = {}
+    sure = set()
     for ref in references(profile):
         places.setdefault(ref.target, []).append(ref.place)
+        sure |= {ref.target} if ref.sure else set()
     found: list[Finding] = []
     for side, told in now.items():
-        look = _Look(profile, told, known)
-        own = [one for one in places if one.side is side]
+        look = _Look(profile, told, known, sure)
+        own = [
+            one
+            for one in places
+            if one.side is side and (one in sure or ref_key(one) in known.shown)
+        ]
         for target in look.unscoped(side) or own:
             how = look.became(target)
             if how is not None:
@@ -45,6 +52,7 @@ class _Look:
     profile: Profile
     told: Now
     known: Known
+    sure: Collection[Target]
 
     def unscoped(self, side: Side) -> tuple[Target, ...]:
         """The project or the type where that is gone: the screens say nothing of the rest then."""
@@ -65,6 +73,9 @@ class _Look:
                 return self._user_became(target)
             case What.FIELD:
                 return self._field_became(mapping, target)
+            case What.LINK_TYPE:
+                links = self.told.links
+                return How.GONE if links and target.id not in links else None
         return self._value_became(mapping, target)
 
     def _user_became(self, target: Target) -> How | None:
@@ -74,13 +85,19 @@ class _Look:
         return How.INACTIVE if target.id in active else How.GONE
 
     def _value_became(self, mapping: FieldMapping | None, target: Target) -> How | None:
-        if mapping is None:
-            return None
-        above = Target(target.side, What.FIELD, mapping.field(target.side), mapping.key)
+        if mapping is not None:
+            above = Target(target.side, What.FIELD, mapping.field(target.side), mapping.key)
+        else:
+            above = Target(target.side, What.FIELD, target.key)
         if self._field_became(mapping, above) in {How.GONE, How.RETYPED}:
             return None  # told of the field itself
-        values = self.told.values(mapping, target.side)
-        return None if values is None or target.id in values else How.GONE
+        values = values_at(self.profile, target, self.told)
+        if values is None:
+            kind = kind_at(self.profile, target, self.told)
+            lacks = kind is not None and (kind, target.id) in self.told.lacking
+            return How.GONE if lacks else None
+        there = match(values, target.id, by_name=target not in self.sure)
+        return How.GONE if there is None else None
 
     def _field_became(self, mapping: FieldMapping | None, target: Target) -> How | None:
         if target.id in SYSTEM_KINDS or target.id == COMMENT:
@@ -117,9 +134,13 @@ class _Look:
         rule = self.told.rule(target.id) if target.what is What.FIELD else None
         values: Mapping[str, str] = {}
         beside = None
-        if mapping is not None and target.what is not What.FIELD:
-            values = self.told.values(mapping, target.side) or {}
-            beside = self.told.rule(mapping.field(target.side))
+        if target.what is What.LINK_TYPE:
+            values = self.told.links or {}
+        elif target.what not in {What.FIELD, What.USER, What.PROJECT, What.TYPE}:
+            values = values_at(self.profile, target, self.told) or {}
+            beside = self.told.rule(mapping.field(target.side) if mapping else target.key)
+        if name and name == target.id and target.id not in values:
+            values = {one: one for one in values.values()}  # it was named by its name
         there = There(values, self.told.every or {}, rule, how is How.OFF_SCREEN)
         repairs, choices = repairs_of(self.profile, target, name, there)
         return Finding(
@@ -141,29 +162,68 @@ def remembered(
     Names of people are not kept."""
     names: dict[str, str] = {}
     shown: set[str] = set()
-    off = {ref_key(one.target) for one in found if one.how is How.OFF_SCREEN}
+    sure = certain(profile)
+    off = {
+        ref_key(one.target) for one in found if one.how is How.OFF_SCREEN or one.target not in sure
+    }
     for target in dict.fromkeys(ref.target for ref in references(profile)):
         key, told = ref_key(target), now.get(target.side, Now())
-        name = _name(profile, target, told) or known.names.get(key)
+        name = _name(profile, target, told, target in sure) or known.names.get(key)
         if name:
             names[key] = name
-        if target.what is not What.FIELD:
+        if target not in sure:
+            seen = _is_there(profile, target, told)
+        elif target.what is What.FIELD:
+            seen = told.on_screen(target.id)
+        else:
             continue
-        seen = told.on_screen(target.id)
         if seen or key in off or (seen is None and key in known.shown):
             shown.add(key)
     return Known(names, frozenset(shown))
 
 
-def _name(profile: Profile, target: Target, told: Now) -> str | None:
+def _name(profile: Profile, target: Target, told: Now, sure: bool) -> str | None:
     match target.what:
         case What.TYPE:
             return (told.types or {}).get(target.id)
         case What.FIELD:
             rule = told.rule(target.id)
             return rule.name if rule is not None else None
+        case What.LINK_TYPE:
+            return (told.links or {}).get(target.id)
         case What.VALUE | What.STATUS:
-            mapping = mapping_of(profile, target)
-            values = told.values(mapping, target.side) if mapping is not None else None
-            return (values or {}).get(target.id)
+            return match(values_at(profile, target, told) or {}, target.id, by_name=not sure)
     return None
+
+
+def _is_there(profile: Profile, target: Target, told: Now) -> bool | None:
+    """Whether a text is surely that of a thing; None where that is not known."""
+    if target.what is What.USER:
+        return None if told.active is None else told.active.get(target.id) is True
+    values = values_at(profile, target, told)
+    return None if values is None else match(values, target.id, by_name=True) is not None
+
+
+def kind_at(profile: Profile, target: Target, told: Now) -> Kind | None:
+    """Of which kind the value is that a target is."""
+    mapping = mapping_of(profile, target)
+    return mapping.kind_of(target.side) if mapping else told.kind_of_field(target.key)
+
+
+def values_at(profile: Profile, target: Target, told: Now) -> Mapping[str, str] | None:
+    """The values that the field takes which a target is a value of; None where they are not
+    listed."""
+    mapping = mapping_of(profile, target)
+    if mapping is not None:
+        return told.values(mapping, target.side)
+    kind = told.kind_of_field(target.key)
+    return None if kind is None else told.values_of(kind, target.key)
+
+
+def match(values: Mapping[str, str], text: str, *, by_name: bool) -> str | None:
+    """The name of the value of this id; or the text, where it is itself the name of one."""
+    if text in values or not by_name:
+        return values.get(text)
+    folded = " ".join(text.split()).casefold()
+    there = any(" ".join(one.split()).casefold() == folded for one in values.values())
+    return text if there else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.jira.site import FieldRule
-from app.mapping.profile import FieldMapping, Kind, Profile, Side
-from app.mapping.repair import Target, What
+from app.mapping.field_types import kind_of
+from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Kind, Side
+from app.mapping.repair import Target
 from app.mapping.values import handler
 from app.sync.drift_repairs import Choice, Repair
 
@@ -27,19 +28,13 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ref:
-    """A thing of a site that a profile names, and where in the mapping document it does."""
-
-    target: Target
-    place: str
-
-
-@dataclass(frozen=True)
 class Now:
     """What a site tells of what a profile names. None: it did not tell, or was not asked.
 
     `types`: those of the project, by id; empty where it knows no such project. `every`, `create`,
     `edit`: fields of the site and of its screens. `active`: of the people, whether each is.
+    `groups`, `links`: all of the site. `lacking`: values that it was asked for by their ids, as it
+    lists none, and does not know.
     """
 
     types: Mapping[str, str] | None = None
@@ -49,6 +44,9 @@ class Now:
     statuses: Mapping[str, str] | None = None
     resolutions: Mapping[str, str] | None = None
     active: Mapping[str, bool] | None = None
+    groups: Mapping[str, str] | None = None
+    links: Mapping[str, str] | None = None
+    lacking: frozenset[tuple[Kind, str]] = frozenset()
 
     def rule(self, field_id: str) -> FieldRule | None:
         """What the site tells of a field, the screens first: they tell its type best."""
@@ -74,22 +72,34 @@ class Now:
 
     def values(self, mapping: FieldMapping, side: Side) -> Mapping[str, str] | None:
         """The values that a mapped field takes, by id; None where the site does not list them."""
-        kind = mapping.kind_of(side)
-        if kind is Kind.STATUS:
-            return self.statuses or None
-        if kind is Kind.RESOLUTION:
-            return self.resolutions or None
+        return self.values_of(mapping.kind_of(side), mapping.field(side))
+
+    def values_of(self, kind: Kind, field_id: str) -> Mapping[str, str] | None:
+        """The same of any field that is of this kind."""
+        lists = {Kind.STATUS: self.statuses, Kind.RESOLUTION: self.resolutions}
+        if kind in lists:
+            return lists[kind] or None
+        if kind in {Kind.GROUP, Kind.GROUPS}:
+            return self.groups or None
         found: dict[str, str] = {}
         for screen in (self.edit, self.create):
-            rule = (screen or {}).get(mapping.field(side))
+            rule = (screen or {}).get(field_id)
             if rule is not None:
                 found |= dict(handler(kind).choices(list(rule.values)))
         return found or None
 
+    def kind_of_field(self, field_id: str) -> Kind | None:
+        """Of which kind a field is, as far as the site tells."""
+        if field_id in SYSTEM_KINDS:
+            return SYSTEM_KINDS[field_id][-1]
+        rule = self.rule(field_id)
+        return kind_of(rule.schema) if rule is not None and rule.schema else None
+
 
 @dataclass(frozen=True)
 class Known:
-    """What earlier looks saw: the names of things, and which fields were on a screen."""
+    """What earlier looks saw: the names of things; and which fields were on a screen, and which
+    texts were an account."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     shown: frozenset[str] = frozenset()
@@ -126,37 +136,3 @@ class Finding:
 def ref_key(target: Target) -> str:
     """A thing as one text."""
     return "|".join((target.side, target.what, target.key, target.id))
-
-
-def references(profile: Profile) -> Iterator[Ref]:
-    """All that a profile names of both sites by id."""
-    for side in Side:
-        scope = profile.scope(side)
-        yield Ref(Target(side, What.PROJECT, scope.project_id), f"{side.value}.project_id")
-        yield Ref(Target(side, What.TYPE, scope.issue_type_id), f"{side.value}.issue_type_id")
-        for number, mapping in enumerate(profile.fields):
-            yield from _of_mapping(side, f"fields.{number}", mapping)
-        for one in profile.moves:
-            if one.side is side:
-                place = f"moves.{side.value}.{one.field}"
-                yield Ref(Target(side, What.FIELD, one.field), place)
-        for number, row in enumerate(profile.users.rows):
-            place = f"users.rows.{number}.{side.value}"
-            yield Ref(Target(side, What.USER, row.of(side)), place)
-        default = profile.users.default(side)
-        if default is not None:
-            yield Ref(Target(side, What.USER, default), f"users.{side.value}_default")
-
-
-def _of_mapping(side: Side, where: str, mapping: FieldMapping) -> Iterator[Ref]:
-    yield Ref(Target(side, What.FIELD, mapping.field(side), mapping.key), f"{where}.{side.value}")
-    kind = mapping.kind_of(side)
-    if not handler(kind).has_table:
-        return
-    what = What.STATUS if kind is Kind.STATUS else What.VALUE
-    for number, row in enumerate(mapping.values.rows):
-        place = f"{where}.values.rows.{number}.{side.value}"
-        yield Ref(Target(side, what, row.of(side), mapping.key), place)
-    default = mapping.values.default(side)
-    if default is not None:
-        yield Ref(Target(side, what, default, mapping.key), f"{where}.values.{side.value}_default")

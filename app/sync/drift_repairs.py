@@ -16,6 +16,7 @@ from app.mapping.profile import SYSTEM_KINDS, Profile
 from app.mapping.repair import Target, Way, What, mended
 
 MOST_CHOICES = 1000
+_ANOTHER = "another"
 
 Choice: TypeAlias = tuple[str, str]
 """What may be put in the place of what is gone: its id and its name."""
@@ -60,10 +61,10 @@ def repairs_of(
     offered: list[Repair] = []
     choices: list[Choice] = []
     match target.what:
-        case What.VALUE | What.STATUS:
+        case What.VALUE | What.STATUS | What.LINK_TYPE:
             choices = sorted(there.values.items(), key=lambda one: one[1].casefold())
             offered += [Repair(Way.SWAP, to, title) for to, title in choices if _same(title, name)]
-            offered += [Repair(Way.SWAP)] if choices else []
+            offered.append(Repair(Way.SWAP))
         case What.USER:
             offered.append(Repair(Way.SWAP))
         case What.FIELD if there.off_screen:
@@ -79,7 +80,11 @@ def repairs_of(
             offered += [Repair(Way.MOVE)] if choices else []
     if target.what not in {What.PROJECT, What.TYPE}:
         offered.append(Repair(Way.DROP))
-    fits = tuple(one for one in offered if one.asks or _is_sound(profile, target, one))
+    fits = tuple(
+        one
+        for one in offered
+        if (_mends(profile, target, one) if one.asks else _is_sound(profile, target, one))
+    )
     return fits, tuple(choices[:MOST_CHOICES])
 
 
@@ -92,6 +97,11 @@ def _fields(profile: Profile, target: Target, every: Mapping[str, FieldRule]) ->
         if mapping is None or usual or kind_of(rule.schema) is not mapping.kind_of(target.side):
             continue
         yield field_id, rule.name
+
+
+def _mends(profile: Profile, target: Target, one: Repair) -> bool:
+    """Whether something else may be put in its place: not in the words of an expression."""
+    return mended(profile, target, one.way, _ANOTHER) not in {None, profile}
 
 
 def _is_sound(profile: Profile, target: Target, one: Repair) -> bool:

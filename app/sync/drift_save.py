@@ -13,8 +13,9 @@ from app.mapping.profile import SYSTEM_KINDS, Profile, Side, UserTable
 from app.mapping.profiles import StoredProfile
 from app.mapping.repair import Target, Way, What, repaired
 from app.sync.drift import compare, mapping_of
-from app.sync.drift_model import COMMENT, Finding, How, Now, references
+from app.sync.drift_model import COMMENT, Finding, How, Now
 from app.sync.drift_read import Tenants, look_at, reader_of, tenants_of
+from app.sync.drift_refs import references
 from app.sync.drift_store import Drift
 from app.sync.planning_read import Reader
 
@@ -35,6 +36,9 @@ _RULES: Mapping[tuple[What, How], str] = {
     (What.STATUS, How.GONE): noop(
         "%(id)s is no status of the issue type at %(site)s. Choose one that it has, or leave it "
         "out."
+    ),
+    (What.LINK_TYPE, How.GONE): noop(
+        "there is no type of links %(id)s at %(site)s. Choose one that is there, or leave it out."
     ),
     (What.USER, How.GONE): noop(
         "there is no account %(id)s at %(site)s. Choose somebody of that site, or leave it out."
@@ -118,7 +122,7 @@ def _asked(
     unasked: list[Side] = []
     for side in [one for one in Side if any(one is target.side for target in added)]:
         try:
-            told[side] = look_at(reader, new, side)
+            told[side] = look_at(reader, new, side, only=added)
         except SiteError:
             unasked.append(side)
         except Problem as problem:

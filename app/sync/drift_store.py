@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.repair import Target, Way, What
-from app.sync.drift_model import NOTHING_KNOWN, Finding, How, Known, references
+from app.sync.drift_model import NOTHING_KNOWN, Finding, How, Known
+from app.sync.drift_refs import references
 from app.sync.drift_repairs import Choice, Repair
 from app.vault.vault import Place, Vault
 

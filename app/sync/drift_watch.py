@@ -13,7 +13,7 @@ from app.jira.site import SiteError, SiteOpener
 from app.language import gettext as _
 from app.mapping import profiles
 from app.mapping.profiles import StoredProfile
-from app.sync import drift_read, drift_store
+from app.sync import drift_read, drift_store, learned
 from app.sync.drift import compare, remembered
 from app.sync.drift_store import Drift, Taken
 from app.vault.vault import Vault
@@ -83,7 +83,9 @@ class Watch:
     def _look(self, profile: StoredProfile, taken: Taken, patience: float) -> Drift:
         tenants = drift_read.tenants_of(profile)
         reader = drift_read.reader_of(self._open_site, tenants, patience)
-        now, before = drift_read.look(reader, profile.profile), taken.before
+        with tenant_transaction(profile.left_tenant) as session:
+            pairs = learned.read(session, profile.id)
+        now, before = drift_read.look(reader, profile.profile, pairs), taken.before
         found = compare(profile.profile, now, before.known)
         known = remembered(profile.profile, now, before.known, found)
         dated = drift_store.dated(found, before.findings, datetime.now(UTC))
@@ -92,6 +94,7 @@ class Watch:
             at = drift_store.keep(session, self._vault, profile, taken, drift)
             if at is None:  # another took over, and finds the same
                 return drift_store.read(session, self._vault, profile)
+            learned.forget(session, profile, pairs, now)
         return Drift(drift.findings, known, at, profile.revision)
 
     def _put_off(self, profile: StoredProfile, taken: Taken, problem: Problem) -> None:

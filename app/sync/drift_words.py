@@ -35,18 +35,21 @@ _SENTENCES: dict[tuple[What, How], str] = {
         "The status %(name)s is not in the workflow of the issue type at %(site)s any more."
     ),
     (What.USER, How.GONE): noop("%(site)s does not know the account %(name)s any more."),
+    (What.LINK_TYPE, How.GONE): noop("The type of links %(name)s is gone at %(site)s."),
     (What.USER, How.INACTIVE): noop("The account %(name)s is deactivated at %(site)s."),
 }
 _CURES: dict[What, str] = {
     What.PROJECT: noop(
-        "An admin of %(site)s brings the project back or lets Tandem see it; or the profile is "
-        "made anew for another project."
+        "An admin of %(site)s brings the project back or lets Tandem see it. Until then pause the "
+        "profile; or duplicate it for another project, and delete this one."
     ),
     What.TYPE: noop(
         "An admin of %(site)s adds the issue type to the project again or lets Tandem make issues "
-        "of it; or the profile is made anew for another type."
+        "of it. Until then pause the profile; or duplicate it for another type, and delete this "
+        "one."
     ),
 }
+_BY_HAND = noop("The mapping has to be changed by hand: open it in the editor.")
 _WAYS: dict[tuple[What, Way], str] = {
     (What.FIELD, Way.DROP): noop("Map the field no more"),
     (What.FIELD, Way.MOVE): noop("Map %(to)s instead"),
@@ -56,6 +59,8 @@ _WAYS: dict[tuple[What, Way], str] = {
     (What.VALUE, Way.SWAP): noop("Put %(to)s in its place"),
     (What.STATUS, Way.DROP): noop("Take it out of the table of statuses"),
     (What.STATUS, Way.SWAP): noop("Put %(to)s in its place"),
+    (What.LINK_TYPE, Way.DROP): noop("Take it out of the table of types of links"),
+    (What.LINK_TYPE, Way.SWAP): noop("Put %(to)s in its place"),
     (What.USER, Way.DROP): noop("Take the account out of the table of people"),
     (What.USER, Way.SWAP): noop("Put %(to)s in its place"),
 }
@@ -74,8 +79,10 @@ def sentence(found: Finding, site: str) -> str:
 
 
 def cure(found: Finding, site: str) -> str:
-    """What to do where Tandem cannot mend it; empty where repairs are offered."""
+    """What to do where no repair mends it; empty where one does."""
     words = _CURES.get(found.target.what)
+    if words is None and not found.repairs:
+        words = _BY_HAND
     return "" if words is None else _(words, site=site)
 
 
@@ -83,8 +90,16 @@ def label(found: Finding, one: Repair) -> str:
     """What a repair does."""
     if one.asks:
         return _(_ASKING[one.way])
-    shown = f"“{one.name}” ({one.to})" if one.name else one.to
+    elsewhere = found.target.what is not What.FIELD and not any(map(_in_table, found.places))
+    if one.way is Way.DROP and elsewhere:
+        return _("Take it out of the mapping")
+    shown = f"“{one.name}” ({one.to})" if one.name and one.name != one.to else one.to
     return _(_WAYS[found.target.what, one.way], to=shown)
+
+
+def _in_table(place: str) -> bool:
+    """Whether a place is in a table of values, of people or of types of links."""
+    return place.startswith(("users.", "items.")) or ".values." in place
 
 
 def unasked(sides: Iterable[Side], sites: Mapping[Side, str]) -> list[str]:

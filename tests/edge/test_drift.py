@@ -49,6 +49,9 @@ class Site:
     custom: dict[str, tuple[str, str]] = field(default_factory=dict)
     people: dict[str, bool] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    by_id: dict[str, Any] = field(default_factory=dict)
+    groups: list[dict[str, str]] = field(default_factory=list)
+    links: list[dict[str, str]] = field(default_factory=list)
     refuses: int = 0
     asked: list[str] = field(default_factory=list)
 
@@ -63,6 +66,14 @@ class Site:
         if self.refuses:
             return None
         last = path.rsplit("/", 1)[-1]
+        if path in self.by_id:
+            return self.by_id[path]
+        if path.startswith(("customFieldOption/", "agile/", "servicedeskapi/")):
+            return None
+        if path == "groups/picker":
+            return {"total": len(self.groups), "groups": self.groups}
+        if path == "issueLinkType":
+            return {"issueLinkTypes": self.links}
         if path == "project/search":
             rows = [{"id": self.type[:1] + "0000", "key": "A", "name": "Area 51"}]
             return {"startAt": 0, "maxResults": 50, "total": 1, "isLast": True, "values": rows}
@@ -111,12 +122,12 @@ def served(site: Site) -> Iterator[str]:
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             path, _, query = self.path.partition("?")
-            path = path.rsplit("/api/3/", 1)[1]
+            path = path.split("/rest/", 1)[1].removeprefix("api/3/")
             if path != "permissions/check":
                 site.asked.append(path)
             said = site.answer(path, parse_qs(query))
             body = json.dumps(said if said is not None else {"errorMessages": ["no"]}).encode()
-            self.send_response(200 if said is not None else site.refuses)
+            self.send_response(200 if said is not None else site.refuses or 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -387,6 +398,62 @@ def test_what_the_mapping_names_no_more_is_gone_from_the_list_at_once(seen: Scen
     document["fields"][1]["values"]["rows"].pop()
     revisions.set_mapping(seen.tandem.vault, seen.tandem.record, seen.stored(), document)
     assert seen.found() == []
+
+
+def test_a_learned_pair_is_forgotten_once_the_site_does_not_know_its_value(seen: Scene) -> None:
+    key = "customfield_1=customfield_9"
+    for left, right, of in (
+        ("5", "15", key),  # not listed, and not known any more
+        ("6", "16", key),  # not listed, as it is switched off
+        ("1", "11", key),
+        ("joe", "kim", ""),
+        ("joe", "bob", ""),
+        ("eve", "max", ""),
+    ):
+        seen.sql(
+            "INSERT INTO value_pair (profile_id, left_tenant_id, right_tenant_id, field_key,"
+            " left_id, right_id) SELECT id, left_tenant_id, right_tenant_id, %s, %s, %s"
+            " FROM profile",
+            *(of, left, right),
+        )
+    seen.right.by_id = {"customFieldOption/16": {"value": "Off"}}
+    seen.left.by_id = {f"customFieldOption/{one}": {"value": "Off"} for one in (5, 6)}
+    seen.left.people["joe"] = True
+    seen.right.people |= {"kim": True, "bob": False}  # and of max it knows nothing
+    assert [one.target.id for one in seen.watch.look(seen.stored()).findings] == ["bob"]
+    kept = seen.sql("SELECT right_id FROM value_pair ORDER BY right_id")
+    assert kept == [("11",), ("16",), ("bob",), ("kim",)]
+
+
+def test_values_that_no_screen_lists_are_asked_for_one_by_one(seen: Scene) -> None:
+    """A sprint, a group and a type of links: each gone at the right site alone."""
+    seen.left.custom["customfield_3"] = ("Team", "grouppicker")
+    seen.right.custom["customfield_4"] = ("Team", "grouppicker")
+    document: Any = dump_profile(seen.stored().profile)
+    rows = [{"left": "g1", "right": "g9"}]
+    document["fields"].append(
+        {
+            "left": "customfield_3",
+            "right": "customfield_4",
+            "kind": "group",
+            "values": {"rows": rows},
+        }
+    )
+    document["items"] = [{"kind": "links", "types": [{"left": "1", "right": "8"}]}]
+    revisions.set_mapping(seen.tandem.vault, seen.tandem.record, seen.stored(), document)
+    seen.left.groups = [{"groupId": "g1", "name": "team"}]
+    seen.right.groups = [{"groupId": "g7", "name": "other"}]
+    seen.left.links = [{"id": "1", "name": "Blocks"}]
+    seen.right.links = [{"id": "5", "name": "Blocks"}]
+    found = {one.target.id for one in seen.watch.look(seen.stored()).findings}
+    assert found == {"g9", "8"}
+    assert {"groups/picker", "issueLinkType"} <= set(seen.right.asked)
+
+    seen.right.options = {}  # a select whose last option is gone lists nothing
+    seen.right.by_id = {"customFieldOption/11": {"value": "Shop"}}
+    found = {one.target.id for one in seen.watch.look(seen.stored()).findings}
+    assert found == {"g9", "8", "12"}
+    assert {"customFieldOption/11", "customFieldOption/12"} <= set(seen.right.asked)
 
 
 def lost(scene: Scene) -> dict[str, dict[str, Any]]:

@@ -25,7 +25,8 @@ from app.mapping.profile import (
 )
 from app.mapping.repair import Target, Way, What, mended, repaired
 from app.sync.drift import compare, remembered
-from app.sync.drift_model import NOTHING_KNOWN, Finding, How, Known, Now, references
+from app.sync.drift_model import NOTHING_KNOWN, Finding, How, Known, Now
+from app.sync.drift_refs import references
 from app.sync.drift_words import cure, label, sentence
 
 JIRA = "com.atlassian.jira.plugin.system.customfieldtypes:"
