@@ -53,6 +53,7 @@ def create_site_app(world: World, site: Site) -> Flask:
         "worklogs",
         "links",
         "remote_links",
+        "by_id",
     ):
         importlib.import_module(f"sandbox.rest.{name}")
     for entry in ROUTES:
