@@ -81,7 +81,7 @@ lock: $(READY) ## the lock files anew from pyproject.toml (ARGS=--upgrade: newes
 
 words: $(READY) ## the catalogue of what the pages say, anew; then translate what is new in it
 	@.venv/bin/pybabel --quiet extract --mapping-file translations/babel.cfg --keyword _ \
-		--keyword noop --no-location --omit-header --sort-output -o translations/messages.pot .
+		--keyword noop --keyword said --keyword counted:1,2 --no-location --omit-header --sort-output -o translations/messages.pot .
 	@for words in $(WORDS); do .venv/bin/pybabel --quiet update --no-fuzzy-matching \
 		--ignore-obsolete --ignore-pot-creation-date --input-file translations/messages.pot \
 		--output-file $$words --locale $$(basename $$(dirname $$(dirname $$words))); done

@@ -9,6 +9,7 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from app.language import gettext as _
+from app.language import tell
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +72,7 @@ def problem_response(problem: Problem) -> Response:
         "type": f"urn:tandem:problem:{problem.code}",
         "title": problem.code.replace("-", " ").capitalize(),
         "status": problem.status,
-        "detail": problem.detail,
+        "detail": tell(problem.detail),
     }
     if problem.field:
         body["field"] = problem.field

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.activity.models import ActivityEntry
 from app.database import TenantId
+from app.said import pack, unpack
 from app.vault.vault import Place, Vault
 
 
@@ -71,7 +72,7 @@ def record(
 ) -> None:
     """Add an entry in the running transaction. `tenants` and `keys` are (left, right)."""
     entry_id = uuid.uuid4()
-    plain = json.dumps([asdict(detail) for detail in details]).encode()
+    plain = json.dumps([asdict(one) | {"sentence": pack(one.sentence)} for one in details]).encode()
     session.add(
         ActivityEntry(
             id=entry_id,
@@ -208,7 +209,9 @@ def _opened(vault: Vault, row: ActivityEntry) -> Entry:
     details: tuple[Detail, ...] = ()
     if row.detail is not None:
         opened = vault.unseal(_place(TenantId(row.left_tenant_id), row.id), row.detail)
-        details = tuple(Detail(**raw) for raw in json.loads(opened))
+        details = tuple(
+            Detail(**(raw | {"sentence": unpack(raw["sentence"])})) for raw in json.loads(opened)
+        )
     return Entry(
         row.id,
         row.profile_id,

@@ -34,6 +34,8 @@ KEYWORDS = {
     "_": None,
     "gettext": None,
     "noop": None,
+    "said": None,
+    "counted": (1, 2),
     "ngettext": (1, 2),
     # Babel's own, for templates.
     "pgettext": ((1, "c"), 2),

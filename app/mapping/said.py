@@ -1,0 +1,38 @@
+"""How sentences speak of the two sides, for each reader to get the names of his sites. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.mapping.profile import Side
+from app.said import Said, counted, said, together
+
+__all__ = ["Said", "counted", "said", "side_names", "the_issue", "the_side", "the_site", "together"]
+
+_SIDES = {Side.LEFT: said("the left side"), Side.RIGHT: said("the right side")}
+_SITES = {Side.LEFT: said("the left site"), Side.RIGHT: said("the right site")}
+_ISSUES = {Side.LEFT: said("the left issue"), Side.RIGHT: said("the right issue")}
+
+
+def the_side(side: Side) -> Said:
+    """A side within a sentence: “the left side”, or the name that the reader knows it by."""
+    return _SIDES[side]
+
+
+def the_site(side: Side) -> Said:
+    """The site of a side within a sentence."""
+    return _SITES[side]
+
+
+def the_issue(side: Side) -> Said:
+    """The issue of a side within a sentence."""
+    return _ISSUES[side]
+
+
+def side_names(names: Mapping[Side, str]) -> dict[str, str]:
+    """What `app.language.tell` puts in the place of the two sides."""
+    return {
+        words.text: names[side]
+        for found in (_SIDES, _SITES, _ISSUES)
+        for side, words in found.items()
+    }
