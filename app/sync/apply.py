@@ -21,6 +21,7 @@ from app.errors import Problem
 from app.mapping.models import ProfileRecord, ProfileState
 from app.mapping.profile import ItemKind, Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said, the_side
 from app.sync import runs
 from app.sync.marks import Mark, mark
 from app.sync.plan_file import Planned
@@ -105,16 +106,23 @@ class Applier:
         profile = plan.profile
         if profile.state != ProfileState.ON:
             raise Problem(
-                "The profile is not switched on, so no worker would carry the plan out. Resume it "
-                "on Tandem's page, and apply the plan then. Nothing was applied.",
+                said(
+                    "The profile is not switched on, so no worker would carry the plan out. "
+                    "Resume it on Tandem's page, and apply the plan then. Nothing was "
+                    "applied."
+                ),
                 status=409,
                 code="profile-paused",
             )
         if profile.revision != plan.revision:
             raise Problem(
-                f"The plan was made from revision {plan.revision} of the profile, which is at "
-                f"{profile.revision} by now. Nothing was applied. Make a new plan with "
-                "`tandem plan`.",
+                said(
+                    "The plan was made from revision %(revision)s of the profile, which is "
+                    "at %(revision2)s by now. Nothing was applied. Make a new plan with "
+                    "`tandem plan`.",
+                    revision=plan.revision,
+                    revision2=profile.revision,
+                ),
                 status=409,
                 code="plan-outdated",
             )
@@ -179,8 +187,10 @@ class Applier:
         ).one_or_none()
         if found is None or found.revision != profile.revision or found.state != ProfileState.ON:
             raise Problem(
-                "The profile was changed, paused or deleted while the plan was checked. Nothing "
-                "was applied. Make a new plan with `tandem plan`.",
+                said(
+                    "The profile was changed, paused or deleted while the plan was checked. "
+                    "Nothing was applied. Make a new plan with `tandem plan`."
+                ),
                 status=409,
                 code="plan-outdated",
             )
@@ -200,32 +210,34 @@ class Applier:
 def what_moved(then: Planned, now: IssuePlan | None, profile: StoredProfile) -> str:
     """What is different from when the plan was made, in words; empty where nothing is."""
     if now is None:
-        return "is gone or hidden from Tandem"
+        return said("is gone or hidden from Tandem")
     for side in Side:
         if side in then.seen and side not in now.seen:
-            return f"the issue on the {side.value} side is gone or hidden from Tandem"
+            return said("the issue on %(side)s is gone or hidden from Tandem", side=the_side(side))
     if _ids(then.left, then.right) != _ids(now.left, now.right):
-        return "it was paired with another issue"
+        return said("it was paired with another issue")
     moved = _fields_moved(then, now, profile)
     if not moved and now.seen_items:  # else nothing of it is to be done now, and nobody looked
         moved = items_moved(then.seen_items, now.seen_items)
     if moved:
         return moved
     if then.step is not now.step or then.link != now.link:
-        return "it would be treated otherwise now"
+        return said("it would be treated otherwise now")
     return _other_writes(then, now)
 
 
 def _other_writes(then: Planned, now: IssuePlan) -> str:
     if then.writes != writes_of(now):
-        return "other values would be written now"
-    return "" if then.items == items_of(now) else "something else would become of its items now"
+        return said("other values would be written now")
+    return (
+        "" if then.items == items_of(now) else said("something else would become of its items now")
+    )
 
 
 def _fields_moved(then: Planned, now: IssuePlan, profile: StoredProfile) -> str:
     mappings = profile.profile.fields
     changed = [
-        f"{m.field(side)} on the {side.value} side"
+        said("%(field)s on %(side)s", field=m.field(side), side=the_side(side))
         for m in mappings
         for side in Side
         if _of(then.seen, side).get(m.key) != _of(now.seen, side).get(m.key)
@@ -250,7 +262,11 @@ def items_moved(
         for key in before.keys() | after.keys():
             if before.get(key) != after.get(key):
                 what = (
-                    "added" if key not in before else "taken away" if key not in after else "edited"
+                    "added"
+                    if key not in before
+                    else said("taken away")
+                    if key not in after
+                    else "edited"
                 )
                 found[what, key.partition(".")[0], side] += 1
     told = [_told(*what, number) for what, number in sorted(found.items())]

@@ -14,6 +14,7 @@ from app.mapping.rich import told
 from app.mapping.rich.characters import clean
 from app.mapping.rich.known import SENTENCES
 from app.mapping.rich.known import Reason as Why
+from app.mapping.said import said, the_side
 from app.mapping.transforms import (
     Held,
     Inputs,
@@ -93,11 +94,17 @@ class Carrier:
         self.notes[mapping.key, to] = tuple(told(carried.degraded))
         if self._texts.waits:
             return Refused(
-                f"{mapping.field(to.other)} waits for the files that it shows", waits=True
+                said("%(field)s waits for the files that it shows", field=mapping.field(to.other)),
+                waits=True,
             )
         if carried.refused is not None:
             return Refused(
-                f"{mapping.field(to.other)} is not carried: {carried.refused}", stops=Stop.FORMAT
+                said(
+                    "%(field)s is not carried: %(refused)s",
+                    field=mapping.field(to.other),
+                    refused=carried.refused,
+                ),
+                stops=Stop.FORMAT,
             )
         return found
 
@@ -190,7 +197,12 @@ class Carrier:
         if default is not None:
             return (default, "")
         return Refused(
-            f"{mapping.field(to.other)} '{name or id_}' has no twin on the {to.value} side",
+            said(
+                "%(field)s '%(name)s' has no twin on %(side)s",
+                field=mapping.field(to.other),
+                name=name or id_,
+                side=the_side(to),
+            ),
             stops=Stop.UNPAIRED if table.missing is Missing.FAIL else None,
         )
 
@@ -221,10 +233,18 @@ class Carrier:
             return found
         name = mapping.field(to.other)
         if twin.comes:
-            sentence = f"{name} has no twin on the {to.value} side yet, and is waited for"
+            sentence = said(
+                "%(name)s has no twin on %(side)s yet, and is waited for",
+                name=name,
+                side=the_side(to),
+            )
             return Refused(sentence, stops=Stop.PARENT)
         return Refused(
-            f"{name} is carried by no profile, so it has no twin on the {to.value} side",
+            said(
+                "%(name)s is carried by no profile, so it has no twin on %(side)s",
+                name=name,
+                side=the_side(to),
+            ),
             stops=Stop.UNPAIRED if table.missing is Missing.FAIL else None,
         )
 
@@ -246,13 +266,19 @@ class Carrier:
     def _person(self, mapping: FieldMapping, to: Side, account: str) -> str | Refused:
         found = self._everybody.twin(to, account) or self._profile.users.default(to)
         return found or Refused(
-            f"{mapping.field(to.other)} names a person who has no twin on the {to.value} side",
+            said(
+                "%(field)s names a person who has no twin on %(side)s",
+                field=mapping.field(to.other),
+                side=the_side(to),
+            ),
             stops=Stop.UNPAIRED if mapping.values.missing is Missing.FAIL else None,
         )
 
     def _name(self, to: Side, account: str) -> str | Refused:
         name = self._everybody.name(to.other, account)
-        return name or Refused(f"a person of the {to.other.value} side has no name to show")
+        return name or Refused(
+            said("a person of %(side)s has no name to show", side=the_side(to.other))
+        )
 
 
 def _cleaned(value: Value) -> Value:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.mapping.profile import Side
+from app.mapping.said import said
 from app.mapping.values import handler
 from app.sync.planning_summary import Estimate, Summary
 from app.sync.planning_types import Step
@@ -98,4 +99,4 @@ def _grouped(found: Iterable[tuple[tuple[str, str], str]]) -> list[tuple[str, st
 
 def _sentence(one: Left) -> str:
     """Why it is left, without a word of the command's options."""
-    return "It was created, and is left." if one.why is Why.CREATED else one.sentence
+    return said("It was created, and is left.") if one.why is Why.CREATED else one.sentence

@@ -18,6 +18,7 @@ from app.jira.site import SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said
 from app.sync import errands, runs
 from app.sync.apply import Applier
 from app.sync.errand_found import left_told, plan_found, undo_found
@@ -123,7 +124,7 @@ class Errands:
             self._fail(hand, problem)
         except Exception:
             log.exception("errand failed", profile=str(profile_id))
-            self._fail(hand, Problem("Something went wrong on our side. Ask for it again."))
+            self._fail(hand, Problem(said("Something went wrong on our side. Ask for it again.")))
 
     @staticmethod
     def _fail(hand: Hand, problem: Problem) -> None:
@@ -140,8 +141,12 @@ class Errands:
         for number, plan in enumerate(_asked(planner, profile, asked)):
             if number >= MOST_ISSUES:
                 raise Problem(
-                    f"This takes more than {MOST_ISSUES:,} issues, which a plan on the page does "
-                    "not. Narrow it with a JQL, or have whoever runs Tandem type `tandem plan`."
+                    said(
+                        "This takes more than %(most_issues)s issues, which a plan on the "
+                        "page does not. Narrow it with a JQL, or have whoever runs Tandem "
+                        "type `tandem plan`.",
+                        most_issues=f"{MOST_ISSUES:,}",
+                    )
                 )
             summary.add(plan)
             if plan.applies and is_told(plan):
@@ -168,7 +173,7 @@ class Errands:
     def _apply(self, hand: Hand) -> None:
         of = hand.errand.of_errand
         if of is None:
-            raise Problem("The plan is gone: it is kept for a day. Make a new one.")
+            raise Problem(said("The plan is gone: it is kept for a day. Make a new one."))
         kept = KeptPlan(self._vault, hand.profile, of, hand.errand.revision)
         done = 0
 
@@ -271,7 +276,7 @@ def _target(hand: Hand) -> Target:
         return Target(hand.profile.id, run_id=hand.errand.of_run)
     since, until = hand.asked.get("since"), hand.asked.get("until")
     if not since or not until:
-        raise Problem("The run is gone. Look at the list again.")
+        raise Problem(said("The run is gone. Look at the list again."))
     return Target(
         hand.profile.id,
         since=datetime.fromisoformat(str(since)),

@@ -21,6 +21,7 @@ from app.errors import Problem
 from app.jira.site import FieldRule, SiteOpener
 from app.mapping.offer import Seen
 from app.mapping.profile import Scope, Side
+from app.mapping.said import said
 from app.sync.offering import seen_of
 from app.sync.planning_read import Reader
 from app.vault.store import KeyShredded
@@ -54,7 +55,9 @@ class SlowSite(Problem):
     code = "site-slow"
 
     def __init__(self) -> None:
-        super().__init__("The site answers slowly. Its fields are read on: try again in a moment.")
+        super().__init__(
+            said("The site answers slowly. Its fields are read on: try again in a moment.")
+        )
 
 
 _SEALED = text(

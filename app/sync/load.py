@@ -22,6 +22,7 @@ from app.jira.site import SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said
 from app.sync import load_decide, load_issues, runs
 from app.sync import load_store as rows
 from app.sync.fingerprint import Fingerprinter
@@ -66,7 +67,7 @@ class Loads:
         with self._transaction(profile) as session:
             found = rows.get(session, run_id)
         if found is None:
-            raise Problem("The load is gone: its profile was deleted.")
+            raise Problem(said("The load is gone: its profile was deleted."))
         return found
 
     def progress(self, profile: StoredProfile, load: Load) -> int:
@@ -118,7 +119,7 @@ class Loads:
         """The load to go on with. Raises Problem where there is none, or it is another one."""
         load = self.unfinished(profile)
         if load is None:
-            raise Problem("There is no load to go on with. Begin one without --resume.")
+            raise Problem(said("There is no load to go on with. Begin one without --resume."))
         differs = self._differs(profile, load, ask) if ask is not None else ""
         if differs:
             raise Problem(
@@ -135,7 +136,7 @@ class Loads:
         with self._transaction(profile) as session:
             load = rows.running(session, profile.id)
             if load is None:
-                raise Problem("There is no load to give up.")
+                raise Problem(said("There is no load to give up."))
             load = session.get_one(Load, load.run_id, with_for_update=True, populate_existing=True)
             begun = select(IssueLink.id).where(
                 IssueLink.profile_id == profile.id,
@@ -163,7 +164,9 @@ class Loads:
         try:
             if profile.state != "on":
                 raise Problem(
-                    "The profile is paused, so nothing is carried. Resume it on Tandem's page.",
+                    said(
+                        "The profile is paused, so nothing is carried. Resume it on Tandem's page."
+                    ),
                     status=409,
                 )
             lanes = self._read(profile, load) if load.phase == READ else self._carry(profile, load)

@@ -13,6 +13,7 @@ from app.errors import Problem
 from app.jira.site import JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said
 from app.sync.budget import Kind, claim
 from app.sync.load import Ask, Loads
 from app.sync.load_decide import bonds_of, judge
@@ -37,7 +38,10 @@ def look(profile: StoredProfile, open_site: SiteOpener, ask: Ask, *, all_: bool 
     a JQL or a field that a site does not know, or more than MOST_ISSUES (unless `all_`)."""
     if profile.state != "on":
         raise Problem(
-            "PROFILE: it is paused, so nothing would be carried. Resume it on Tandem's page first."
+            said(
+                "PROFILE: it is paused, so nothing would be carried. Resume it on Tandem's "
+                "page first."
+            )
         )
     reads = sources = 0
     sides = tuple(Side) if ask.sources == "both" else (Side(ask.sources),)
@@ -56,8 +60,12 @@ def _count(profile: StoredProfile, open_site: SiteOpener, ask: Ask, walk: Walk) 
     wait = claim(tenant, Kind.LIVE)
     if wait:
         raise Problem(
-            f"The site on the {walk.side.value} may not be called for {wait:.0f} seconds: it asked "
-            "for patience, or shut Tandem out. Try again then."
+            said(
+                "The site on the %(side)s may not be called for %(wait)s seconds: it asked "
+                "for patience, or shut Tandem out. Try again then.",
+                side=walk.side.value,
+                wait=f"{wait:.0f}",
+            )
         )
     site = open_site(tenant)
     try:
@@ -66,8 +74,12 @@ def _count(profile: StoredProfile, open_site: SiteOpener, ask: Ask, walk: Walk) 
         if error.site_status != 400:
             raise
         raise Problem(
-            f"jql: the site on the {walk.side.value} does not take it: {error.detail} Correct the "
-            "JQL; nothing was begun.",
+            said(
+                "jql: the site on the %(side)s does not take it: %(detail)s Correct the JQL; "
+                "nothing was begun.",
+                side=walk.side.value,
+                detail=error.detail,
+            ),
             code="invalid-field",
             field="jql",
         ) from None
@@ -82,8 +94,12 @@ def _check_field(profile: StoredProfile, site: JiraSite, match: MatchField, walk
     found = site.search(walk_jql(profile, replace(walk, source=False), None), [name], size=1)
     if found.issues and name not in found.issues[0].fields:
         raise Problem(
-            f"match: the issues on the {walk.side.value} have no field '{name}', or it is hidden "
-            "from Tandem. Give the id of a field that both sides have, or LEFT=RIGHT.",
+            said(
+                "match: the issues on the %(side)s have no field '%(name)s', or it is hidden "
+                "from Tandem. Give the id of a field that both sides have, or LEFT=RIGHT.",
+                side=walk.side.value,
+                name=name,
+            ),
             code="invalid-field",
             field="match",
         )

@@ -11,6 +11,7 @@ from app.jira.site import Issue, JiraSite, SearchPage, SiteError, SiteOpener
 from app.jira.times import parse_time
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said
 from app.sync.budget import Kind, claim
 from app.sync.fingerprint import Fingerprinter
 from app.sync.load_issues import Read
@@ -65,16 +66,18 @@ def clean_jql(jql: str | None) -> str | None:
         return None
     bare = _QUOTED.sub('""', jql)
     if len(jql) > LONGEST_JQL:
-        wrong = f"has more than {LONGEST_JQL:,} characters. Shorten it"
+        wrong = said(
+            "has more than %(longest_jql)s characters. Shorten it", longest_jql=f"{LONGEST_JQL:,}"
+        )
     elif _ORDER.search(bare):
         wrong = "has an ORDER BY. Leave it out: a load has an order of its own"
     elif '"' in bare.replace('""', "") or "'" in bare:
-        wrong = "has a quotation mark that is not closed. Close it"
+        wrong = said("has a quotation mark that is not closed. Close it")
     elif not _balanced(bare):
-        wrong = "has brackets that do not fit together. Mend them"
+        wrong = said("has brackets that do not fit together. Mend them")
     else:
         return jql
-    raise Problem(f"jql: the JQL {wrong}.", code="invalid-field", field="jql")
+    raise Problem(said("jql: the JQL %(wrong)s.", wrong=wrong), code="invalid-field", field="jql")
 
 
 def _balanced(text: str) -> bool:
@@ -153,7 +156,7 @@ class Reader:
             load.since, load.page = load.newest, None
             found = self._ask(load, walk, site)
         if found.next is not None and found.next == asked:
-            raise SiteError("The site gave the same page of a search again.")
+            raise SiteError(said("The site gave the same page of a search again."))
         load.page = found.next
         if found.issues:
             load.newest = parse_time(found.issues[-1].fields["created"])

@@ -14,6 +14,7 @@ from app.activity.log import Detail
 from app.jira.site import Issue, SiteError, Transition
 from app.mapping.kinds.identified import as_part
 from app.mapping.profile import Kind, Side
+from app.mapping.said import said
 from app.mapping.values import Value, handler
 from app.sync import store_links
 from app.sync.move_marks import as_one
@@ -298,7 +299,9 @@ class _Move:
         if self.goal.key in self.moved.refused:
             # It goes with the status: that is what an admin has to see to.
             code = self.moved.codes.get(self.goal.key)
-            self.moved.refused[one.key] = f"{one.field}: it goes with the status"
+            self.moved.refused[one.key] = said(
+                "%(field)s: it goes with the status", field=one.field
+            )
             self.moved.codes |= {one.key: code} if code else {}
         elif not self._holds(one):
             self._put([one])
@@ -335,9 +338,9 @@ class _Move:
     def _tell(self) -> None:
         names = [move.to[1] for move in self.taken]
         if self.goal.key in self.moved.own:
-            sentence = f"It stopped on its way, in '{names[-1]}'."
+            sentence = said("It stopped on its way, in '%(names)s'.", names=names[-1])
         elif len(names) > 1:
-            sentence = f"It went by way of {', '.join(names[:-1])}."
+            sentence = said("It went by way of %(names)s.", names=", ".join(names[:-1]))
         else:
             return
         self.moved.details.append(Detail(sentence, field=self.goal.field, side=self.side.value))

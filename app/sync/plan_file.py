@@ -21,6 +21,7 @@ from app.errors import Problem
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said
 from app.sync.plan_json import Json, as_json, digest, made_from
 from app.sync.planning_types import IssuePlan, Ref, Step
 from app.vault.vault import Vault
@@ -153,7 +154,7 @@ class PlanFile:
             if planned is not None:
                 yield planned
         if not last.endswith(b"\n"):
-            raise _refused("it ends before its end: it was cut off, or not written whole")
+            raise _refused(said("it ends before its end: it was cut off, or not written whole"))
         wanted = json.dumps({"signature": mac.hexdigest()}).encode() + b"\n"
         if not hmac.compare_digest(last, wanted) or self._file.read(1):
             raise _changed()
@@ -163,10 +164,15 @@ class PlanFile:
         head = _object(self._file.readline(LONGEST_LINE))
         version = head.get("tandem_plan") if head else None
         if head is None or not isinstance(version, int):
-            raise _refused("it is no plan of Tandem")
+            raise _refused(said("it is no plan of Tandem"))
         if version != VERSION:
             raise _refused(
-                f"it is a plan of version {version}, and this Tandem knows version {VERSION} alone"
+                said(
+                    "it is a plan of version %(version)s, and this Tandem knows version "
+                    "%(version2)s alone",
+                    version=version,
+                    version2=VERSION,
+                )
             )
         return head
 
@@ -175,8 +181,10 @@ class PlanFile:
             return profiles.load(self._vault, uuid.UUID(str(self._head.get("profile"))))
         except (Problem, ValueError):
             raise _refused(
-                "its profile is not here: it was deleted, or the plan was made by another "
-                "installation of Tandem"
+                said(
+                    "its profile is not here: it was deleted, or the plan was made by "
+                    "another installation of Tandem"
+                )
             ) from None
 
 
@@ -228,18 +236,28 @@ def _mac(vault: Vault, profile: StoredProfile) -> hmac.HMAC:
 
 def _refused(why: str) -> Problem:
     return Problem(
-        f"The plan file is not followed: {why}. Nothing was applied. Make a new one with "
-        "`tandem plan`.",
+        said(
+            "The plan file is not followed: %(why)s. Nothing was applied. Make a new one "
+            "with `tandem plan`.",
+            why=why,
+        ),
         code="plan-refused",
         field="plan",
     )
 
 
 def _changed() -> Problem:
-    return _refused("its signature does not hold: something in it was changed since it was made")
+    return _refused(
+        said("its signature does not hold: something in it was changed since it was made")
+    )
 
 
 def _unwritable(path: Path, fault: OSError) -> Problem:
     return Problem(
-        f"--out: {path} cannot be written ({fault.strerror}). Give another place.", field="out"
+        said(
+            "--out: %(path)s cannot be written (%(strerror)s). Give another place.",
+            path=path,
+            strerror=fault.strerror,
+        ),
+        field="out",
     )

@@ -18,6 +18,7 @@ from app.errors import NotFound, Problem
 from app.jira.site import FieldRule, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said, the_site
 from app.sync import completeness_store as rows
 from app.sync.fingerprints import of_profile
 from app.sync.lookups import Lookups
@@ -85,7 +86,10 @@ class Planner:
     def key(self, profile: StoredProfile, key: str, side: Side | None = None) -> IssuePlan:
         """The plan of the issue of this key, on `side` or where it is. Raises Problem."""
         if not _KEY.match(key):
-            raise Problem(f"--issue: {key!r} is no issue key. Give one as WEB-12.", field="issue")
+            raise Problem(
+                said("--issue: %(key)s is no issue key. Give one as WEB-12.", key=repr(key)),
+                field="issue",
+            )
         reader = self._reader(profile)
         found: list[tuple[Side, int]] = []
         for one in [side] if side else Side:
@@ -101,8 +105,11 @@ class Planner:
             )
         if len(found) > 1:
             raise Problem(
-                f"--issue: both sides have an issue {key.upper()}. Say which with --side left or "
-                "--side right.",
+                said(
+                    "--issue: both sides have an issue %(upper)s. Say which with --side left "
+                    "or --side right.",
+                    upper=key.upper(),
+                ),
                 field="side",
             )
         [(where, issue_id)] = found
@@ -172,13 +179,13 @@ class Planner:
             if found.next is None:
                 return
             if found.next == page:
-                raise SiteError("The site gave the same page of a search again.")
+                raise SiteError(said("The site gave the same page of a search again."))
             page = found.next
 
     def _checked(self, reader: Reader, profile: StoredProfile, side: Side, jql: str) -> str:
         """The JQL within the scope, or a Problem that says what is wrong with it."""
         if not jql.strip():
-            raise Problem("--jql: it is empty. Give a JQL, or leave it out.", field="jql")
+            raise Problem(said("--jql: it is empty. Give a JQL, or leave it out."), field="jql")
         if _ORDER.search(_QUOTED.sub("", jql)):
             raise Problem("--jql: leave ORDER BY out, a plan has an order of its own.", field="jql")
         query = f"( {jql} ) AND {_scope(profile, side)}"
@@ -191,8 +198,12 @@ class Planner:
             if error.site_status != 400:
                 raise
             raise Problem(
-                f"--jql: the {side.value} site does not take it. {error.detail} Correct the JQL; "
-                "fields and values must be those of that site.",
+                said(
+                    "--jql: %(site)s does not take it. %(detail)s Correct the JQL; fields "
+                    "and values must be those of that site.",
+                    site=the_site(side),
+                    detail=error.detail,
+                ),
                 field="jql",
             ) from None
         _refuse_too_many(count, "--jql: it finds")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from app.jira.site import Issue
 from app.mapping.profile import Side
+from app.mapping.said import said
 from app.sync.items.hand import Work
 from app.sync.plan import Base, Plan
 from app.sync.planning_items import Told
@@ -14,9 +15,9 @@ from app.sync.planning_types import Cause, Note, Ref, Step
 from app.sync.store_links import Link
 
 NO_ID = uuid.UUID(int=0)
-SECOND = Note(Cause.SECOND_TWIN, "Its source has another twin already; it is left as it is.")
+SECOND = Note(Cause.SECOND_TWIN, said("Its source has another twin already; it is left as it is."))
 
-UNREADABLE = Note(Cause.ABSENT, "A site does not let Tandem read what is on the issue.")
+UNREADABLE = Note(Cause.ABSENT, said("A site does not let Tandem read what is on the issue."))
 
 
 @dataclass

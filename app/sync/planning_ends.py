@@ -8,12 +8,13 @@ from app.jira.site import Issue
 from app.mapping.lifecycle import Why
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said
 from app.sync.lifecycle import DEEDS
 from app.sync.planning_rules import in_scope
 from app.sync.planning_types import Cause, Note
 from app.sync.store_links import Link
 
-ENDED = Note(Cause.ENDS, "Its pair has ended; it gets no other twin by itself.")
+ENDED = Note(Cause.ENDS, said("Its pair has ended; it gets no other twin by itself."))
 
 
 def is_ended(profile: StoredProfile, issue: Issue) -> bool:

@@ -13,6 +13,7 @@ from app.database import TenantId, tenant_transaction
 from app.jira.site import Issue, JiraSite
 from app.mapping.profile import ItemKind, Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said, the_side
 from app.sync.fingerprint import Fingerprinter
 from app.sync.items import remote_link, store
 from app.sync.items.attachments import AttachmentKind, megabytes
@@ -41,8 +42,8 @@ _AT_IT = text(
       AND coalesce(o.twin_gone, '') NOT IN ('ours', 'undone')
     """
 )
-OTHERS = "Somebody else made it, so it stays, though its source was deleted."
-INCOMING = "It is made with the issue that it goes out from, in a visit of its own."
+OTHERS = said("Somebody else made it, so it stays, though its source was deleted.")
+INCOMING = said("It is made with the issue that it goes out from, in a visit of its own.")
 _DEEDS = {
     Amiss.MISSING: ItemDeed.MADE,
     Amiss.DIFFERENT: ItemDeed.WRITTEN,
@@ -226,9 +227,13 @@ class ItemSurvey:
     def _too_large(self, create: Create, size: int) -> Note | None:
         limit, to = self._asked[create.to].files.limit(size), create.to
         if limit is None:
-            sentence = group = f"The {to.value} site takes no attachments."
+            sentence = group = said("The %(to)s site takes no attachments.", to=to.value)
         elif size > limit:
-            group = f"The {to.value} site takes no attachment of more than {megabytes(limit)}."
+            group = said(
+                "The %(to)s site takes no attachment of more than %(megabytes)s.",
+                to=to.value,
+                megabytes=megabytes(limit),
+            )
             sentence = f"The attachment {create.source.id} has {megabytes(size)}. {group}"
         else:
             return None
@@ -242,7 +247,9 @@ class ItemSurvey:
             if type_id == wanted.get("id") or name.casefold() == wanted.get("name", "").casefold():
                 return None
         name = create.source.raw["type"]["name"]
-        sentence = f"link type '{name}' has no twin on the {to.value} side"
+        sentence = said(
+            "link type '%(name)s' has no twin on %(side)s", name=name, side=the_side(to)
+        )
         ids = (create.source.id,)
         return Note(Cause.NO_TWIN, sentence, LinkKind.field, to.other, ids)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from app.jira.site import FieldRule
 from app.mapping.profile import Kind, Side
+from app.mapping.said import said, the_side
 from app.mapping.values import handler
 from app.sync.plan import Write
 from app.sync.planning_types import Cause, Note
@@ -29,11 +30,20 @@ def refused(
         if key in later:
             continue
         if rule is None and creates:
-            sentence = f"{write.field} is not on the create screen of the {to.value} side"
+            sentence = said(
+                "%(field)s is not on the create screen of %(side)s",
+                field=write.field,
+                side=the_side(to),
+            )
             found[key] = Note(Cause.BLOCKED, sentence, key)
         elif rule is not None and not _takes(rule, write):
             value = handler(write.kind).brief(write.value)
-            sentence = f"{write.field} '{value}' has no twin on the {to.value} side"
+            sentence = said(
+                "%(field)s '%(value)s' has no twin on %(side)s",
+                field=write.field,
+                value=value,
+                side=the_side(to),
+            )
             found[key] = Note(Cause.NO_TWIN, sentence, key)
     return found
 
@@ -44,8 +54,10 @@ def wanting(rules: Mapping[str, FieldRule], to: Side, writes: Sequence[Write]) -
     names = sorted(r.name for field, r in rules.items() if r.required and field not in filled)
     if not names:
         return None
-    sentence = (
-        f"the {to.value} side makes no issue without {', '.join(names)}, and no mapping fills it"
+    sentence = said(
+        "%(side)s makes no issue without %(names)s, and no mapping fills it",
+        side=the_side(to),
+        names=", ".join(names),
     )
     return Note(Cause.BLOCKED, sentence)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from app.jira.site import FieldChanges, FieldRule, SiteError
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said, the_side
 from app.sync import completeness_store as rows_of
 from app.sync.bases import landed
 from app.sync.fingerprint import Fingerprinter
@@ -97,7 +98,7 @@ class Survey:
             draft.notes.append(gone("The issue is"))
         elif link is None and not in_scope(self._profile, issue, side):
             draft.issues[side] = issue
-            sentence = "The issue is not of the profile's project and type."
+            sentence = said("The issue is not of the profile's project and type.")
             draft.notes.append(Note(Cause.OUTSIDE, sentence))
         else:
             draft.issues[side], draft.step = issue, Step.CREATE
@@ -122,7 +123,9 @@ class Survey:
             for draft in asked:
                 if held_back(profile, draft.issues[side]):
                     draft.step, draft.plan = Step.NOTHING, None
-                    sentence = f"The issue on the {side.value} side has a security level"
+                    sentence = said(
+                        "The issue on %(side)s has a security level", side=the_side(side)
+                    )
                     draft.notes.append(Note(Cause.FILTERED, sentence))
             if jql is None or not asked:
                 continue
@@ -131,7 +134,9 @@ class Survey:
             for draft in asked:
                 if draft.issues[side].id not in inside:
                     draft.step, draft.plan = Step.NOTHING, None
-                    sentence = f"The issue on the {side.value} side is outside the profile's filter"
+                    sentence = said(
+                        "The issue on %(side)s is outside the profile's filter", side=the_side(side)
+                    )
                     draft.notes.append(Note(Cause.FILTERED, sentence))
 
     def _look_at_items(self, drafts: Sequence[Draft]) -> None:

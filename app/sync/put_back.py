@@ -13,6 +13,7 @@ from datetime import datetime
 from app.activity.log import Detail
 from app.jira.site import Changelog, Edit, Issue, JiraSite, SiteError
 from app.mapping.profile import FieldMapping, Side
+from app.mapping.said import said, the_side
 from app.mapping.values import handler, whole
 from app.sync import written as notes
 from app.sync.move_back import move_back
@@ -235,8 +236,12 @@ def _stood(one: Lost, mapping: FieldMapping, side: Side, more: str) -> Detail:
 def told_back(one: Lost, side: Side) -> Detail:
     """An edit that was put back."""
     return Detail(
-        f"{one.field} was edited on the {side.value} side while Tandem wrote it: the edit was put "
-        "back, and both sides are compared anew.",
+        said(
+            "%(field)s was edited on %(side)s while Tandem wrote it: the edit was put back, "
+            "and both sides are compared anew.",
+            field=one.field,
+            side=the_side(side),
+        ),
         field=one.field,
         side=side.value,
         new=whole(one.text),
@@ -246,8 +251,12 @@ def told_back(one: Lost, side: Side) -> Detail:
 def told_again(one: Lost, side: Side) -> Detail:
     """An edit that was replaced, and whose field was edited once more since."""
     return Detail(
-        f"{one.field} was edited more than once on the {side.value} side while Tandem wrote it: "
-        "an earlier edit was replaced, and both sides are compared anew.",
+        said(
+            "%(field)s was edited more than once on %(side)s while Tandem wrote it: an "
+            "earlier edit was replaced, and both sides are compared anew.",
+            field=one.field,
+            side=the_side(side),
+        ),
         field=one.field,
         side=side.value,
         old=whole(one.text),

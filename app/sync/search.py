@@ -22,6 +22,7 @@ from app.jira.site import Issue, JiraSite, SearchPage, SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Scope, Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said
 from app.mapping.values import read_fields
 from app.sync import filters, store_links
 from app.sync.budget import Kind, claim
@@ -150,7 +151,7 @@ class Searcher:
             if found.next is None:
                 break
             if found.next == page:
-                raise SiteError("The site gave the same page of a search again.")
+                raise SiteError(said("The site gave the same page of a search again."))
             page = found.next
             _execute(look, _HOLD, seconds=LEASE_SECONDS)
         _execute(look, _END, began=look.began)

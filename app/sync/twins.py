@@ -10,6 +10,7 @@ from app.activity.log import Detail, Outcome
 from app.jira.answers import PROPERTY
 from app.jira.site import Created, Issue, SiteError
 from app.mapping.profile import Side
+from app.mapping.said import said
 from app.sync import hierarchy, lifecycle, parked, rings, store_dirty, store_links
 from app.sync.bases import confirm, unmoved
 from app.sync.items.work import fields_of, of_a_new_twin
@@ -193,7 +194,9 @@ def _create(turn: Turn, pair: Pair, link: Link, side: Side, issue: Issue) -> Non
             link = link.with_seen(to, stored.updated)
     link = replace(link, base=base)
     told = [
-        Detail(f"{created.key} was created for {issue.key}."),
+        Detail(
+            said("%(created)s was created for %(issue)s.", created=created.key, issue=issue.key)
+        ),
         *(Detail(sentence, field=key) for key, sentence in refused.items()),
         *(Detail(one.sentence, field=one.key) for one in plan.left_alone if one.is_told_at_create),
         *(Detail(one, field=w.field, side=to.value) for w in writes for one in w.notes),

@@ -20,6 +20,7 @@ from app.errors import Problem
 from app.jira.site import JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said, the_side
 from app.sync import budget, runs
 from app.sync.fingerprints import of_profile
 from app.sync.turn import Ring, Turn
@@ -230,8 +231,11 @@ class Undo:
                 hold = budget.standing(session, self._profile).hold
             if hold is not None and hold.paused:
                 raise Problem(
-                    f"The site on the {side.value} side, or its partner, does not let Tandem in. "
-                    "Mend that, then start the undo again: it goes on."
+                    said(
+                        "The site on %(side)s, or its partner, does not let Tandem in. Mend "
+                        "that, then start the undo again: it goes on.",
+                        side=the_side(side),
+                    )
                 )
             time.sleep(min(wait, LONGEST_SLEEP))
 

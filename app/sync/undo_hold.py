@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.database import db, tenant_transaction, unscoped_transaction
 from app.errors import Problem
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said
 
 LEASE = 180  # seconds: how long a lane rests after an undo that died
 LONGEST_WAIT = 600.0  # seconds for a drain that is at work
@@ -59,7 +60,7 @@ def alone(profile_id: uuid.UUID) -> Iterator[None]:
     try:
         take = "SELECT pg_try_advisory_lock(hashtext(:what), hashtext(:profile))"
         if not connection.execute(text(take), lock).scalar():
-            raise UnderWay("An undo of this profile is under way. Wait for its end.")
+            raise UnderWay(said("An undo of this profile is under way. Wait for its end."))
         try:
             yield
         finally:
@@ -108,7 +109,7 @@ class Hold:
         deadline = time.monotonic() + LONGEST_WAIT
         while self._is_drained():
             if time.monotonic() > deadline:
-                raise Problem("A worker does not come to an end. Start the undo again later.")
+                raise Problem(said("A worker does not come to an end. Start the undo again later."))
             self.renew()
             time.sleep(0.1)
 
@@ -124,7 +125,7 @@ class Hold:
     def check(self, session: Session) -> None:
         """Renew in a transaction, which nobody can take the lane from until it ends."""
         if not session.execute(_RENEW, self._ours() | {"lease": LEASE}).rowcount:  # type: ignore[attr-defined]
-            raise Problem("The undo was silent for too long, and let go. Start it again.")
+            raise Problem(said("The undo was silent for too long, and let go. Start it again."))
 
     def release(self) -> None:
         """Let go."""

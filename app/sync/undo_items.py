@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from app.jira.site import Edit
 from app.mapping.profile import Side
+from app.mapping.said import said
 from app.sync.items.model import Gone, ItemLink
 from app.sync.items.trace import Deed
 from app.sync.undo_plan import Spot, Why
@@ -59,17 +60,22 @@ AGAIN = Judged(ItemVerdict.AGAIN)
 ALREADY = Judged(ItemVerdict.ALREADY)
 UNKNOWN = Judged(ItemVerdict.LEAVE, Why.UNKNOWN)
 BUSY = Judged(ItemVerdict.LEAVE, Why.BUSY)
-EDITED = Judged(ItemVerdict.LEAVE, Why.CHANGED, "Somebody edited it since Tandem wrote it.")
-LATER = Judged(ItemVerdict.LEAVE, Why.CHANGED, "Tandem wrote it again since, for a later change.")
+EDITED = Judged(ItemVerdict.LEAVE, Why.CHANGED, said("Somebody edited it since Tandem wrote it."))
+LATER = Judged(
+    ItemVerdict.LEAVE, Why.CHANGED, said("Tandem wrote it again since, for a later change.")
+)
 ANEW = Judged(
     ItemVerdict.LEAVE,
     Why.NO_HISTORY,
-    "It was written anew. Jira keeps no history of it, so what it said before cannot be had back.",
+    said(
+        "It was written anew. Jira keeps no history of it, so what it said before cannot be "
+        "had back."
+    ),
 )
 DELETED = Judged(
     ItemVerdict.LEAVE,
     Why.NO_HISTORY,
-    "It was deleted. Jira keeps no history of it, so it cannot be had back.",
+    said("It was deleted. Jira keeps no history of it, so it cannot be had back."),
 )
 
 

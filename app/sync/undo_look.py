@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue
 from app.mapping.profile import Side
+from app.mapping.said import said, the_side
 from app.mapping.values import whole
 from app.sync.overwritten import Lost
 from app.sync.plan import Write
@@ -47,8 +48,12 @@ def look(
 
 def _stood(one: Lost, side: Side) -> Detail:
     return Detail(
-        f"{one.field} was edited on the {side.value} side while an undo wrote it, and the edit "
-        "could not be put back: what the undo wrote stands.",
+        said(
+            "%(field)s was edited on %(side)s while an undo wrote it, and the edit could not "
+            "be put back: what the undo wrote stands.",
+            field=one.field,
+            side=the_side(side),
+        ),
         field=one.key,
         side=side.value,
         old=whole(one.text),

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.mapping.profile import Kind, Side
+from app.mapping.said import said
 from app.mapping.values import Value
 
 
@@ -32,20 +33,26 @@ class Why(StrEnum):
 
 
 SENTENCES = {
-    Why.CHANGED: "It was changed since.",
-    Why.NOT_TOLD: "Jira's changelog no longer tells what it held before.",
-    Why.ONLY_TEXT: "Jira's changelog keeps only the text of it, without its form.",
-    Why.GONE: "The issue is gone, or hidden from Tandem.",
-    Why.UNLINKED: "Its pair is no longer linked.",
-    Why.UNMAPPED: "The profile no longer maps this field.",
-    Why.UNREADABLE: "It is hidden on the issue, or holds what its kind cannot read.",
-    Why.BUSY: "A write to this pair is under way, or a worker died in it. Run the undo again.",
-    Why.REFUSED: "The site refused it.",
-    Why.NO_HISTORY: "Jira keeps no history of it, so what was there before cannot be had back.",
-    Why.UNKNOWN: "What Tandem knew of it was lost, so it may be another's, or edited since.",
-    Why.NOT_OURS: "It does not bear Tandem's mark for this pair.",
-    Why.SHOWN: "A text of the issue shows it.",
-    Why.CREATED: "It was created, and is left: --delete-created deletes what nobody changed since.",
+    Why.CHANGED: said("It was changed since."),
+    Why.NOT_TOLD: said("Jira's changelog no longer tells what it held before."),
+    Why.ONLY_TEXT: said("Jira's changelog keeps only the text of it, without its form."),
+    Why.GONE: said("The issue is gone, or hidden from Tandem."),
+    Why.UNLINKED: said("Its pair is no longer linked."),
+    Why.UNMAPPED: said("The profile no longer maps this field."),
+    Why.UNREADABLE: said("It is hidden on the issue, or holds what its kind cannot read."),
+    Why.BUSY: said(
+        "A write to this pair is under way, or a worker died in it. Run the undo again."
+    ),
+    Why.REFUSED: said("The site refused it."),
+    Why.NO_HISTORY: said(
+        "Jira keeps no history of it, so what was there before cannot be had back."
+    ),
+    Why.UNKNOWN: said("What Tandem knew of it was lost, so it may be another's, or edited since."),
+    Why.NOT_OURS: said("It does not bear Tandem's mark for this pair."),
+    Why.SHOWN: said("A text of the issue shows it."),
+    Why.CREATED: said(
+        "It was created, and is left: --delete-created deletes what nobody changed since."
+    ),
 }
 
 

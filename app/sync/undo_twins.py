@@ -11,6 +11,7 @@ from sqlalchemy import delete
 from app.activity.log import Detail
 from app.jira.site import SiteError
 from app.mapping.profile import Side
+from app.mapping.said import said
 from app.sync import unlinked
 from app.sync.items import remote_link
 from app.sync.models import IssueLink
@@ -62,7 +63,9 @@ def _delete(work: Work, twin: Twin, link: Link, *, unlink: bool) -> bool:
         hold.check(session)
         if unlink:
             session.execute(delete(IssueLink).where(IssueLink.id == link.id))
-        sentence = f"{twin.issue} was deleted by an undo of what had created it."
+        sentence = said(
+            "%(issue)s was deleted by an undo of what had created it.", issue=twin.issue
+        )
         tell(session, turn, link, 1, [Detail(sentence, side=twin.spot.side.value)])
     with suppress(SiteError):  # what it links to is gone; a dead link that stays harms nobody
         remote_link.end(turn, link)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
+from app.mapping.said import said, the_side
 from app.mapping.values import Value, handler
 from app.sync import moves, provenance, store_links, written
 from app.sync.bases import changed_fields, confirm, landed
@@ -271,7 +272,11 @@ def _put(
 def _details(side: Side, visit: _Visit) -> list[Detail]:
     return [
         Detail(
-            f"{write.field} was put back on the {side.value} side by an undo.",
+            said(
+                "%(field)s was put back on %(side)s by an undo.",
+                field=write.field,
+                side=the_side(side),
+            ),
             field=write.field,
             side=side.value,
             old=handler(write.kind).brief(write.was),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.database import TenantId
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said
 from app.sync import reasons
 from app.sync.models import IssueLink
 from app.sync.parked import place
@@ -189,13 +190,13 @@ _QUESTIONS = text(
 _CHOICES = {
     None: (
         State.CONFLICT,
-        "Both sides changed it, and somebody has to choose.",
-        "Choose on Tandem's page inside Jira.",
+        said("Both sides changed it, and somebody has to choose."),
+        said("Choose on Tandem's page inside Jira."),
     ),
     "leave": (
         State.LEFT_ALONE,
-        "Both sides changed it, and somebody chose to leave both as they are.",
-        "It crosses with the next edit of it.",
+        said("Both sides changed it, and somebody chose to leave both as they are."),
+        said("It crosses with the next edit of it."),
     ),
 }
 
@@ -203,7 +204,9 @@ _CHOICES = {
 def _questions(session: Session, link: IssueLink) -> list[tuple[str, Standing]]:
     found = []
     for row in session.execute(_QUESTIONS, {"link": link.id}):
-        decided = f"Both sides changed it, and somebody chose the {row.choice} one."
+        decided = said(
+            "Both sides changed it, and somebody chose the %(choice)s one.", choice=row.choice
+        )
         state, sentence, cure = _CHOICES.get(row.choice, (State.DECIDED, decided, ""))
         one = Standing(state, sentence, row.asked_at, cure, question=row.id)
         found.append((row.field_key, one))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from app.activity.log import Detail, Outcome
 from app.jira.site import SiteError
 from app.mapping.profile import Kind, Side
+from app.mapping.said import said, the_side
 from app.mapping.values import handler, whole
 from app.sync.names import Shown
 from app.sync.plan import Conflict, Plan, Write
@@ -62,7 +63,9 @@ def details_of(plan: Plan, refused: dict[str, str], shown: Shown) -> list[Detail
                 continue
             details.append(
                 Detail(
-                    f"{write.field} was written on the {side.value} side.",
+                    said(
+                        "%(field)s was written on %(side)s.", field=write.field, side=the_side(side)
+                    ),
                     field=write.field,
                     side=side.value,
                     old=shown.old(side, write),

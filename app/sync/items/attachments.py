@@ -14,6 +14,7 @@ from app.jira.item_calls import BrokenOff, File
 from app.jira.site import Issue, SiteError
 from app.jira.times import UNCHANGING, parse_time
 from app.mapping.profile import ItemKind, ItemMapping, Side
+from app.mapping.said import said
 from app.sync.items import file_notes
 from app.sync.items.kinds import Listing, Meeting, NotedKind, Refusal, Target
 from app.sync.items.model import Held, Item, Mark
@@ -23,7 +24,7 @@ TRIES = 3
 NOTED_WITHIN = timedelta(minutes=2)
 """A file of ours that is older and not noted will not be noted any more."""
 NOBODY = "00000000-0000-0000-0000-000000000000"
-UNHEARD = Held("Tandem sent the file, and its source is not there any more.", retract=False)
+UNHEARD = Held(said("Tandem sent the file, and its source is not there any more."), retract=False)
 
 
 class AttachmentKind(NotedKind):
@@ -50,11 +51,14 @@ class AttachmentKind(NotedKind):
         file = _file(source.raw)
         limit = to.site.files.limit(file.size)
         if limit is None:
-            raise Refusal("The site takes no attachments.")
+            raise Refusal(said("The site takes no attachments."))
         if file.size > limit:
             raise Refusal(
-                f"The attachment has {megabytes(file.size)}, and the site takes at most "
-                f"{megabytes(limit)}."
+                said(
+                    "The attachment has %(megabytes)s, and the site takes at most %(megabytes2)s.",
+                    megabytes=megabytes(file.size),
+                    megabytes2=megabytes(limit),
+                )
             )
         for _ in range(TRIES):
             try:
@@ -63,7 +67,9 @@ class AttachmentKind(NotedKind):
                 continue
             made["sha256"] = digest
             return _item(made, to.mapping, {})
-        raise Refusal(f"The attachment broke off {TRIES} times while it was read.")
+        raise Refusal(
+            said("The attachment broke off %(tries)s times while it was read.", tries=TRIES)
+        )
 
     def delete(self, to: Target, twin: Item) -> bool:
         """See KindOfItem."""
@@ -104,8 +110,11 @@ def _item(raw: Mapping[str, Any], mapping: ItemMapping, marks: Mapping[str, Mark
     held = None
     if mapping.limit_mb is not None and size > mapping.limit_mb * MEGA:
         held = Held(
-            f"The attachment has {megabytes(size)}; the profile carries at most "
-            f"{mapping.limit_mb:,} MB.",
+            said(
+                "The attachment has %(megabytes)s; the profile carries at most %(limit_mb)s MB.",
+                megabytes=megabytes(size),
+                limit_mb=f"{mapping.limit_mb:,}",
+            ),
             retract=False,
         )
     return Item(
@@ -142,7 +151,7 @@ def _carry(to: Target, file: File) -> tuple[dict[str, Any], str]:
             pieces = stack.enter_context(to.source.files.read(file))
         except SiteError as error:
             if error.site_status == 404:
-                raise Refusal("The attachment was deleted before it was read.") from error
+                raise Refusal(said("The attachment was deleted before it was read.")) from error
             raise
         made = to.site.files.add(to.issue.id, file, hashed(pieces))
     return made, digest.hexdigest()

@@ -14,6 +14,7 @@ from app.jira.times import parse_time
 from app.mapping.kinds.rich_text import nodes
 from app.mapping.profile import ItemKind, ItemMapping, Kind, MarkerMode
 from app.mapping.rich import told
+from app.mapping.said import said
 from app.mapping.values import UnreadableValueError, handler
 from app.sync.items.kinds import KindOfItem, Listing, Refusal, Target
 from app.sync.items.model import Held, Item, Mark, read_mark
@@ -24,14 +25,16 @@ CUT = "(Cut by Tandem: with these words the comment is longer than Jira takes.)"
 PUBLIC = "sd.public.comment"
 RICH = handler(Kind.RICH_TEXT)
 
-RESTRICTED = Held("The comment is for a role or a group alone.", retract=True)
-INTERNAL = Held("The comment is internal, and not both sides allow that it crosses.", retract=True)
-NO_SERVICE = Held(
-    "The comment is internal, and the other project is no service project.", retract=True
+RESTRICTED = Held(said("The comment is for a role or a group alone."), retract=True)
+INTERNAL = Held(
+    said("The comment is internal, and not both sides allow that it crosses."), retract=True
 )
-UNMARKED = Held("The profile's marker does not choose the comment.", retract=False)
-EMPTY = Held("The comment says nothing.", retract=False)
-UNREADABLE = Held("The comment's text cannot be read.", retract=False)
+NO_SERVICE = Held(
+    said("The comment is internal, and the other project is no service project."), retract=True
+)
+UNMARKED = Held(said("The profile's marker does not choose the comment."), retract=False)
+EMPTY = Held(said("The comment says nothing."), retract=False)
+UNREADABLE = Held(said("The comment's text cannot be read."), retract=False)
 
 
 class CommentKind(KindOfItem):
@@ -69,7 +72,9 @@ class CommentKind(KindOfItem):
         made = to.site.comments.add(to.issue.id, _body(to, source), properties)
         if internal and made.get("jsdPublic") is not False:
             to.site.comments.delete(to.issue.id, text(made["id"]))
-            raise Refusal("The site does not keep the comment internal, so it was taken back.")
+            raise Refusal(
+                said("The site does not keep the comment internal, so it was taken back.")
+            )
         return _item(made, to.issue, to.mapping)
 
     def write(self, to: Target, twin: Item, source: Item) -> Item:
@@ -95,7 +100,7 @@ def carry_body(document: str, to: Target) -> str:
     written."""
     carried = to.carried(document)
     if carried.refused is not None or carried.document is None:
-        raise Refusal(carried.refused or "Nothing of the comment's text can be carried.")
+        raise Refusal(carried.refused or said("Nothing of the comment's text can be carried."))
     for sentence in told(carried.degraded):
         to.tell(sentence)
     return carried.document
@@ -156,7 +161,7 @@ def _body(to: Target, source: Item) -> dict[str, Any]:
     """The text of a twin, as long as Jira takes."""
     words = source.value[0] if isinstance(source.value, tuple) else None
     if not isinstance(words, str):
-        raise Refusal("The comment says nothing that can be carried.")
+        raise Refusal(said("The comment says nothing that can be carried."))
     return twin_text(to, source, words)
 
 

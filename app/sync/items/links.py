@@ -14,6 +14,7 @@ from app.database import TenantId, tenant_transaction
 from app.jira.answers import LINKS
 from app.jira.site import Issue, JiraSite, SiteError
 from app.mapping.profile import ItemKind, ItemMapping, Side
+from app.mapping.said import said
 from app.sync.items import link_notes, neighbours
 from app.sync.items.kinds import Listing, Meeting, NotedKind, Target
 from app.sync.items.link_ties import (
@@ -34,9 +35,9 @@ from app.sync.items.model import Held, Item, Mark
 from app.sync.items.neighbours import Neighbour
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
-WAITS = Held("The issue at the link's other end has no twin yet.", retract=False)
-THERE = Held("The link is carried with the issue that it goes out from.", retract=False)
-TAKEN = Held("The same link is there already, and Tandem did not make it.", retract=False)
+WAITS = Held(said("The issue at the link's other end has no twin yet."), retract=False)
+THERE = Held(said("The link is carried with the issue that it goes out from."), retract=False)
+TAKEN = Held(said("The same link is there already, and Tandem did not make it."), retract=False)
 TWIN = "tandemTwin"
 """In a link's raw form: the id of the twin of the issue at its other end."""
 TYPE = "tandemType"
@@ -76,10 +77,12 @@ class LinkKind(NotedKind):
         mine = (one for one in found if end_of(one) == end and is_of(one, kind))
         same = next((one for one in mine if goes_out(one) or is_even(one)), None)
         if stored is None or same is None:
-            raise SiteError("The site does not show the link that was made. It is looked at again.")
+            raise SiteError(
+                said("The site does not show the link that was made. It is looked at again.")
+            )
         if not _made_by_us(to.site, stored, same):
             raise SiteError(
-                "Somebody else made the same link at this moment. It is looked at again.",
+                said("Somebody else made the same link at this moment. It is looked at again."),
                 site_status=MADE_MEANWHILE,
             )
         return same
@@ -90,7 +93,12 @@ class LinkKind(NotedKind):
         stored = to.site.stored(to.issue.id, [self.field])
         edits = stored.changelog.edits if stored is not None and stored.changelog else ()
         if maker(edits, twin) not in {None, to.site.links.author()}:
-            to.tell(f"The link {self.text(twin)} was made by somebody else, so it stays.")
+            to.tell(
+                said(
+                    "The link %(text)s was made by somebody else, so it stays.",
+                    text=self.text(twin),
+                )
+            )
             return False
         to.site.links.delete(twin.id)
         return True

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import ItemKind, Side
+from app.mapping.said import said, the_side
 from app.sync.items import store
 from app.sync.items.model import ItemLink, root_of
 from app.sync.items.reads import Amiss
@@ -151,7 +152,7 @@ class _Hand:
             self._refused(side, mark, error)
             return
         self._store(_with_mark(self.row.with_item(side, made), side, mark))
-        self._tell(side, f"The issue on the {side.value} side links to its twin.")
+        self._tell(side, said("The issue on %(side)s links to its twin.", side=the_side(side)))
 
     def take_away(self, side: Side) -> None:
         """Take our link away: the mapping does not ask for it any more."""
@@ -164,7 +165,9 @@ class _Hand:
                 self._refused(side, "", error)
                 return
         self._store(_with_mark(self.row.with_item(side, None), side, ""))
-        self._tell(side, f"The link to the twin was taken away on the {side.value} side.")
+        self._tell(
+            side, said("The link to the twin was taken away on %(side)s.", side=the_side(side))
+        )
 
     def _refused(self, side: Side, mark: str, error: SiteError) -> None:
         if error.site_status not in {400, 403, 404, 413}:

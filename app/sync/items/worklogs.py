@@ -10,13 +10,14 @@ from app.jira.answers import PROPERTY, text
 from app.jira.site import Issue, JiraSite
 from app.jira.times import parse_time
 from app.mapping.profile import ItemKind, ItemMapping
+from app.mapping.said import said
 from app.mapping.values import UnreadableValueError
 from app.sync.items.comments import RICH, twin_text
 from app.sync.items.kinds import KindOfItem, Listing, Refusal, Target
 from app.sync.items.model import Held, Item, Mark, read_mark
 
-RESTRICTED = Held("The worklog is for a role or a group alone.", retract=True)
-UNREADABLE = Held("The worklog's text cannot be read.", retract=False)
+RESTRICTED = Held(said("The worklog is for a role or a group alone."), retract=True)
+UNREADABLE = Held(said("The worklog's text cannot be read."), retract=False)
 EMPTY = '{"content":[],"type":"doc","version":1}'
 
 
@@ -98,7 +99,7 @@ def _parts(item: Item) -> tuple[str | None, datetime, int]:
     match item.value:
         case (str() | None as words, str() as started, int() as seconds):
             return words, datetime.fromisoformat(started), seconds
-    raise Refusal("The worklog says no time.")
+    raise Refusal(said("The worklog says no time."))
 
 
 def _said(to: Target, source: Item) -> dict[str, Any]:
