@@ -7,10 +7,21 @@ from collections.abc import Mapping
 from app.mapping.profile import Side
 from app.said import Said, counted, said, together
 
-__all__ = ["Said", "counted", "said", "side_names", "the_issue", "the_side", "the_site", "together"]
+__all__ = [
+    "Said",
+    "capital_site",
+    "counted",
+    "said",
+    "side_names",
+    "the_issue",
+    "the_side",
+    "the_site",
+    "together",
+]
 
 _SIDES = {Side.LEFT: said("the left side"), Side.RIGHT: said("the right side")}
 _SITES = {Side.LEFT: said("the left site"), Side.RIGHT: said("the right site")}
+_CAPITALS = {Side.LEFT: said("The left site"), Side.RIGHT: said("The right site")}
 _ISSUES = {Side.LEFT: said("the left issue"), Side.RIGHT: said("the right issue")}
 
 
@@ -24,6 +35,11 @@ def the_site(side: Side) -> Said:
     return _SITES[side]
 
 
+def capital_site(side: Side) -> Said:
+    """The same at the beginning of one."""
+    return _CAPITALS[side]
+
+
 def the_issue(side: Side) -> Said:
     """The issue of a side within a sentence."""
     return _ISSUES[side]
@@ -33,6 +49,6 @@ def side_names(names: Mapping[Side, str]) -> dict[str, str]:
     """What `app.language.tell` puts in the place of the two sides."""
     return {
         words.text: names[side]
-        for found in (_SIDES, _SITES, _ISSUES)
+        for found in (_SIDES, _SITES, _CAPITALS, _ISSUES)
         for side, words in found.items()
     }

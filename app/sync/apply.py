@@ -19,15 +19,15 @@ from sqlalchemy.orm import Session
 from app.database import tenant_transaction
 from app.errors import Problem
 from app.mapping.models import ProfileRecord, ProfileState
-from app.mapping.profile import ItemKind, Side
+from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.said import said, the_side
+from app.mapping.said import counted, said, the_side, together
 from app.sync import runs
+from app.sync.items.nouns import some
 from app.sync.marks import Mark, mark
 from app.sync.plan_file import Planned
 from app.sync.plan_json import items_of, writes_of
 from app.sync.planning import Planner
-from app.sync.planning_item_words import NOUNS, count
 from app.sync.planning_read import PAGE
 from app.sync.planning_types import IssuePlan, Step
 from app.tenants.deeds import Action, Deed, Recorder
@@ -143,7 +143,7 @@ class Applier:
             for one in asked:
                 what = what_moved(one, by_id.get(one.issue_id), profile)
                 if what:
-                    moved.add(f"{one.name}: {what}")
+                    moved.add(together([f"{one.name}:", what]))
 
     def begin(self, plan: Plan, by: runs.By = runs.COMMAND) -> tuple[uuid.UUID, int]:
         """Mark all of the plan for the workers, in one transaction, and ring for them.
@@ -243,13 +243,15 @@ def _fields_moved(then: Planned, now: IssuePlan, profile: StoredProfile) -> str:
         if _of(then.seen, side).get(m.key) != _of(now.seen, side).get(m.key)
     ]
     if changed:
-        return f"{', '.join(changed)} changed"
+        return said("%(fields)s changed", fields=together(changed, ", "))
     agreed = [
         m.left
         for m in mappings
         if any(_of(then.base, s).get(m.key) != _of(now.base, s).get(m.key) for s in Side)
     ]
-    return f"{', '.join(agreed)} was brought in step meanwhile" if agreed else ""
+    if not agreed:
+        return ""
+    return said("%(fields)s was brought in step meanwhile", fields=", ".join(agreed))
 
 
 def items_moved(
@@ -262,22 +264,35 @@ def items_moved(
         for key in before.keys() | after.keys():
             if before.get(key) != after.get(key):
                 what = (
-                    "added"
-                    if key not in before
-                    else said("taken away")
-                    if key not in after
-                    else "edited"
+                    "added" if key not in before else "taken away" if key not in after else "edited"
                 )
                 found[what, key.partition(".")[0], side] += 1
     told = [_told(*what, number) for what, number in sorted(found.items())]
-    return ", ".join(told)
+    return together(told, ", ")
 
 
 def _told(what: str, kind: str, side: Side, number: int) -> str:
-    noun = NOUNS[ItemKind(kind)]
-    article = "an" if noun[0] in "aeiou" else "a"
-    named = f"{article} {noun} was" if number == 1 else f"{count(ItemKind(kind), number)} were"
-    return f"{named} {what} on the {side.value} side since the plan"
+    told = {"items": some(kind, number), "side": the_side(side)}
+    if what == "added":
+        return counted(
+            "%(items)s was added on %(side)s since the plan",
+            "%(items)s were added on %(side)s since the plan",
+            number,
+            **told,
+        )
+    if what == "edited":
+        return counted(
+            "%(items)s was edited on %(side)s since the plan",
+            "%(items)s were edited on %(side)s since the plan",
+            number,
+            **told,
+        )
+    return counted(
+        "%(items)s was taken away on %(side)s since the plan",
+        "%(items)s were taken away on %(side)s since the plan",
+        number,
+        **told,
+    )
 
 
 def _of(marks: Mapping[Side, Mapping[str, str]], side: Side) -> Mapping[str, str]:
@@ -306,12 +321,17 @@ def _pages(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
 
 def _outdated(moved: Moved) -> Problem:
     rest = moved.count - len(moved.sentences)
-    more = f"\n  … and {rest:,} more" if rest else ""
-    issues = "1 issue moved" if moved.count == 1 else f"{moved.count:,} issues moved"
+    head = counted(
+        "The plan no longer fits what is there: %(count)s issue moved since it was made. Nothing "
+        "was applied.",
+        "The plan no longer fits what is there: %(count)s issues moved since it was made. Nothing "
+        "was applied.",
+        moved.count,
+    )
+    more = [said("… and %(count)s more", count=f"{rest:,}")] if rest else []
+    cure = said("Make a new plan with `tandem plan`, look at it, and apply that.")
     return Problem(
-        f"The plan no longer fits what is there: {issues} since it was made. Nothing was applied.\n"
-        + "\n".join(f"  {one}" for one in moved.sentences)
-        + f"{more}\nMake a new plan with `tandem plan`, look at it, and apply that.",
+        together([together([head, *moved.sentences, *more], "\n  "), cure], "\n"),
         status=409,
         code="plan-outdated",
     )

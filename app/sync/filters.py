@@ -20,6 +20,7 @@ from app.jira.site import JiraSite
 from app.mapping.lifecycle import Why
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said, the_side
 from app.sync import store_dirty
 from app.sync.budget import Kind, claim
 from app.sync.marks import Mark, mark
@@ -153,18 +154,22 @@ def _settle(
 
 def _tell(session: Session, turn: Turn, link: Link, out: str) -> None:
     """One entry for the time that a pair stands still, not one an event."""
-    where = "both sides are" if out == BOTH else f"the {out} side is"
-    issues = "issues on" if out == BOTH else "issue on"
     held = {side: held_of(turn.profile.profile, turn.read[side].values()) for side in Side}
     if any(link.issue_id(side) in held[side] for side in Side):
-        sentence = (
+        sentence = said(
             "An issue of this pair has a security level. Nothing crosses while it has one, unless "
             "both sides allow that such issues cross."
         )
+    elif out == BOTH:
+        sentence = said(
+            "The issues on both sides are outside the profile's filter. Nothing crosses until the "
+            "filter finds them again."
+        )
     else:
-        sentence = (
-            f"The {issues} {where} outside the profile's filter. Nothing crosses until the filter "
-            "finds them again."
+        sentence = said(
+            "The issue on %(side)s is outside the profile's filter. Nothing crosses until the "
+            "filter finds them again.",
+            side=the_side(Side(out)),
         )
     keys = (link.left_key, link.right_key)
     turn.tell(session, keys, Outcome.LEFT_ALONE, details=[Detail(sentence)])

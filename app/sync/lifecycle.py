@@ -10,6 +10,7 @@ from app.jira.answers import PROPERTY, text
 from app.jira.site import Issue, SiteError
 from app.mapping.lifecycle import Archived, Deed, Deleted, Moved, Why
 from app.mapping.profile import FieldMapping, Kind, Side
+from app.mapping.said import said, the_side
 from app.mapping.values import handler
 from app.sync import moves, parked, store_dirty, unlinked
 from app.sync.items import remote_link
@@ -23,9 +24,9 @@ ENDED = "ended"
 """In the mark of a comment: the pair that it tells the end of."""
 STATUS = FieldMapping("status", "status", Kind.STATUS)
 DEEDS = {
-    Why.DELETED: "was deleted",
-    Why.MOVED: "was moved out of the profile's project or issue type",
-    Why.ARCHIVED: "was archived",
+    Why.DELETED: said("was deleted"),
+    Why.MOVED: said("was moved out of the profile's project or issue type"),
+    Why.ARCHIVED: said("was archived"),
 }
 
 
@@ -95,7 +96,9 @@ def act(turn: Turn, pair: Pair, link: Link, what: Happened) -> Visit | None:
     twin = turn.read[stays].get(link.issue_id(stays) or 0)
     if twin is None and link.told(stays) is not Why.DELETED:
         return hidden(pair, link, stays)
-    sentence = f"The issue on the {what.side.value} side {DEEDS[what.why]}."
+    sentence = said(
+        "The issue on %(side)s %(deed)s.", side=the_side(what.side), deed=DEEDS[what.why]
+    )
     details, left = [Detail(sentence)], [what.side]
     if twin is not None:
         did = _do(turn, pair, link, what, twin)
@@ -117,10 +120,17 @@ def act(turn: Turn, pair: Pair, link: Link, what: Happened) -> Visit | None:
 
 def hidden(pair: Pair, link: Link, side: Side) -> Visit:
     """An issue is not found, and nothing is done for that."""
-    told = " (its site told that it was deleted)" if link.told(side) is Why.DELETED else ""
     sentence = (
-        f"The issue on the {side.value} side is gone or hidden from Tandem{told}; its twin was "
-        "left as it is."
+        said(
+            "The issue on %(side)s is gone or hidden from Tandem (its site told that it was "
+            "deleted); its twin was left as it is.",
+            side=the_side(side),
+        )
+        if link.told(side) is Why.DELETED
+        else said(
+            "The issue on %(side)s is gone or hidden from Tandem; its twin was left as it is.",
+            side=the_side(side),
+        )
     )
     return Visit(pair, link, Outcome.LEFT_ALONE, details=(Detail(sentence),))
 
@@ -139,15 +149,16 @@ def _do(turn: Turn, pair: Pair, link: Link, what: Happened, twin: Issue) -> str 
     side, deed = what.side.other, what.deed
     if deed in {Deleted.COMMENT, Moved.COMMENT, Archived.COMMENT}:
         _comment(turn, link, what, twin)
-        return "A comment says so, and the pair is no longer linked."
+        return said("A comment says so, and the pair is no longer linked.")
     if deed is Deleted.CLOSE:
-        return _close(turn, pair, link, side, twin) or "It was closed, and is no longer linked."
+        closed = said("It was closed, and is no longer linked.")
+        return _close(turn, pair, link, side, twin) or closed
     if deed is Deleted.DELETE:
         if not _is_ours(turn, link, side, twin):
-            return "It was not made by Tandem, so it stays. The pair is no longer linked."
+            return said("It was not made by Tandem, so it stays. The pair is no longer linked.")
         _delete(turn, side, twin)
-        return "Tandem had made the other one, and deleted it."
-    return "The pair is no longer linked."
+        return said("Tandem had made the other one, and deleted it.")
+    return said("The pair is no longer linked.")
 
 
 def _is_ours(turn: Turn, link: Link, side: Side, issue: Issue) -> bool:
@@ -199,10 +210,10 @@ def _close(turn: Turn, pair: Pair, link: Link, side: Side, twin: Issue) -> Visit
     came = moves.write(turn, side, link, read=read, writes=[goal], put=_nothing)
     if not came.refused and not came.again:
         return None
-    said = came.refused.get(key, "status: somebody moved the issue at the same moment")
+    told = came.refused.get(key, said("status: somebody moved the issue at the same moment"))
     code = came.codes.get(key, Code.MOVE_REFUSED)
-    cause = Cause(side, code, goal.field, key, said=said)
-    return Visit(pair, link, Outcome.PARKED, details=(Detail(said),), parked=(cause,))
+    cause = Cause(side, code, goal.field, key, said=told)
+    return Visit(pair, link, Outcome.PARKED, details=(Detail(told),), parked=(cause,))
 
 
 def _nothing(*_: object) -> tuple[None, dict[str, str]]:

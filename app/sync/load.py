@@ -22,7 +22,7 @@ from app.jira.site import SiteError, SiteOpener
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.said import said
+from app.mapping.said import said, the_side, together
 from app.sync import load_decide, load_issues, runs
 from app.sync import load_store as rows
 from app.sync.fingerprint import Fingerprinter
@@ -107,10 +107,15 @@ class Loads:
         """Why no load can begin beside the one that has not ended."""
         load = self.unfinished(profile)
         differs = "" if load is None else self._differs(profile, load, ask)
+        head = said("A load of this profile was begun and has not ended.")
+        if differs:
+            head = said(
+                "A load of this profile was begun and has not ended, and it %(differs)s.",
+                differs=differs,
+            )
+        cure = said("Go on with it: --resume. Or give it up: --abandon; then begin this one.")
         return Problem(
-            "A load of this profile was begun and has not ended"
-            + (f", and it {differs}" if differs else "")
-            + ". Go on with it: --resume. Or give it up: --abandon; then begin this one.",
+            together([head, cure]),
             status=409,
             code="load-unfinished",
         )
@@ -123,8 +128,11 @@ class Loads:
         differs = self._differs(profile, load, ask) if ask is not None else ""
         if differs:
             raise Problem(
-                f"The load that has not ended {differs}. Go on with it as it was begun (--resume "
-                "alone), or give it up (--abandon) and begin this one.",
+                said(
+                    "The load that has not ended %(differs)s. Go on with it as it was begun "
+                    "(--resume alone), or give it up (--abandon) and begin this one.",
+                    differs=differs,
+                ),
                 status=409,
                 code="load-differs",
             )
@@ -263,12 +271,16 @@ class Loads:
         had = self.asked(profile, load)
         found = []
         if had.jql != ask.jql:
-            found.append("had another JQL" if had.jql else "had no JQL")
+            found.append(said("had another JQL") if had.jql else said("had no JQL"))
         if had.sources != ask.sources:
-            found.append(f"goes from {_sides(had.sources)}")
+            found.append(said("goes from %(sides)s", sides=_sides(had.sources)))
         if had.match != ask.match:
-            found.append(f"matches by {had.match.key}" if had.match else "matches by no field")
-        return " and ".join(found)
+            found.append(
+                said("matches by %(field)s", field=had.match.key)
+                if had.match
+                else said("matches by no field")
+            )
+        return together(found, ", ")
 
     def _put_off(
         self, profile: StoredProfile, load: Load, seconds: float, *, failed: bool = False
@@ -282,4 +294,4 @@ class Loads:
 
 
 def _sides(sources: str) -> str:
-    return "both sides" if sources == "both" else f"the {Side(sources).value} side"
+    return said("both sides") if sources == "both" else the_side(Side(sources))

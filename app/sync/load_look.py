@@ -13,7 +13,7 @@ from app.errors import Problem
 from app.jira.site import JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.said import said
+from app.mapping.said import said, the_side
 from app.sync.budget import Kind, claim
 from app.sync.load import Ask, Loads
 from app.sync.load_decide import bonds_of, judge
@@ -61,9 +61,9 @@ def _count(profile: StoredProfile, open_site: SiteOpener, ask: Ask, walk: Walk) 
     if wait:
         raise Problem(
             said(
-                "The site on the %(side)s may not be called for %(wait)s seconds: it asked "
+                "The site on %(side)s may not be called for %(wait)s seconds: it asked "
                 "for patience, or shut Tandem out. Try again then.",
-                side=walk.side.value,
+                side=the_side(walk.side),
                 wait=f"{wait:.0f}",
             )
         )
@@ -75,9 +75,9 @@ def _count(profile: StoredProfile, open_site: SiteOpener, ask: Ask, walk: Walk) 
             raise
         raise Problem(
             said(
-                "jql: the site on the %(side)s does not take it: %(detail)s Correct the JQL; "
+                "jql: the site on %(side)s does not take it: %(detail)s Correct the JQL; "
                 "nothing was begun.",
-                side=walk.side.value,
+                side=the_side(walk.side),
                 detail=error.detail,
             ),
             code="invalid-field",
@@ -95,9 +95,9 @@ def _check_field(profile: StoredProfile, site: JiraSite, match: MatchField, walk
     if found.issues and name not in found.issues[0].fields:
         raise Problem(
             said(
-                "match: the issues on the %(side)s have no field '%(name)s', or it is hidden "
+                "match: the issues on %(side)s have no field '%(name)s', or it is hidden "
                 "from Tandem. Give the id of a field that both sides have, or LEFT=RIGHT.",
-                side=walk.side.value,
+                side=the_side(walk.side),
                 name=name,
             ),
             code="invalid-field",
@@ -106,12 +106,22 @@ def _check_field(profile: StoredProfile, site: JiraSite, match: MatchField, walk
 
 
 def _too_many(walk: Walk, count: int) -> str:
-    head = f"jql: it leaves about {count:,} issues on the {walk.side.value}"
-    if not walk.filtered:
-        head = f"jql: there are about {count:,} issues to read on the {walk.side.value}"
-    return (
-        f"{head}, and a load takes at most {MOST_ISSUES:,}. Narrow it with --jql or the profile's "
-        "scope, or say --yes-all if you mean them all."
+    if walk.filtered:
+        return said(
+            "jql: it leaves about %(count)s issues on %(side)s, and a load takes at most "
+            "%(most)s. Narrow it with --jql or the profile's scope, or say --yes-all if you mean "
+            "them all.",
+            count=f"{count:,}",
+            side=the_side(walk.side),
+            most=f"{MOST_ISSUES:,}",
+        )
+    return said(
+        "jql: there are about %(count)s issues to read on %(side)s, and a load takes at most "
+        "%(most)s. Narrow it with --jql or the profile's scope, or say --yes-all if you mean them "
+        "all.",
+        count=f"{count:,}",
+        side=the_side(walk.side),
+        most=f"{MOST_ISSUES:,}",
     )
 
 

@@ -70,7 +70,7 @@ def clean_jql(jql: str | None) -> str | None:
             "has more than %(longest_jql)s characters. Shorten it", longest_jql=f"{LONGEST_JQL:,}"
         )
     elif _ORDER.search(bare):
-        wrong = "has an ORDER BY. Leave it out: a load has an order of its own"
+        wrong = said("has an ORDER BY. Leave it out: a load has an order of its own")
     elif '"' in bare.replace('""', "") or "'" in bare:
         wrong = said("has a quotation mark that is not closed. Close it")
     elif not _balanced(bare):

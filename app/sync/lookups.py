@@ -17,6 +17,7 @@ from app.jira.site import Issue
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.rich import Carried, File
+from app.mapping.said import said, the_side
 from app.mapping.values import handler
 from app.sync import lookup_issues
 from app.sync.carry import Carrier
@@ -204,7 +205,6 @@ class Carrying:
         create screen where there is no issue yet: a sentence each, by mapping key. Raises
         SiteError."""
         plain = [w for w in writes if not handler(w.kind).by_transition and w.field not in _RIDES]
-        name = "create" if issue_id is None else "edit"
         found: list[Write] = []
         for since in (EVER, self._began) if plain else ():
             screen = (
@@ -216,7 +216,19 @@ class Carrying:
             if not found:
                 break
         return {
-            one.key: f"{one.field} is not on the {name} screen of the {side.value} side"
+            one.key: (
+                said(
+                    "%(field)s is not on the create screen of %(side)s",
+                    field=one.field,
+                    side=the_side(side),
+                )
+                if issue_id is None
+                else said(
+                    "%(field)s is not on the edit screen of %(side)s",
+                    field=one.field,
+                    side=the_side(side),
+                )
+            )
             for one in found
         }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.mapping.profile import FieldMapping, Flow, Moment, Policy, Profile, Side
+from app.mapping.said import Said, said, the_issue, the_side, together
 from app.mapping.values import Value, handler
 from app.sync.fingerprint import Fingerprinter
 from app.sync.plan import (
@@ -137,8 +138,10 @@ def _decide(
             conflict = replace(
                 conflict,
                 winner=decision.winner,
-                sentence=f"{_names(mapping)} changed on both sides: the {decision.winner.value} "
-                "side wins, as somebody chose it",
+                sentence=_both(
+                    mapping,
+                    said("%(side)s wins, as somebody chose it", side=the_side(decision.winner)),
+                ),
             )
         if conflict.winner is None:
             alone = LeftAlone(key, Reason.ASK, conflict.sentence)
@@ -203,9 +206,13 @@ def _absent(
     for side in Side:
         if side not in values:
             name = mapping.field(side)
-            hidden = f"{name} is not shown on the {side.value} issue, so it is not carried"
+            hidden = said(
+                "%(field)s is not shown on %(issue)s, so it is not carried",
+                field=name,
+                issue=the_issue(side),
+            )
             sentences.append(snaps[side].blocked.get(mapping.key, hidden))
-    return _Outcome(left_alone=LeftAlone(mapping.key, Reason.ABSENT, "; ".join(sentences)))
+    return _Outcome(left_alone=LeftAlone(mapping.key, Reason.ABSENT, together(sentences, "; ")))
 
 
 def _refusal(
@@ -230,8 +237,12 @@ def _one_way(mapping: FieldMapping, to: Side) -> LeftAlone:
     return LeftAlone(
         mapping.key,
         Reason.ONE_WAY,
-        f"{mapping.field(to.other)} changed on the {to.other.value} side, but is carried "
-        f"only from {to.value} to {to.other.value}",
+        said(
+            "%(field)s changed on %(target)s, but is carried only from %(source)s to %(target)s",
+            field=mapping.field(to.other),
+            source=the_side(to),
+            target=the_side(to.other),
+        ),
     )
 
 
@@ -242,23 +253,30 @@ def _judge(mapping: FieldMapping, snaps: Mapping[Side, Snapshot]) -> tuple[Confl
     winner: Side | None
     if mapping.flow is not Flow.BOTH:
         winner = Side.LEFT if mapping.flow is Flow.TO_RIGHT else Side.RIGHT
-        why = f"the {winner.value} side wins, as the field is carried only from there"
+        why = said("%(side)s wins, as the field is carried only from there", side=the_side(winner))
     elif policy is Policy.ASK:
-        winner, why = None, "somebody has to choose"
+        winner, why = None, said("somebody has to choose")
     elif policy is Policy.NEWER:
         needs_times = key not in left.changed_at or key not in right.changed_at
         # Never one time of each sort: an issue's `updated` is later than most of its fields'.
         times = [s.updated if needs_times else s.changed_at[key] for s in (left, right)]
         winner = Side.RIGHT if times[1] > times[0] else Side.LEFT
         tie = times[0] == times[1]
-        why = f"the {winner.value} side wins, as " + (
-            "both changes have the same time" if tie else "its change is newer"
+        wins = the_side(winner)
+        why = (
+            said("%(side)s wins, as both changes have the same time", side=wins)
+            if tie
+            else said("%(side)s wins, as its change is newer", side=wins)
         )
     else:
         winner = Side.LEFT if policy is Policy.LEFT else Side.RIGHT
-        why = f"the {winner.value} side wins, as the mapping says"
-    sentence = f"{_names(mapping)} changed on both sides: {why}"
+        why = said("%(side)s wins, as the mapping says", side=the_side(winner))
+    sentence = _both(mapping, why)
     return Conflict(key, left.values[key], right.values[key], winner, sentence), needs_times
+
+
+def _both(mapping: FieldMapping, why: Said) -> Said:
+    return said("%(fields)s changed on both sides: %(why)s", fields=_names(mapping), why=why)
 
 
 def _names(mapping: FieldMapping) -> str:

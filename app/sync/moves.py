@@ -14,7 +14,7 @@ from app.activity.log import Detail
 from app.jira.site import Issue, SiteError, Transition
 from app.mapping.kinds.identified import as_part
 from app.mapping.profile import Kind, Side
-from app.mapping.said import said
+from app.mapping.said import said, together
 from app.mapping.values import Value, handler
 from app.sync import store_links
 from app.sync.move_marks import as_one
@@ -185,7 +185,9 @@ class _Move:
                 again = self._refused(error, move, riders, at) if tries else None
                 if again is None:
                     if not tries:
-                        self._refuse(Code.MOVE_REFUSED, f"{self.goal.field}: {error.detail}")
+                        self._refuse(
+                            Code.MOVE_REFUSED, together([f"{self.goal.field}:", error.detail])
+                        )
                     break
                 steps = list(again) or steps
                 self._note(steps, at)
@@ -216,7 +218,7 @@ class _Move:
             return None
         now = self.site.transitions(self.issue_id)
         if any(one.id == move.id and one.available for one in now):
-            self._refuse(Code.MOVE_REFUSED, f"{self.goal.field}: {error.detail}")
+            self._refuse(Code.MOVE_REFUSED, together([f"{self.goal.field}:", error.detail]))
             return None
         return self._another(at)
 

@@ -14,6 +14,7 @@ from app.activity.log import Detail, Outcome, record
 from app.database import TenantId, tenant_transaction
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said, together
 from app.sync.parked import Row
 from app.sync.parked_groups import PARKED, Wanted, criteria
 from app.tenants.deeds import Action, Deed, Recorder, record_for_both
@@ -101,7 +102,10 @@ def ignore(
         rows = session.execute(_IGNORE, criteria(profile.id, wanted)).all()
         if rows:
             keys = [(row.left_key, row.right_key) for row in rows]
-            _tell(session, vault, profile, keys, f"[~accountid:{actor}] ignored it: {sentence}")
+            told = said(
+                "%(person)s ignored it: %(why)s", person=f"[~accountid:{actor}]", why=sentence
+            )
+            _tell(session, vault, profile, keys, told)
             detail: dict[str, str | int | bool | None] = {
                 "side": wanted.side.value if wanted.side else None,
                 "code": wanted.code.value if wanted.code else None,
@@ -124,7 +128,7 @@ def _tell(
     rest = len(keys) - TOLD
     more = [(None, None)] if rest > 0 else []
     for left, right in [*keys[:TOLD], *more]:
-        several = "" if left or right else f" Of {rest:,} more issues."
+        several = [] if left or right else [said("Of %(count)s more issues.", count=f"{rest:,}")]
         record(
             session,
             vault,
@@ -132,5 +136,5 @@ def _tell(
             tenants=(profile.left_tenant, profile.right_tenant),
             keys=(left, right),
             outcome=Outcome.IGNORED,
-            details=[Detail(sentence + (several if rest > 0 else ""))],
+            details=[Detail(together([sentence, *(several if rest > 0 else ())]))],
         )

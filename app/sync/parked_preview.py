@@ -11,6 +11,7 @@ from app.database import tenant_transaction
 from app.jira.site import SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said, the_side
 from app.sync import parked, parked_groups
 from app.sync.fingerprint import Fingerprinter
 from app.sync.fingerprints import of_profile
@@ -45,7 +46,10 @@ class Previewed:
     @property
     def items(self) -> list[str]:
         """What becomes of its items, in words."""
-        return [f"{told} on the {side.value} side" for side, told in phrases(self.plan.items)]
+        return [
+            said("%(what)s on %(side)s", what=told, side=the_side(side))
+            for side, told in phrases(self.plan.items)
+        ]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from app.errors import NotFound, Problem
 from app.jira.site import FieldRule, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.said import said, the_site
+from app.mapping.said import said, the_side, the_site
 from app.sync import completeness_store as rows
 from app.sync.fingerprints import of_profile
 from app.sync.lookups import Lookups
@@ -99,9 +99,12 @@ class Planner:
                 found += [(one, issue_id) for issue_id in issues]
         if not found:
             raise NotFound(
-                f"--issue: no issue {key.upper()} of the profile's project and type is on "
-                f"{'either side' if side is None else f'the {side.value} side'}, or Tandem may "
-                "not see it. Correct the key, or give its --side."
+                said(
+                    "--issue: no issue %(key)s of the profile's project and type is on %(where)s, "
+                    "or Tandem may not see it. Correct the key, or give its --side.",
+                    key=key.upper(),
+                    where=said("either side") if side is None else the_side(side),
+                )
             )
         if len(found) > 1:
             raise Problem(
@@ -128,7 +131,7 @@ class Planner:
         """The plans of all pairs, and of all issues of both scopes that have no twin."""
         reader = self._reader(profile)
         for side in Side:
-            _refuse_too_many(reader.count(side, _scope(profile, side)), "The profile's scope has")
+            _refuse_too_many(reader.count(side, _scope(profile, side)), asked=False)
         return self._whole(reader, profile)
 
     def pairs(self, profile: StoredProfile) -> Iterator[IssuePlan]:
@@ -187,7 +190,9 @@ class Planner:
         if not jql.strip():
             raise Problem(said("--jql: it is empty. Give a JQL, or leave it out."), field="jql")
         if _ORDER.search(_QUOTED.sub("", jql)):
-            raise Problem("--jql: leave ORDER BY out, a plan has an order of its own.", field="jql")
+            raise Problem(
+                said("--jql: leave ORDER BY out, a plan has an order of its own."), field="jql"
+            )
         query = f"( {jql} ) AND {_scope(profile, side)}"
         try:
             # Alone first: its faults are then told at their own place, and it cannot end our
@@ -206,7 +211,7 @@ class Planner:
                 ),
                 field="jql",
             ) from None
-        _refuse_too_many(count, "--jql: it finds")
+        _refuse_too_many(count, asked=True)
         return query
 
     def _reader(self, profile: StoredProfile) -> Reader:
@@ -236,10 +241,20 @@ def _scope(profile: StoredProfile, side: Side) -> str:
     return profile.profile.scope(side).jql()
 
 
-def _refuse_too_many(count: int, what: str) -> None:
-    if count > MOST:
-        raise Problem(
-            f"{what} about {count:,} issues; a plan takes at most {MOST:,}. Narrow it with a JQL, "
-            "for example by a span of time.",
-            field="jql",
+def _refuse_too_many(count: int, *, asked: bool) -> None:
+    if count <= MOST:
+        return
+    told = {"count": f"{count:,}", "most": f"{MOST:,}"}
+    if asked:
+        sentence = said(
+            "--jql: it finds about %(count)s issues; a plan takes at most %(most)s. Narrow it "
+            "with a JQL, for example by a span of time.",
+            **told,
         )
+    else:
+        sentence = said(
+            "The profile's scope has about %(count)s issues; a plan takes at most %(most)s. Narrow "
+            "it with a JQL, for example by a span of time.",
+            **told,
+        )
+    raise Problem(sentence, field="jql")

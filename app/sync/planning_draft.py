@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from app.jira.site import Issue
 from app.mapping.profile import Side
-from app.mapping.said import said
+from app.mapping.said import said, the_side
 from app.sync.items.hand import Work
 from app.sync.plan import Base, Plan
 from app.sync.planning_items import Told
@@ -46,9 +46,15 @@ def loose(side: Side, issue: Issue, other: int, lane: int) -> Link:
     return link.with_issue(side, issue.id, issue.key).with_issue(side.other, other, "")
 
 
-def gone(subject: str) -> Note:
-    """Says that an issue cannot be read any more."""
-    return Note(Cause.GONE, f"{subject} gone or hidden from Tandem; nothing is written.")
+def gone(side: Side | None = None) -> Note:
+    """Says that an issue cannot be read any more: the one of a pair on `side`, or the one asked."""
+    sentence = said("The issue is gone or hidden from Tandem; nothing is written.")
+    if side is not None:
+        sentence = said(
+            "The issue on %(side)s is gone or hidden from Tandem; nothing is written.",
+            side=the_side(side),
+        )
+    return Note(Cause.GONE, sentence)
 
 
 def ref(draft: Draft, side: Side) -> Ref | None:

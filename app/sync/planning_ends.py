@@ -8,7 +8,7 @@ from app.jira.site import Issue
 from app.mapping.lifecycle import Why
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.said import said
+from app.mapping.said import said, the_side
 from app.sync.lifecycle import DEEDS
 from app.sync.planning_rules import in_scope
 from app.sync.planning_types import Cause, Note
@@ -34,9 +34,12 @@ def ends(profile: StoredProfile, link: Link, issues: Mapping[Side, Issue]) -> No
             why = None if in_scope(profile, issue, side) else Why.MOVED
         deed = None if why is None else profile.profile.lifecycle.deed(why)
         if why is not None and deed is not None:
-            sentence = (
-                f"The issue on the {side.value} side {DEEDS[why]}: the profile's choice is "
-                f"{deed.value}, and the pair ends."
+            sentence = said(
+                "The issue on %(side)s %(happened)s: the profile's choice is %(deed)s, and the "
+                "pair ends.",
+                side=the_side(side),
+                happened=DEEDS[why],
+                deed=deed.value,
             )
             return Note(Cause.ENDS, sentence)
     return None

@@ -6,22 +6,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from app.mapping.profile import ItemKind, Side
+from app.mapping.said import Said, said, the_side
 from app.sync.items.hand import Planned
 from app.sync.items.links import THERE, WAITS
 from app.sync.items.model import Gone, Item, ItemLink
+from app.sync.items.nouns import an_item, count, noun
 from app.sync.planning_types import Cause, Note
 
 
 def notes_of(planned: Planned) -> list[Note]:
     """What is left alone of the items of one kind. Items with one reason are one note."""
-    noun = planned.kind.kind.value.removesuffix("s")
+    name = planned.kind.kind
     found: dict[tuple[Side, Cause, str], list[str]] = {}
-    for side, cause, why, item in (*_held(planned), *_twins(planned, noun)):
+    for side, cause, why, item in (*_held(planned), *_twins(planned, noun(name))):
         found.setdefault((side, cause, why), []).append(item)
     notes = []
     for (side, cause, why), ids in found.items():
-        what = f"{noun} {ids[0]}" if len(ids) == 1 else f"{len(ids):,} {noun}s"
-        sentence = f"{what} on the {side.value} side: {why}"
+        what = an_item(name, ids[0]) if len(ids) == 1 else count(name, len(ids))
+        sentence = said("%(items)s on %(side)s: %(why)s", items=what, side=the_side(side), why=why)
         group = _in_general(planned, why)
         notes.append(Note(cause, sentence, planned.kind.field, side, tuple(ids), group))
     return notes
@@ -58,7 +60,7 @@ def _held(planned: Planned) -> Iterator[_Found]:
                 yield side, cause, item.held.sentence, item.id
 
 
-def _twins(planned: Planned, noun: str) -> Iterator[_Found]:
+def _twins(planned: Planned, called: Said) -> Iterator[_Found]:
     """Twins that somebody else edited or deleted, or that stay though their sources are gone."""
     plan = planned.plan
     moved = {one.row.id for one in plan.updates} | {one.row.id for one in plan.deletes}
@@ -70,25 +72,32 @@ def _twins(planned: Planned, noun: str) -> Iterator[_Found]:
             continue
         source = now[side].get(row.item(side) or "")
         twin = now[side.other].get(row.item(side.other) or "")
-        reason = _of_a_twin(row, source, twin, noun)
+        reason = _of_a_twin(row, source, twin, called)
         if reason is not None:
             yield side.other, reason[0], reason[1], row.item(side.other) or ""
 
 
 def _of_a_twin(
-    row: ItemLink, source: Item | None, twin: Item | None, noun: str
+    row: ItemLink, source: Item | None, twin: Item | None, called: Said
 ) -> tuple[Cause, str] | None:
     if source is not None and source.held is None:
         if twin is not None and row.touched:
-            why = f"Somebody edited what Tandem made; it is left so until the {noun} is edited."
+            why = said(
+                "Somebody edited what Tandem made; it is left so until the %(item)s is edited.",
+                item=called,
+            )
             return Cause.EDITED, why
         if twin is None and row.twin_gone is Gone.THEIRS:
-            return Cause.DELETED, "Somebody deleted what Tandem made; it is not made again."
+            return Cause.DELETED, said("Somebody deleted what Tandem made; it is not made again.")
         if twin is None and row.twin_gone is Gone.UNDONE:
-            why = f"An undo took it away; it is made again once the {noun} is edited."
+            why = said(
+                "An undo took it away; it is made again once the %(item)s is edited.", item=called
+            )
             return Cause.DELETED, why
     if source is None and twin is not None and row.source_gone:
-        return Cause.KEPT, f"Its source was deleted; the profile leaves such a {noun} where it is."
+        return Cause.KEPT, said(
+            "Its source was deleted; the profile leaves such a %(item)s where it is.", item=called
+        )
     return None
 
 
@@ -102,5 +111,8 @@ def _in_general(planned: Planned, why: str) -> str:
     """The sentence that files of any size have in common."""
     limit = planned.plan.mapping.limit_mb
     if planned.kind.kind is ItemKind.ATTACHMENTS and limit is not None and f"{limit:,} MB" in why:
-        return f"The attachment has more than the {limit:,} MB that the profile carries."
+        return said(
+            "The attachment has more than the %(limit)s MB that the profile carries.",
+            limit=f"{limit:,}",
+        )
     return why

@@ -13,7 +13,7 @@ from app.database import TenantId, tenant_transaction
 from app.jira.site import Issue, JiraSite
 from app.mapping.profile import ItemKind, Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.said import said, the_side
+from app.mapping.said import Said, capital_site, said, the_side, together
 from app.sync.fingerprint import Fingerprinter
 from app.sync.items import remote_link, store
 from app.sync.items.attachments import AttachmentKind, megabytes
@@ -23,6 +23,7 @@ from app.sync.items.link_ties import maker
 from app.sync.items.links import TYPE, LinkKind
 from app.sync.items.model import Create, Delete, Item, ItemLink, key_of
 from app.sync.items.neighbours import Neighbour
+from app.sync.items.nouns import an_item, kinds_called
 from app.sync.items.reads import Amiss
 from app.sync.items.work import look_at_items
 from app.sync.planning_item_costs import Costs
@@ -109,7 +110,7 @@ class ItemSurvey:
         incoming: list[Note] = []
 
         def woken(pair: Neighbour, on: Side, item: str) -> None:
-            sentence = f"link {item} on the {on.value} side: {INCOMING}"
+            sentence = _about_link(item, on, INCOMING)
             incoming.append(Note(Cause.WAITS, sentence, LinkKind.field, on, (item,), INCOMING))
 
         work = look_at_items(self, link, issues, rows, woken=woken)
@@ -189,7 +190,10 @@ class ItemSurvey:
             why = gone.held.sentence if gone.held else ""
             told.writes.append(ItemWrite(gone.to, kind, ItemDeed.DELETED, *ids, why=why))
         if plan.waits or len(creates) < len(plan.creates):
-            sentence = f"Of the {kind.value} something is still under way; it is looked at again."
+            sentence = said(
+                "Of the %(items)s something is still under way; it is looked at again.",
+                items=kinds_called(kind),
+            )
             told.notes.append(Note(Cause.WAITS, sentence, planned.kind.field))
 
     def _granted(self, work: Work, creates: Sequence[Create]) -> list[Create]:
@@ -226,15 +230,25 @@ class ItemSurvey:
 
     def _too_large(self, create: Create, size: int) -> Note | None:
         limit, to = self._asked[create.to].files.limit(size), create.to
+        sentence: str
         if limit is None:
-            sentence = group = said("The %(to)s site takes no attachments.", to=to.value)
+            sentence = group = said("%(site)s takes no attachments.", site=capital_site(to))
         elif size > limit:
             group = said(
-                "The %(to)s site takes no attachment of more than %(megabytes)s.",
-                to=to.value,
+                "%(site)s takes no attachment of more than %(megabytes)s.",
+                site=capital_site(to),
                 megabytes=megabytes(limit),
             )
-            sentence = f"The attachment {create.source.id} has {megabytes(size)}. {group}"
+            sentence = together(
+                [
+                    said(
+                        "The attachment %(id)s has %(size)s.",
+                        id=create.source.id,
+                        size=megabytes(size),
+                    ),
+                    group,
+                ]
+            )
         else:
             return None
         ids = (create.source.id,)
@@ -254,8 +268,17 @@ class ItemSurvey:
         return Note(Cause.NO_TWIN, sentence, LinkKind.field, to.other, ids)
 
 
+def _about_link(item: str, side: Side, why: Said) -> Said:
+    return said(
+        "%(items)s on %(side)s: %(why)s",
+        items=an_item(ItemKind.LINKS, item),
+        side=the_side(side),
+        why=why,
+    )
+
+
 def _of_others(gone: Delete) -> Note:
-    sentence = f"link {gone.twin.id} on the {gone.to.value} side: {OTHERS}"
+    sentence = _about_link(gone.twin.id, gone.to, OTHERS)
     return Note(Cause.KEPT, sentence, LinkKind.field, gone.to, (gone.twin.id,), OTHERS)
 
 

@@ -93,9 +93,9 @@ class Survey:
                 return
             lost = Side.LEFT if Side.LEFT not in draft.issues else Side.RIGHT
             draft.step = Step.NOTHING
-            draft.notes.append(gone(f"The issue on the {lost.value} side is"))
+            draft.notes.append(gone(lost))
         elif issue is None:
-            draft.notes.append(gone("The issue is"))
+            draft.notes.append(gone())
         elif link is None and not in_scope(self._profile, issue, side):
             draft.issues[side] = issue
             sentence = said("The issue is not of the profile's project and type.")

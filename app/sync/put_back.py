@@ -13,7 +13,7 @@ from datetime import datetime
 from app.activity.log import Detail
 from app.jira.site import Changelog, Edit, Issue, JiraSite, SiteError
 from app.mapping.profile import FieldMapping, Side
-from app.mapping.said import said, the_side
+from app.mapping.said import said, the_side, together
 from app.mapping.values import handler, whole
 from app.sync import written as notes
 from app.sync.move_back import move_back
@@ -141,19 +141,19 @@ def decide(
     SiteError."""
     mappings = {m.key: m for m in turn.profile.profile.fields}
     issue = returned or read_again(turn, side, link.issue_id(side) or 0)
-    stands = {one.key: "" for one in found if source_wins(mappings[one.key], side)}
+    stands: dict[str, str] = {one.key: "" for one in found if source_wins(mappings[one.key], side)}
     rest = [one for one in found if one.key not in stands]
     stands |= {
-        one.key: "; Jira's history tells its text alone, so it could not be put back"
+        one.key: said("Jira's history tells its text alone, so it could not be put back")
         for one in rest
         if one.held and not one.exact
     }
     back = [one for one in rest if one.held and one.exact]
     if issue is None:
-        stands |= dict.fromkeys([one.key for one in back], "; the issue is gone")
+        stands |= dict.fromkeys([one.key for one in back], said("the issue is gone"))
     put = put_back(turn, side, issue, back, link) if back and issue else None
     if put is not None:
-        refused = "; the site refused to have it put back"
+        refused = said("the site refused to have it put back")
         stands |= dict.fromkeys(put.refused, refused)
     lost = tuple(one for one in found if one.key in stands)
     details = [_stood(one, mappings[one.key], side, stands[one.key]) for one in lost]
@@ -224,9 +224,15 @@ def put_back(
 def _stood(one: Lost, mapping: FieldMapping, side: Side, more: str) -> Detail:
     """An edit that is lost for good, with its whole value."""
     names = mapping.left if mapping.left == mapping.right else f"{mapping.left}/{mapping.right}"
+    told = said(
+        "%(fields)s changed on both sides: it was edited on %(side)s while Tandem wrote there, and "
+        "the value of %(other)s stands",
+        fields=names,
+        side=the_side(side),
+        other=the_side(side.other),
+    )
     return Detail(
-        f"{names} changed on both sides: it was edited on the {side.value} side while Tandem wrote "
-        f"there, and the {side.other.value} side's value stands{more}",
+        together([told, more] if more else [told], "; "),
         field=one.key,
         side=side.value,
         old=whole(one.text),

@@ -11,10 +11,12 @@ from app.activity.log import Detail
 from app.jira.site import SiteError
 from app.mapping.profile import ItemKind, Side
 from app.mapping.rich import Carried
+from app.mapping.said import Said, counted, the_side
 from app.sync.items import store, trace
 from app.sync.items.kinds import Target
 from app.sync.items.media import Media
 from app.sync.items.model import Gone, Item, ItemLink
+from app.sync.items.nouns import count
 from app.sync.items.work import KINDS
 from app.sync.marks import Mark, mark
 from app.sync.undo_item_read import Here, why_not
@@ -161,7 +163,7 @@ class _OnIssue:
             self.work.hold.check(session)
             store.save(session, profile, link, [replace(row, twin_gone=Gone.OURS)])
             mark(session, [due])
-        self._count(one, "are made again")
+        self._count(one, "again")
 
     # -- words
 
@@ -177,7 +179,7 @@ class _OnIssue:
     def _tell(self) -> None:
         details = [
             Detail(
-                f"{kind}, {what} on the {self.side.value} side by an undo: {number}.",
+                _undone(what, count(kind, number), number, self.side),
                 field=KINDS[kind].field,
                 side=self.side.value,
             )
@@ -186,3 +188,21 @@ class _OnIssue:
         if details:
             with self.turn.transaction() as session:
                 tell(session, self.turn, self.here.link, sum(self.counts.values()), details)
+
+
+def _undone(what: str, items: Said, number: int, side: Side) -> Said:
+    """That an undo deleted so many items, or has them made again."""
+    told = {"items": items, "side": the_side(side)}
+    if what == "again":
+        return counted(
+            "%(items)s is made again on %(side)s by an undo.",
+            "%(items)s are made again on %(side)s by an undo.",
+            number,
+            **told,
+        )
+    return counted(
+        "%(items)s was deleted on %(side)s by an undo.",
+        "%(items)s were deleted on %(side)s by an undo.",
+        number,
+        **told,
+    )

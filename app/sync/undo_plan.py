@@ -11,6 +11,7 @@ from enum import StrEnum
 from app.mapping.profile import Kind, Side
 from app.mapping.said import said
 from app.mapping.values import Value
+from app.sync.items.nouns import an_item
 
 
 class Why(StrEnum):
@@ -123,8 +124,7 @@ class TwinItem:
 
 def name_of(kind: str, item: str | None) -> str:
     """An item for people, by its kind and its id."""
-    noun = kind.removesuffix("s")
-    return f"{noun} {item}" if item else noun
+    return an_item(kind, item)
 
 
 @dataclass(frozen=True)

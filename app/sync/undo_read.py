@@ -12,6 +12,7 @@ from app.jira.site import Changelog, Issue, JiraSite
 from app.jira.times import parse_time
 from app.mapping.profile import FieldMapping, Kind, Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import counted, together
 from app.mapping.values import Value, handler, read_fields
 from app.sync import store_links
 from app.sync.fingerprint import Fingerprinter
@@ -270,8 +271,12 @@ def _with_items(left: Left, items: int) -> Left:
     """What is left, with how many items that were made on it are left with it."""
     if not items:
         return left
-    many = "1 item that was" if items == 1 else f"{items:,} items that were"
-    return replace(left, sentence=f"{left.sentence} With it stay {many} made on it.")
+    many = counted(
+        "With it stay %(count)s item that was made on it.",
+        "With it stay %(count)s items that were made on it.",
+        items,
+    )
+    return replace(left, sentence=together([left.sentence, many]))
 
 
 def created_at(issue: Issue) -> datetime | None:

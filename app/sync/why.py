@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.database import TenantId
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.said import said
+from app.mapping.said import said, the_site
 from app.sync import reasons
 from app.sync.models import IssueLink
 from app.sync.parked import place
@@ -24,7 +24,7 @@ from app.sync.standing import Standing, State
 from app.sync.why_items import ItemWhy, is_item, items_of
 from app.vault.vault import Vault
 
-SIDES = {side: f"the {side.value} site" for side in Side}
+SIDES = {side: the_site(side) for side in Side}
 
 
 @dataclass(frozen=True)
@@ -204,9 +204,9 @@ _CHOICES = {
 def _questions(session: Session, link: IssueLink) -> list[tuple[str, Standing]]:
     found = []
     for row in session.execute(_QUESTIONS, {"link": link.id}):
-        decided = said(
-            "Both sides changed it, and somebody chose the %(choice)s one.", choice=row.choice
-        )
+        decided = said("Both sides changed it, and somebody chose the left one.")
+        if row.choice == Side.RIGHT:
+            decided = said("Both sides changed it, and somebody chose the right one.")
         state, sentence, cure = _CHOICES.get(row.choice, (State.DECIDED, decided, ""))
         one = Standing(state, sentence, row.asked_at, cure, question=row.id)
         found.append((row.field_key, one))

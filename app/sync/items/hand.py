@@ -11,6 +11,7 @@ from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import Side
 from app.mapping.rich import Carried, File
+from app.mapping.said import Said, counted, said, the_side, together
 from app.sync.items import lost, store, trace
 from app.sync.items.found import settled
 from app.sync.items.kinds import KindOfItem, Target
@@ -28,6 +29,7 @@ from app.sync.items.model import (
     key_of,
     root_of,
 )
+from app.sync.items.nouns import count
 from app.sync.reasons import Cause, field_code
 from app.sync.store_links import Link
 from app.sync.turn import Turn
@@ -111,7 +113,6 @@ class Hand:
         self.kind, self.plan, self.paged = planned.kind, planned.plan, planned.paged
         self.rows = {row.id: row for row in (*planned.rows, *planned.plan.rows)}
         self.made: dict[str, Item] = {}
-        self.noun = self.kind.kind.value.removesuffix("s")
         self.counts: dict[tuple[Side, str], int] = {}
 
     def delete(self) -> None:
@@ -139,7 +140,7 @@ class Hand:
     def _deleted(self, one: Delete) -> None:
         self._count(one.to, "deleted")
         if one.held is not None:
-            self._tell(one.to, f"{one.held.sentence} Its twin was deleted.")
+            self._tell(one.to, together([one.held.sentence, said("Its twin was deleted.")]))
         self._lost(lost.by_delete(self.kind, one, self.turn.fingerprints))
         self._gone(one)
 
@@ -299,13 +300,34 @@ class Hand:
         """How many were made, written and deleted on each side."""
         return [
             Detail(
-                f"{number} {self.noun}{' was' if number == 1 else 's were'} {what} on the "
-                f"{side.value} side.",
+                _were(what, count(self.kind.kind, number), number, side),
                 field=self.kind.field,
                 side=side.value,
             )
             for (side, what), number in self.counts.items()
         ]
+
+
+def _were(what: str, items: Said, number: int, side: Side) -> Said:
+    """That so many items were made, written anew or deleted."""
+    told = {"items": items, "side": the_side(side)}
+    if what == "made":
+        return counted(
+            "%(items)s was made on %(side)s.", "%(items)s were made on %(side)s.", number, **told
+        )
+    if what == "deleted":
+        return counted(
+            "%(items)s was deleted on %(side)s.",
+            "%(items)s were deleted on %(side)s.",
+            number,
+            **told,
+        )
+    return counted(
+        "%(items)s was written anew on %(side)s.",
+        "%(items)s were written anew on %(side)s.",
+        number,
+        **told,
+    )
 
 
 def _is_refusal(error: SiteError) -> bool:

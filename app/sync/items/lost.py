@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 from app.activity.log import Detail
 from app.mapping.profile import Side
+from app.mapping.said import said, the_side, together
 from app.mapping.values import whole
 from app.sync.fingerprint import Fingerprinter
 from app.sync.items import edits
 from app.sync.items.found import mark_of
 from app.sync.items.kinds import KindOfItem
 from app.sync.items.model import Delete, Gone, Item, ItemLink, Update
+from app.sync.items.nouns import the_item
 
 if TYPE_CHECKING:
     from app.sync.items.hand import Did, Planned, Work
     from app.sync.turn import Turn
 
-UNSAID = " What it said is not kept, as not everybody may see it."
+UNSAID = said("What it said is not kept, as not everybody may see it.")
 
 
 def is_by_others(twin: Item) -> bool | None:
@@ -36,7 +38,7 @@ def by_update(kind: KindOfItem, one: Update) -> Detail | None:
     and did not hear so, nothing of others goes."""
     if not one.lost or is_by_others(one.twin) is False:
         return None
-    what = "a later edit of its source took the place of that."
+    what = said("a later edit of its source took the place of that.")
     return _detail(kind, one.to, one.twin.id, what, _words(kind, one.twin))
 
 
@@ -60,10 +62,14 @@ def by_delete(kind: KindOfItem, one: Delete, fingerprints: Fingerprinter) -> Det
         edited = theirs is not False and (one.row.touched or mark != one.row.twin_mark)
     if not edited:
         return None
-    why = "as one too many" if one.double else "with its source"
+    what = (
+        said("it was deleted as one too many.")
+        if one.double
+        else said("it was deleted with its source.")
+    )
     # What may not be seen there any more is not kept for those who see the activity.
     words = None if one.held is not None and one.held.retract else _words(kind, one.twin)
-    return _detail(kind, one.to, one.twin.id, f"it was deleted {why}.", words)
+    return _detail(kind, one.to, one.twin.id, what, words)
 
 
 def by_the_way(turn: Turn, work: Work, did: Did) -> None:
@@ -82,11 +88,17 @@ def by_the_way(turn: Turn, work: Work, did: Did) -> None:
         if judged.lost is None or plan is None or row is None:
             continue
         gone = row.twin_gone is not None
-        what = "it was deleted" if gone else "it was written anew from its source"
         # With its source, or by an undo; else it may not be seen there any more.
         told = not gone or row.source_gone or row.twin_gone is Gone.UNDONE
         words = judged.lost.said if told else None
-        sentence = f"{what} before that was read, and the edit is lost there."
+        sentence = (
+            said("it was deleted before that was read, and the edit is lost there.")
+            if gone
+            else said(
+                "it was written anew from its source before that was read, and the edit is lost "
+                "there."
+            )
+        )
         did.lost += 1
         did.details.append(_detail(plan.kind, side, item, sentence, words))
 
@@ -111,8 +123,15 @@ def _words(kind: KindOfItem, twin: Item) -> str | None:
 
 
 def _detail(kind: KindOfItem, side: Side, item: str, what: str, words: str | None) -> Detail:
-    noun = kind.kind.value.removesuffix("s")
-    sentence = f"The {noun} {item} that Tandem made was edited on the {side.value} side; {what}"
-    if words is None:
-        sentence += UNSAID
-    return Detail(sentence, kind.field, side.value, old=words)
+    sentence = said(
+        "%(item)s that Tandem made was edited on %(side)s; %(what)s",
+        item=the_item(kind.kind, item),
+        side=the_side(side),
+        what=what,
+    )
+    return Detail(
+        together([sentence] if words is not None else [sentence, UNSAID]),
+        kind.field,
+        side.value,
+        old=words,
+    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.mapping.profile import ItemMapping, Side
+from app.mapping.said import said, the_side
 from app.sync.fingerprint import Fingerprinter
 from app.sync.items.found import Finder, mark_of
 from app.sync.items.model import (
@@ -21,6 +22,7 @@ from app.sync.items.model import (
     Update,
     key_of,
 )
+from app.sync.items.nouns import the_item
 
 WAIT_SECONDS = 10.0
 """How long a create that was sent without an answer may still land. Reads of one issue are never
@@ -73,7 +75,6 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.kind = self.mapping.kind.value
-        self.noun = self.kind.removesuffix("s")
         self.finder = Finder(self.kind, self.items, self.place, self.fingerprints)
         self.now = self.finder.now
 
@@ -133,8 +134,11 @@ class _Work:
             self._store(replace(row, twin_gone=Gone.THEIRS))
             self._tell(
                 to,
-                f"The {self.noun} {row.item(to)} that Tandem made was deleted on the {to.value} "
-                "side; it is not made again.",
+                said(
+                    "%(item)s that Tandem made was deleted on %(side)s; it is not made again.",
+                    item=the_item(self.kind, row.item(to)),
+                    side=the_side(to),
+                ),
             )
 
     def _is_edited_since_undone(self, row: ItemLink, source: Item, to: Side) -> bool:
@@ -151,8 +155,11 @@ class _Work:
             self._store(replace(row, source_gone=True))
             self._tell(
                 to.other,
-                f"The {self.noun} {row.item(to.other)} was deleted on the {to.other.value} side; "
-                "its twin was left, as the profile says.",
+                said(
+                    "%(item)s was deleted on %(side)s; its twin was left, as the profile says.",
+                    item=the_item(self.kind, row.item(to.other)),
+                    side=the_side(to.other),
+                ),
             )
 
     def _may_still_land(self, row: ItemLink, to: Side) -> bool:
@@ -188,8 +195,12 @@ class _Work:
             self._store(replace(seen, twin_mark=held, touched=True))
             self._tell(
                 to,
-                f"The {self.noun} {twin.id} that Tandem made was edited on the {to.value} side; it "
-                "is left so until its source is edited.",
+                said(
+                    "%(item)s that Tandem made was edited on %(side)s; it is left so until its "
+                    "source is edited.",
+                    item=the_item(self.kind, twin.id),
+                    side=the_side(to),
+                ),
             )
         elif seen != row:
             self._store(seen)
