@@ -15,7 +15,9 @@ from app.database import TenantId, tenant_transaction
 from app.errors import Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
+from app.language import tell as in_language
 from app.mapping.profile import Side
+from app.mapping.said import Said, side_names
 from app.screens.words import ACCOUNT, ago, named
 from app.screens.words import field_name as usual_name
 from app.sync.provenance import How
@@ -178,8 +180,14 @@ def _said(sentence: str, names: Mapping[Side, str], people: Mapping[str, str]) -
     def site(found: re.Match[str]) -> str:
         return names[Side(found[1])]
 
-    said = named(SIDE.sub(site, sentence), people)
-    return said[:1].upper() + said[1:]
+    # What was kept as a text, by an earlier release, is shown as it is.
+    kept = (
+        in_language(sentence, side_names(names))
+        if isinstance(sentence, Said)
+        else SIDE.sub(site, sentence)
+    )
+    told = named(kept, people)
+    return told[:1].upper() + told[1:]
 
 
 def _named(words: str | None, people: Mapping[str, str]) -> str | None:

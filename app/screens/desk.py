@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from flask import Response, request
@@ -77,6 +78,11 @@ class Desk:
     def site_name(self, tenant: TenantId) -> str:
         """A site's host, which is what its people call it."""
         return self.site_url(tenant).split("://", 1)[1]
+
+    def sites(self, stored: StoredProfile) -> dict[Side, str]:
+        """What the people of both sites of a profile call them."""
+        tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
+        return {side: self.site_name(one) for side, one in tenants.items()}
 
     def is_enabled(self, tenant: TenantId) -> bool:
         """Whether Tandem is installed and enabled in a tenant's site."""
@@ -262,7 +268,7 @@ class Desk:
             "site_name": names[tenant],
             "may": {one.value: standing.may(one) for one in Permission},
             "ago": ago,
-            "say": say,
+            "say": partial(say, sites=names),
             "outcomes": OUTCOMES,
             "states": STATES,
             "counts_words": _(

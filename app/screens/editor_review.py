@@ -32,7 +32,7 @@ from app.screens.editor_draft import (
 from app.screens.editor_meanwhile import meanwhile
 from app.screens.forms import require_scope
 from app.screens.pages import wants_json
-from app.screens.rehearsed import shown_plans, unseen
+from app.screens.rehearsed import group_line, shown_plans, unseen
 from app.screens.site_names import names_of
 from app.sync import rehearsal
 from app.sync.drift_save import check_new, check_on_save
@@ -88,8 +88,8 @@ class ReviewStep:
         keys = rehearsal.keys_of(words)
         stored = self._stored(draft)
         plans = rehearsal.try_issues(self._vault, self._open_site, stored, draft.side, keys)
-        shown = told(self._vault, draft, stored.profile)
-        return shown_plans(plans, stored.profile, draft.side, shown)
+        sites, seen = self.editor.desk.sites(stored), told(self._vault, draft, stored.profile)
+        return shown_plans(plans, stored.profile, draft.side, seen, sites)
 
     def effects(self, draft: Draft) -> dict[str, Any]:
         """What the edit would do to the pairs that are there. Raises Problem."""
@@ -97,9 +97,10 @@ class ReviewStep:
         stored = self._stored(draft)
         found = rehearsal.effects(self._vault, self._open_site, stored)
         shown = told(self._vault, draft, stored.profile)
-        examples = shown_plans(found.examples, stored.profile, draft.side, shown)
+        sites = self.editor.desk.sites(stored)
+        examples = shown_plans(found.examples, stored.profile, draft.side, shown, sites)
         hidden = unseen(stored.profile, draft.side, shown)
-        blocked = [one for one in found.blocked if one.about not in hidden]
+        blocked = [group_line(one, sites) for one in found.blocked if one.about not in hidden]
         return {"effects": found, "examples": examples, "blocked": blocked}
 
     def first_load(self, draft: Draft) -> rehearsal.FirstLoad:

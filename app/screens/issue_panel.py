@@ -170,12 +170,16 @@ class IssuePanel:
             "sentence": words.say_step(pair, site),
             "synced": ago(pair.synced_at),
             "synced_at": pair.synced_at,
-            "now": [words.say_reason(one) for one in found.now],
+            "now": [words.say_reason(one, at.issues) for one in found.now],
             "unnamed": not ask and any(field["unnamed"] for field in fields),
             "fields": fields,
             "troubled": [one for one in fields if one["now"] or one["alone"]],
             "items": [
-                {"kind": kind, "count": count, "now": [words.say_reason(one) for one in now]}
+                {
+                    "kind": kind,
+                    "count": count,
+                    "now": [words.say_reason(one, at.issues) for one in now],
+                }
                 for kind, count, now in words.say_items(found.items)
             ],
         }
@@ -251,7 +255,7 @@ def _field(field: FieldWhy, at: _Place, entries: list[activity_log.Entry]) -> di
         "flow": words.say_flow(field.key, at.profile, side, twin),
         "last": words.say_write(field.last, side, twin),
         "when": words.say_when(field.last),
-        "now": [words.say_reason(one) for one in field.now],
+        "now": [words.say_reason(one, at.issues) for one in field.now],
         "alone": alone and {"sentence": words.say_sides(alone[0], at.issues), "ago": alone[1]},
     }
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 
 from app.activity.log import Entry
 from app.language import gettext as _
-from app.language import ngettext, noop
+from app.language import ngettext, noop, tell
 from app.mapping.naming import SYSTEM_FIELDS
 from app.mapping.profile import Flow, ItemKind, Profile, Side
+from app.mapping.said import Said, side_names
 from app.screens.waits import say_change
 from app.screens.words import ago
 from app.screens.words import field_name as usual_name
@@ -120,8 +121,11 @@ def say_flow(key: str, profile: Profile, side: Side, twin: str) -> str | None:
 
 def say_sides(sentence: str, names: Mapping[Side, str]) -> str:
     """A sentence of a visit, with the issues by their keys where it speaks of sides."""
-    said = SIDES.sub(lambda found: names[Side(found[1] or found[2])], sentence)
-    return said[:1].upper() + said[1:]
+    if isinstance(sentence, Said):
+        told = tell(sentence, side_names(names))
+    else:  # kept as a text, by an earlier release
+        told = SIDES.sub(lambda found: names[Side(found[1] or found[2])], sentence)
+    return told[:1].upper() + told[1:]
 
 
 def say_write(write: LastWrite | None, side: Side, twin: str) -> str:
@@ -171,13 +175,13 @@ def say_items(items: tuple[ItemWhy, ...]) -> Iterator[tuple[str, int, list[Stand
         yield _(KINDS.get(kind, kind)), counts[kind], now
 
 
-def say_reason(one: Standing) -> dict[str, str | None]:
-    """What keeps a thing out of step, for the panel."""
+def say_reason(one: Standing, issues: Mapping[Side, str]) -> dict[str, str | None]:
+    """What keeps a thing out of step, for the panel. `issues`: the keys of the pair."""
     return {
         "state": one.state.value,
-        "sentence": one.sentence,
-        "cure": one.cure,
-        "said": one.said,
+        "sentence": tell(one.sentence),
+        "cure": tell(one.cure),
+        "said": tell(one.said, side_names(issues)),
         "question": None if one.question is None else str(one.question),
         "since": ago(one.since),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -13,16 +14,17 @@ from app.database import tenant_transaction
 from app.errors import Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
-from app.language import in_source, ngettext
+from app.language import ngettext, tell
 from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said, side_names
 from app.screens.activity_words import field_name
 from app.screens.desk import Desk
 from app.screens.forms import refuse
 from app.screens.pages import wants_json
 from app.screens.parked_json import group_json, issue_json, preview_json
-from app.screens.words import ago
+from app.screens.words import ago, field_said
 from app.sync import parked_groups, parked_ignored, parked_preview, reasons
 from app.sync.parked import Row
 from app.sync.parked_groups import Group, Wanted
@@ -83,8 +85,10 @@ class Parked:
         tenant = profile.left_tenant if group.side is Side.LEFT else profile.right_tenant
         site, field = self._desk.site_name(tenant), field_name(group.field)
         sentence, cure = reasons.say(group.code, site=site, field=field)
+        names = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+        sites = {side: self._desk.site_name(one) for side, one in names.items()}
         return {
-            "group": group,
+            "group": replace(group, said=tell(group.said, side_names(sites))),
             "profile": profile.name,
             "sentence": sentence,
             "cure": cure,
@@ -125,13 +129,12 @@ class Parked:
         )  # fmt: skip
 
     def _sentence(self, profile: StoredProfile, wanted: Wanted) -> str:
-        """What the wanted ones are parked for, in English: it is kept."""
+        """What the wanted ones are parked for, as it is kept."""
         if wanted.code is None or wanted.side is None:
-            return "a site refused it."
+            return said("a site refused it.")
         tenant = profile.left_tenant if wanted.side is Side.LEFT else profile.right_tenant
-        with in_source():
-            field = field_name(wanted.field or "")
-            return reasons.say(wanted.code, site=self._desk.site_name(tenant), field=field)[0]
+        field = field_said(wanted.field or "")
+        return reasons.saying(wanted.code, site=self._desk.site_name(tenant), field=field)
 
 
 def parked_blueprint(card: Parked) -> Blueprint:
@@ -172,7 +175,9 @@ def parked_blueprint(card: Parked) -> Blueprint:
             "parts/parked_preview.html",
             found=found,
             field_name=field_name,
-            sites=card.sites(profile),
+            sites=(sites := card.sites(profile)),
+            names=side_names(sites),
+            tell=tell,
         )
 
     @blueprint.post("/parked/<uuid:profile>/retry")

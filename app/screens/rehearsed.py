@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.language import gettext as _
+from app.language import ngettext, tell
 from app.mapping.profile import Profile, Side
+from app.mapping.said import side_names
 from app.screens.words import field_name
 from app.sync.planning_item_words import phrases
+from app.sync.planning_summary import Group
 from app.sync.planning_types import FieldWrite, IssuePlan, Step
 
 
 def shown_plans(
-    plans: Iterable[IssuePlan], profile: Profile, own: Side, agreed: frozenset[str]
+    plans: Iterable[IssuePlan],
+    profile: Profile,
+    own: Side,
+    agreed: frozenset[str],
+    sites: Mapping[Side, str],
 ) -> list[dict[str, Any]]:
     """Each plan with a sentence, its fields side by side, and what is left alone and why.
 
-    `agreed`: the partner's fields whose values the people of `own` may see. Of others nothing is
+    `sites`: the names of the sites. `agreed`: the partner's fields whose values the people of `own` may see. Of others nothing is
     told: their admin has not approved yet that they cross.
     """
     seen = frozenset(one.key for one in profile.fields if one.field(own.other) in agreed)
-    return [_shown(plan, profile, own, seen) for plan in plans]
+    names = side_names(sites)
+    return [_shown(plan, profile, own, seen, names) for plan in plans]
 
 
 def crossing(profile: Profile, own: Side) -> frozenset[str]:
@@ -35,11 +43,13 @@ def unseen(profile: Profile, own: Side, agreed: frozenset[str]) -> frozenset[str
     return frozenset(one.key for one in profile.fields if one.field(own.other) not in agreed)
 
 
-def _shown(plan: IssuePlan, profile: Profile, own: Side, seen: frozenset[str]) -> dict[str, Any]:
+def _shown(
+    plan: IssuePlan, profile: Profile, own: Side, seen: frozenset[str], names: Mapping[str, str]
+) -> dict[str, Any]:
     pairs = {m.key: (m.left, m.right) for m in profile.fields}
     creates = plan.step is Step.CREATE and plan.side is own  # then no value of the partner's is in
     notes = [
-        one.sentence
+        tell(one.sentence, names)
         for one in (*plan.blocked, *plan.left_alone)
         if creates or one.field is None or one.field in seen
     ]
@@ -52,8 +62,8 @@ def _shown(plan: IssuePlan, profile: Profile, own: Side, seen: frozenset[str]) -
             _row(one, pairs.get(one.key, (one.field, one.field)), own, one.key in seen)
             for one in plan.writes
         ],
-        "items": [told for _side, told in phrases(plan.items)],
-        "clashes": [one.sentence for one in plan.clashes if one.key in seen],
+        "items": [tell(told, names) for _side, told in phrases(plan.items)],
+        "clashes": [tell(one.sentence, names) for one in plan.clashes if one.key in seen],
         "notes": notes,
         "blocked": bool(plan.blocked),
     }
@@ -71,6 +81,19 @@ def _row(write: FieldWrite, pair: tuple[str, str], own: Side, seen: bool) -> dic
         "old": write.brief(write.old) if seen or not theirs else None,
         "new": write.brief(write.new) if seen or theirs else None,
     }
+
+
+def group_line(group: Group, sites: Mapping[Side, str]) -> str:
+    """Issues that have one cause in common, with some of their keys."""
+    more = ", …" if group.count > len(group.examples) else ""
+    return ngettext(
+        "%(count)s issue: %(why)s (%(examples)s)",
+        "%(count)s issues: %(why)s (%(examples)s)",
+        group.count,
+        count=f"{group.count:,}",
+        why=tell(group.sentence, side_names(sites)).rstrip("."),
+        examples=", ".join(group.examples) + more,
+    )
 
 
 def _sentence(plan: IssuePlan) -> str:

@@ -11,7 +11,11 @@ from sqlalchemy import text
 from app.database import TenantId, tenant_transaction
 from app.jira.site import SiteOpener
 from app.language import gettext as _
+from app.language import tell
+from app.mapping.profile import Side
 from app.mapping.profiles import ProfileOverview
+from app.mapping.said import side_names
+from app.said import unpack
 from app.screens import runs_words as words
 from app.screens.desk import Desk
 from app.screens.runs_who import Who
@@ -122,6 +126,7 @@ class Runs:
         found, failed = held.get("found", {}), held.get("failed", {})
         tenants = {"left": one.left_tenant_id, "right": one.right_tenant_id}
         sites = {side: self._desk.site_name(TenantId(it)) for side, it in tenants.items()}
+        found, names = words.told(found, sites), side_names({s: sites[s.value] for s in Side})
         may = standing.covers(Permission.MAP, profile.own_project)
         is_plan, is_undo = one.kind == Kind.PLAN, one.kind == Kind.UNDO_PLAN
         said = _("%(done)s looked at", done=one.done) if one.is_open and one.done else ""
@@ -138,7 +143,7 @@ class Runs:
             one.begun_at,
             Step(said, one.done, one.about),
             span=words.span_words(held.get("asked", {})),
-            problem=_OPTION.sub("", str(failed.get("detail", ""))),
+            problem=_OPTION.sub("", tell(unpack(failed.get("detail", "")), names)),
             lines=words.lines_of(Kind(one.kind), found, sites) if found else (),
             groups=words.plan_groups(found) if is_plan and found else {},
             found=found,

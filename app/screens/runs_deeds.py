@@ -163,7 +163,9 @@ class RunDeeds:
             for plan_now in planner.issues(stored, side, ids)
         ]
         own = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
-        shown = shown_plans(found, stored.profile, own, crossing(stored.profile, own))
+        shown = shown_plans(
+            found, stored.profile, own, crossing(stored.profile, own), self._desk.sites(stored)
+        )
         return shown, -(-total // A_PAGE)
 
     def _of(

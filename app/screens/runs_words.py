@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from app.language import gettext as _
-from app.language import ngettext
+from app.language import ngettext, tell
 from app.mapping.profile import Side
+from app.mapping.said import side_names
+from app.said import unpack
 from app.screens.activity_words import field_name
 from app.sync.errands import Kind
 
@@ -230,6 +232,17 @@ def plan_lines(found: Mapping[str, Any], sites: Mapping[str, str]) -> tuple[str,
             )
         )
     return tuple(lines)
+
+
+def told(found: Mapping[str, Any], sites: Mapping[str, str]) -> dict[str, Any]:
+    """What an errand found, its sentences in the reader's language."""
+    names = side_names({side: sites[side.value] for side in Side})
+    return {
+        name: [one | {"sentence": tell(unpack(one["sentence"]), names)} for one in value]
+        if name in {"groups", "left"}
+        else value
+        for name, value in found.items()
+    }
 
 
 def plan_groups(found: Mapping[str, Any]) -> dict[str, tuple[Blocked, ...]]:

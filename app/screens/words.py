@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from app.activity.log import Detail, Entry
-from app.language import gettext, ngettext, noop
+from app.database import TenantId
+from app.language import gettext, ngettext, noop, tell
 from app.mapping.naming import SYSTEM_FIELDS
 from app.mapping.profile import Flow, Side
+from app.mapping.said import side_names
 from app.mapping.values import shorten
+from app.said import Said
 
 OUTCOMES = {
     "created": noop("Created"),
@@ -51,8 +54,11 @@ def arrow(flow: Flow, own: Side) -> tuple[str, str]:
     return "←", gettext("from the partner")
 
 
-def say(entry: Entry, detail: Detail) -> str:
-    """A detail as a sentence: what a person finds in Jira, by field name and issue key."""
+def say(entry: Entry, detail: Detail, sites: Mapping[TenantId, str]) -> str:
+    """A detail as a sentence: what a person finds in Jira, by field name and issue key. `sites`:
+    their names."""
+    names = {side: sites.get(one, "") for side, one in zip(Side, entry.tenants, strict=True)}
+    sentence = tell(detail.sentence, side_names(names) if all(names.values()) else None)
     key = entry.left_key if detail.side == "left" else entry.right_key
     if detail.new is None and detail.old is not None:
         was = shorten(detail.old)
@@ -61,9 +67,9 @@ def say(entry: Entry, detail: Detail) -> str:
             if detail.side == "left"
             else gettext("The right one was “%(value)s”.", value=was)
         )
-        return named(f"{detail.sentence}. {rest}", {})
+        return named(f"{sentence}. {rest}", {})
     if detail.new is None or not detail.field or not key:
-        return named(detail.sentence, {})
+        return named(sentence, {})
     said = gettext(
         "%(field)s of %(key)s is now “%(value)s”.",
         field=field_name(detail.field),
@@ -71,6 +77,11 @@ def say(entry: Entry, detail: Detail) -> str:
         value=detail.new,
     )
     return named(said, {})
+
+
+def field_said(field: str) -> str:
+    """The same for a place where no reader is known."""
+    return Said(SYSTEM_FIELDS[field]) if field in SYSTEM_FIELDS else field
 
 
 def field_name(field: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from app.mapping.profile import Side
 from app.mapping.said import said
 from app.mapping.values import handler
+from app.said import Packed, pack
 from app.sync.planning_summary import Estimate, Summary
 from app.sync.planning_types import Step
 from app.sync.undo_plan import Inverse, Left, Why
@@ -33,7 +34,7 @@ def plan_found(summary: Summary, estimate: Estimate, to_apply: int) -> dict[str,
         "groups": [
             {
                 "kind": kind,
-                "sentence": one.sentence,
+                "sentence": pack(one.sentence),
                 "field": one.about,
                 "count": one.count,
                 "examples": one.examples,
@@ -81,10 +82,11 @@ def undo_found(plan: Inverse) -> dict[str, Any]:
     }
 
 
-def left_told(left: Sequence[Left]) -> list[dict[str, str]]:
+def left_told(left: Sequence[Left]) -> list[dict[str, Packed]]:
     """What an undo leaves, as it is kept."""
     return [
-        {"issue": one.issue, "field": one.field, "sentence": _sentence(one)} for one in left[:SHOWN]
+        {"issue": one.issue, "field": one.field, "sentence": pack(_sentence(one))}
+        for one in left[:SHOWN]
     ]
 
 

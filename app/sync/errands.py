@@ -24,6 +24,7 @@ from app.database import Model, TenantId, tenant_transaction, unscoped_transacti
 from app.errors import Problem
 from app.language import gettext as _
 from app.mapping.profiles import StoredProfile
+from app.said import pack
 from app.sync.runs import By
 from app.vault.vault import Place, Vault
 
@@ -236,7 +237,7 @@ class Hand:
 
     def fail(self, problem: Problem) -> None:
         """End it with why it could not be done: kept sealed, for it may be a site's own words."""
-        told = {"detail": problem.detail, "code": problem.code}
+        told = {"detail": pack(problem.detail), "code": problem.code}
         self._end("failed", {"failed": told}, None)
 
     def _end(self, state: str, told: Mapping[str, Any], run: uuid.UUID | None) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.database import TenantId
 from app.mapping.profile import Profile, Side
 from app.mapping.profiles import StoredProfile
+from app.said import as_text
 from app.sync.bases import unmoved
 from app.sync.plan import Base, Conflict, Plan, Write
 from app.sync.reasons import SAYINGS, Cause, Code, field_code
@@ -247,7 +248,9 @@ def _add(
 ) -> None:
     cause_id = uuid.uuid4()
     group = {"at_side": cause.side.value, "code": cause.code.value, "field": cause.field}
-    said = vault.seal(place(profile.left_tenant, cause_id), cause.said.encode("utf-8", "replace"))
+    said = vault.seal(
+        place(profile.left_tenant, cause_id), as_text(cause.said).encode("utf-8", "replace")
+    )
     session.execute(
         _ADD, {**at, **group, "id": cause_id, "key": cause.key, "mark": cause.mark, "said": said}
     )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.said import from_text
 from app.sync.parked import Row, place
 from app.sync.reasons import Code
 from app.tenants.deeds import Action, Deed, Recorder, record_for_both
@@ -200,7 +201,9 @@ def groups(
             asked_at=row.asked_at,
             next_probe=row.next_probe,
             examples=tuple(row.examples),
-            said=vault.unseal(place(TenantId(row.left_tenant_id), row.newest), row.said).decode(),
+            said=from_text(
+                vault.unseal(place(TenantId(row.left_tenant_id), row.newest), row.said).decode()
+            ),
         )
         for row in rows
     ]

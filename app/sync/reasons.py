@@ -15,6 +15,7 @@ from app.jira.site import SiteError
 from app.language import gettext as _
 from app.language import noop
 from app.mapping.profile import Profile, Side
+from app.said import Said
 
 
 class Code(StrEnum):
@@ -47,7 +48,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Saying:
-    """A code for people. `{site}` and `{field}` are filled in. `passes`: the cause is at the site
+    """A code for people. `%(site)s` and `%(field)s` are filled in. `passes`: the cause is at the site
     and may go away without an edit of the issue, so that it is asked again now and then."""
 
     sentence: str
@@ -57,164 +58,155 @@ class Saying:
 
 SAYINGS: Mapping[Code, Saying] = {
     Code.FIELD_REQUIRED: Saying(
-        noop("{site} wants a value for {field}, and there is none."),
-        noop("Fill {field} in on the other side, map it, or make it optional at {site}."),
+        noop("%(site)s wants a value for %(field)s, and there is none."),
+        noop("Fill %(field)s in on the other side, map it, or make it optional at %(site)s."),
     ),
     Code.FIELD_NOT_ON_SCREEN: Saying(
-        noop("{site} does not let {field} be set: it is not on the screen, or not in the project."),
         noop(
-            "An admin of {site} puts {field} on the create and edit screens of the issue type, or "
-            "the "
-            "field is taken out of the profile."
+            "%(site)s does not let %(field)s be set: it is not on the screen, or not in the "
+            "project."
+        ),
+        noop(
+            "An admin of %(site)s puts %(field)s on the create and edit screens of the issue "
+            "type, or the field is taken out of the profile."
         ),
     ),
     Code.VALUE_UNKNOWN: Saying(
-        noop("{site} does not know the value of {field}."),
-        noop("An admin of {site} adds the value, or somebody chooses one that both sites have."),
+        noop("%(site)s does not know the value of %(field)s."),
+        noop("An admin of %(site)s adds the value, or somebody chooses one that both sites have."),
     ),
     Code.VALUE_UNPAIRED: Saying(
         noop(
-            "{field} holds a value that has no counterpart at {site}, and the mapping says to "
-            "stop at "
-            "that."
+            "%(field)s holds a value that has no counterpart at %(site)s, and the mapping says "
+            "to stop at that."
         ),
         noop(
-            "Add a row for the value to the mapping, let an admin of {site} add the value, or "
-            "choose "
-            "another one."
+            "Add a row for the value to the mapping, let an admin of %(site)s add the value, "
+            "or choose another one."
         ),
     ),
     Code.VALUE_TOO_LONG: Saying(
-        noop("The value of {field} is longer than {site} takes."),
+        noop("The value of %(field)s is longer than %(site)s takes."),
         noop("Somebody shortens it; it crosses with that edit."),
         passes=False,
     ),
     Code.VALUE_MALFORMED: Saying(
-        noop("{site} cannot read the value of {field} as it was sent."),
+        noop("%(site)s cannot read the value of %(field)s as it was sent."),
         noop(
             "Compare the field's type on both sides with the profile, or write the value in "
-            "another "
-            "way; it crosses with that edit."
+            "another way; it crosses with that edit."
         ),
         passes=False,
     ),
     Code.TEXT_REFUSED: Saying(
-        noop("{site} does not take the formatting of {field}."),
+        noop("%(site)s does not take the formatting of %(field)s."),
         noop("Write the text with plainer formatting; it crosses with that edit."),
         passes=False,
     ),
     Code.TRANSFORM_FAILED: Saying(
-        noop("The transform of the mapping comes to no value for {field} at {site}."),
+        noop("The transform of the mapping comes to no value for %(field)s at %(site)s."),
         noop(
-            "Read why; correct the expression (tandem transform try), or the value on the other "
-            "side."
+            "Read why; correct the expression (tandem transform try), or the value on the "
+            "other side."
         ),
         passes=False,
     ),
     Code.PARENT_WAITS: Saying(
-        noop("The parent has no counterpart at {site} yet, though a profile carries it."),
+        noop("The parent has no counterpart at %(site)s yet, though a profile carries it."),
         noop(
             "See why the parent waits or is parked, or whether it is outside that profile's "
-            "filter; "
-            "this one follows as soon as the parent is there."
+            "filter; this one follows as soon as the parent is there."
         ),
     ),
     Code.PARENT_UNPAIRED: Saying(
         noop(
-            "The parent of the sub-task has no counterpart at {site}, where a sub-task cannot be "
-            "without one, and no profile carries it."
+            "The parent of the sub-task has no counterpart at %(site)s, where a sub-task "
+            "cannot be without one, and no profile carries it."
         ),
         noop(
-            "Make a profile for the parent's project and type between the same sites, or a row for "
-            "the two parents in the mapping."
+            "Make a profile for the parent's project and type between the same sites, or a row "
+            "for the two parents in the mapping."
         ),
     ),
     Code.FIELD_REFUSED: Saying(
-        noop("{site} refuses the value of {field} for a reason of its own."),
-        noop("Read the site's words; mend the value, or the rule at {site}."),
+        noop("%(site)s refuses the value of %(field)s for a reason of its own."),
+        noop("Read the site's words; mend the value, or the rule at %(site)s."),
     ),
     Code.ISSUE_FORBIDDEN: Saying(
-        noop("{site} does not let Tandem edit the issue."),
+        noop("%(site)s does not let Tandem edit the issue."),
         noop(
-            "An admin of {site} gives the app's user the permission to edit it: the project's "
-            "permissions, or the issue's security level."
+            "An admin of %(site)s gives the app's user the permission to edit it: the "
+            "project's permissions, or the issue's security level."
         ),
     ),
     Code.ISSUE_GONE: Saying(
-        noop("{site} says that the issue is gone, or hides it from Tandem."),
+        noop("%(site)s says that the issue is gone, or hides it from Tandem."),
         noop(
-            "If it was deleted, nothing is to be done. If it is hidden, an admin of {site} lets "
-            "the "
-            "app's user see it."
+            "If it was deleted, nothing is to be done. If it is hidden, an admin of %(site)s "
+            "lets the app's user see it."
         ),
     ),
     Code.ISSUE_TOO_LARGE: Saying(
-        noop("The issue is larger than {site} takes."),
+        noop("The issue is larger than %(site)s takes."),
         noop("Somebody shortens its texts; it crosses with that edit."),
         passes=False,
     ),
     Code.WORKFLOW: Saying(
-        noop("The workflow of {site} does not let the issue be edited in its status."),
+        noop("The workflow of %(site)s does not let the issue be edited in its status."),
         noop(
-            "Move the issue on at {site}, or an admin there lets the app's user edit in this "
+            "Move the issue on at %(site)s, or an admin there lets the app's user edit in this "
             "status."
         ),
     ),
     Code.MOVE_NO_WAY: Saying(
         noop(
-            "No way leads through the workflow of {site} to the status that the issue should "
-            "have, or "
-            "none that Tandem may take."
+            "No way leads through the workflow of %(site)s to the status that the issue should "
+            "have, or none that Tandem may take."
         ),
         noop(
-            "An admin of {site} adds a transition or opens one to the app's user, or the mapping "
-            "gives "
-            "the status another counterpart; or somebody moves the issue by hand."
+            "An admin of %(site)s adds a transition or opens one to the app's user, or the "
+            "mapping gives the status another counterpart; or somebody moves the issue by hand."
         ),
     ),
     Code.MOVE_UNKNOWN: Saying(
         noop(
-            "Tandem knows no way through the workflow of {site} to the status that the issue "
-            "should "
-            "have: of a status in between it could not see what it leads on to."
+            "Tandem knows no way through the workflow of %(site)s to the status that the issue "
+            "should have: of a status in between it could not see what it leads on to."
         ),
         noop(
-            "Move one issue of that project and type there and on by hand: Tandem learns the way "
-            "from "
-            "it."
+            "Move one issue of that project and type there and on by hand: Tandem learns the "
+            "way from it."
         ),
     ),
     Code.MOVE_FIELDS: Saying(
-        noop("The way through the workflow of {site} wants fields filled in that nothing feeds."),
+        noop("The way through the workflow of %(site)s wants fields filled in that nothing feeds."),
         noop(
-            "Map the fields that the site's words name, give them a constant in the mapping, or "
-            "let an "
-            "admin of {site} make them optional on the screen of the transition."
+            "Map the fields that the site's words name, give them a constant in the mapping, "
+            "or let an admin of %(site)s make them optional on the screen of the transition."
         ),
     ),
     Code.MOVE_REFUSED: Saying(
-        noop("The workflow of {site} refuses the transition: a validator or a rule of its own."),
-        noop("Read the site's words; mend the issue, or the rule at {site}."),
+        noop("The workflow of %(site)s refuses the transition: a validator or a rule of its own."),
+        noop("Read the site's words; mend the issue, or the rule at %(site)s."),
     ),
     Code.ISSUE_REFUSED: Saying(
-        noop("{site} refuses the change of the issue for a reason of its own."),
-        noop("Read the site's words; mend the issue, or the rule at {site}."),
+        noop("%(site)s refuses the change of the issue for a reason of its own."),
+        noop("Read the site's words; mend the issue, or the rule at %(site)s."),
     ),
     Code.CREATE_FORBIDDEN: Saying(
-        noop("{site} does not let Tandem create issues in the project."),
-        noop("An admin of {site} gives the app's user the permission to create issues there."),
+        noop("%(site)s does not let Tandem create issues in the project."),
+        noop("An admin of %(site)s gives the app's user the permission to create issues there."),
     ),
     Code.SCOPE_REFUSED: Saying(
-        noop("{site} does not know the profile's project or issue type any more, or hides it."),
+        noop("%(site)s does not know the profile's project or issue type any more, or hides it."),
         noop(
-            "An admin of {site} brings it back or lets the app's user see it, or the profile is "
-            "made "
-            "anew for another."
+            "An admin of %(site)s brings it back or lets the app's user see it, or the profile "
+            "is made anew for another."
         ),
     ),
     Code.CREATE_REFUSED: Saying(
-        noop("{site} refuses to create the issue for a reason of its own."),
-        noop("Read the site's words; mend the issue, or the rule at {site}."),
+        noop("%(site)s refuses to create the issue for a reason of its own."),
+        noop("Read the site's words; mend the issue, or the rule at %(site)s."),
     ),
 }
 
@@ -315,9 +307,15 @@ def _issue_code(error: SiteError, *, creating: bool) -> Code:
 
 def say(code: Code, *, site: str, field: str) -> tuple[str, str]:
     """The sentence and the cure."""
-    saying = SAYINGS[code]
+    found = SAYINGS[code]
     words = {"site": site, "field": field or _("a field")}
-    return _(saying.sentence).format(**words), _(saying.cure).format(**words)
+    return _(found.sentence, **words), _(found.cure, **words)
+
+
+def saying(code: Code, *, site: str, field: str) -> Said:
+    """The sentence for a place where no reader is known."""
+    words = {"site": site, "field": field or Said("a field")}
+    return Said(SAYINGS[code].sentence, values=words)
 
 
 def markdown() -> str:

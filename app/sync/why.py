@@ -15,6 +15,7 @@ from app.database import TenantId
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.said import said, the_site
+from app.said import from_text
 from app.sync import reasons
 from app.sync.models import IssueLink
 from app.sync.parked import place
@@ -175,8 +176,9 @@ def _parked(
     for row in session.execute(_PARKED, asked):
         side = Side(row.at_side)
         sentence, cure = reasons.say(Code(row.code), site=sites[side], field=row.field)
-        said = vault.unseal(place(TenantId(row.left_tenant_id), row.id), row.said).decode()
-        one = Standing(State.PARKED, _capital(sentence), row.first_at, _capital(cure), said, side)
+        words = vault.unseal(place(TenantId(row.left_tenant_id), row.id), row.said).decode()
+        told = _capital(sentence), row.first_at, _capital(cure), from_text(words)
+        one = Standing(State.PARKED, *told, side)
         found.setdefault(row.field_key, []).append(one)
     return found
 
