@@ -27,7 +27,7 @@ def init_language(app: Flask) -> None:
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.finalize = _finalize
     flask_babel.Babel(app, default_locale=SOURCE, locale_selector=language)
-    app.jinja_env.globals["language"] = language
+    app.jinja_env.globals |= {"language": language, "tell": tell}
 
 
 def language() -> str:

@@ -177,7 +177,6 @@ def parked_blueprint(card: Parked) -> Blueprint:
             field_name=field_name,
             sites=(sites := card.sites(profile)),
             names=side_names(sites),
-            tell=tell,
         )
 
     @blueprint.post("/parked/<uuid:profile>/retry")

@@ -24,8 +24,8 @@ def shown_plans(
 ) -> list[dict[str, Any]]:
     """Each plan with a sentence, its fields side by side, and what is left alone and why.
 
-    `sites`: the names of the sites. `agreed`: the partner's fields whose values the people of `own` may see. Of others nothing is
-    told: their admin has not approved yet that they cross.
+    `sites`: the names of the sites. `agreed`: the partner's fields whose values the people of `own`
+    may see. Of others nothing is told: their admin has not approved yet that they cross.
     """
     seen = frozenset(one.key for one in profile.fields if one.field(own.other) in agreed)
     names = side_names(sites)

@@ -280,7 +280,12 @@ class Loads:
                 if had.match
                 else said("matches by no field")
             )
-        return together(found, ", ")
+        if not found:
+            return ""
+        told = found[0]
+        for one in found[1:]:
+            told = said("%(first)s and %(second)s", first=told, second=one)
+        return told
 
     def _put_off(
         self, profile: StoredProfile, load: Load, seconds: float, *, failed: bool = False

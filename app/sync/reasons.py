@@ -48,8 +48,9 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Saying:
-    """A code for people. `%(site)s` and `%(field)s` are filled in. `passes`: the cause is at the site
-    and may go away without an edit of the issue, so that it is asked again now and then."""
+    """A code for people, with `%(site)s` and `%(field)s` to be filled in. `passes`: the cause is at
+    the site and may go away without an edit of the issue, so that it is asked again now and then.
+    """
 
     sentence: str
     cure: str

@@ -264,6 +264,9 @@ def test_what_is_no_key_is_refused_by_its_rule(scene: Scene, typed: str, rule: s
     assert rule in refused.json["detail"]
 
 
+SITES = {Side.LEFT: "acme.example.com", Side.RIGHT: "globex.example.com"}
+
+
 def test_a_value_of_the_partners_is_told_only_where_its_admin_approved_that_it_crosses() -> None:
     profile = Profile(Scope("1", "1"), Scope("2", "2"), DEFAULT_FIELDS)
     left, right = Ref(1, "WEB-1"), Ref(2, "PLAT-2")
@@ -277,11 +280,11 @@ def test_a_value_of_the_partners_is_told_only_where_its_admin_approved_that_it_c
     )
     said = (Note(Cause.BLOCKED, "Their value has no twin.", "labels=labels"),)
     plan = IssuePlan(Step.UPDATE, Side.LEFT, left, right, 0, writes=writes, blocked=said)
-    [nothing] = shown_plans([plan], profile, Side.LEFT, frozenset())
+    [nothing] = shown_plans([plan], profile, Side.LEFT, frozenset(), SITES)
     assert [(one["old"], one["new"]) for one in nothing["rows"]] == [(None, "mine"), ("a", None)]
     assert nothing["notes"] == []
     agreed = crossing(profile, Side.LEFT)
-    [whole] = shown_plans([plan], profile, Side.LEFT, agreed)
+    [whole] = shown_plans([plan], profile, Side.LEFT, agreed, SITES)
     assert [(one["old"], one["new"]) for one in whole["rows"]] == [("theirs", "mine"), ("a", "b")]
     assert whole["notes"] == ["Their value has no twin."]
     one_way = replace(profile, fields=tuple(replace(m, flow=Flow.TO_RIGHT) for m in profile.fields))

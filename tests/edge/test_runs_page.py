@@ -10,6 +10,7 @@ import pytest
 from app.database import TenantId, tenant_transaction
 from app.errors import Problem
 from app.jobs.bell import lane_lock
+from app.said import unpack
 from app.sync import errands
 from app.sync.errand_work import Errands
 from app.sync.errands import About, Errand, Kind
@@ -93,7 +94,7 @@ def test_a_plan_that_fits_no_more_is_not_applied_and_says_what_moved(plans: Plan
     worker(plans).tick()
     errand, held = told(plans, apply)
     assert (errand.state, held["failed"]["code"]) == ("failed", "plan-outdated")
-    assert "WEB-1" in held["failed"]["detail"]
+    assert "WEB-1" in unpack(held["failed"]["detail"])
     assert plans.scene.owner.execute("SELECT count(*) FROM change").fetchall() == [(0,)]
 
 
@@ -103,7 +104,7 @@ def test_what_cannot_be_planned_fails_with_the_reason_sealed(plans: Plans) -> No
     worker(plans).tick()
     errand, held = told(plans, errand.id)
     assert errand.state == "failed"
-    assert "no issue key" in held["failed"]["detail"]
+    assert "no issue key" in unpack(held["failed"]["detail"])
     raw = plans.scene.owner.execute("SELECT held FROM errand").fetchall()
     assert b"no key" not in raw[0][0]
 

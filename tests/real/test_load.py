@@ -189,7 +189,7 @@ def test_what_matches_is_paired_the_rest_is_created_and_the_ambiguous_is_left_an
     ("words", "said"),
     [
         (["--jql", "summary ~"], "jql: the site on the left does not take it: "),
-        (["--match", "none_1"], "match: the issues on the left have no field 'none_1', or it is"),
+        (["--match", "none_1"], "match: the issues on the left side have no field 'none_1', or it"),
     ],
 )
 def test_what_a_site_does_not_understand_is_refused_before_anything_is_begun(

@@ -162,7 +162,8 @@ def test_a_change_against_the_flow_is_told_once_and_overwritten_by_the_next_of_t
     assert plan.is_empty
     assert left_alone(plan) == [Reason.ONE_WAY]
     assert plan.left_alone[0].sentence == (
-        "summary changed on the right side, but is carried only from the left side to the right side"
+        "summary changed on the right side, but is carried only from the left side to the right "
+        "side"
     )
     again = plan_of(snap("old"), snap("theirs"), plan.base, on)
     assert again.is_empty
