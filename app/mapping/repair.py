@@ -50,6 +50,7 @@ class Way(StrEnum):
     DROP = "drop"  # the mapping, the row or the default that names it is taken out
     SWAP = "swap"  # another value or person is named in its place
     MOVE = "move"  # another field is mapped in its place
+    ANEW = "anew"  # another field of another kind is: "FIELD:KIND"
     KIND = "kind"  # the field is mapped as the kind that it has now
     ONE_WAY = "one-way"  # the field is only read
 
@@ -154,8 +155,14 @@ def _with_field(mapping: FieldMapping, side: Side, way: Way, to: str) -> FieldMa
         return one_way(mapping, side)
     if way is Way.KIND:
         return with_kind(mapping, side, Kind(to)) if to in set(Kind) else None
-    if way is not Way.MOVE or not to:
-        return None
+    if way is Way.ANEW:
+        field, _colon, kind = to.partition(":")
+        moved = _moved(mapping, side, field) if field and kind in set(Kind) else None
+        return None if moved is None else with_kind(moved, side, Kind(kind))
+    return _moved(mapping, side, to) if way is Way.MOVE and to else None
+
+
+def _moved(mapping: FieldMapping, side: Side, to: str) -> FieldMapping:
     # The ids of the old field's values say nothing of the new one's.
     values = _settled(_with_default(replace(mapping.values, rows=()), side, None))
     made = replace(mapping, values=values)

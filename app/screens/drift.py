@@ -37,6 +37,8 @@ from app.vault.vault import Vault
 SHORT = 50  # choices that a select shows well
 MENDED = "mapping-mended"
 """The event of the page after a repair that is in force."""
+LOST_DEEDS = ("pause", "duplicate", "delete")
+"""What may be done with a profile whose project or type is lost."""
 SHOWN = 30  # findings on the page; the rest is counted
 
 
@@ -113,6 +115,7 @@ class Drifts:
     def _shown(self, stored: StoredProfile, drift: Drift) -> dict[str, Any]:
         return {
             "profile": stored.id,
+            "state": stored.state,
             "looked_at": drift.looked_at,
             "findings": [
                 {
@@ -120,6 +123,7 @@ class Drifts:
                     "sentence": sentence(one, self._site(stored, one.target.side)),
                     "cure": cure(one, self._site(stored, one.target.side)),
                     "repairs": [(repair, label(one, repair)) for repair in one.repairs],
+                    "lost": one.target.what in {What.PROJECT, What.TYPE},
                 }
                 for one in self._with_people(stored, drift.findings)
             ],
@@ -207,7 +211,7 @@ def drift_json(shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def _finding(
-    finding: Finding, sentence: str, cure: str, repairs: list[tuple[Any, str]]
+    finding: Finding, sentence: str, cure: str, repairs: list[tuple[Any, str]], lost: bool
 ) -> dict[str, Any]:
     target = finding.target
     return {
@@ -221,6 +225,7 @@ def _finding(
         "foundAt": finding.found_at,
         "sentence": sentence,
         "cure": cure,
+        "deeds": list(LOST_DEEDS) if lost else [],
         "repairs": [
             {"choice": one.choice, "label": words, "asks": one.asks} for one, words in repairs
         ],

@@ -20,6 +20,8 @@ from app.sync.drift_words import unasked
 from app.tenants.caller import Permission, Proof, accepts, current_caller
 from app.tenants.gate import current_standing
 
+SWITCHED = "profile-switched"
+"""The event of the page after a profile was paused or resumed by its head."""
 PARTS = {
     "file": "profile_file.html",
     "import": "profile_import.html",
@@ -52,11 +54,15 @@ def _looks(blueprint: Blueprint, page: ProfileView) -> None:
 
     @blueprint.post("/profiles/<uuid:profile>/head/<any(pause, resume):action>")
     @accepts(Proof.CONTEXT, Permission.MAP)
-    def switch(profile: uuid.UUID, action: str) -> Response | str:
+    def switch(profile: uuid.UUID, action: str) -> Response:
         caller, standing = current_caller(), current_standing()
         page.desk.switch(caller, standing, profile, ACTIONS[action])
         seen = page.seen(caller, standing, profile)
-        return jsonify(state=seen.stored.state) if wants_json() else _head(page, seen)
+        if wants_json():
+            return jsonify(state=seen.stored.state)
+        response = make_response(_head(page, seen))
+        response.headers["HX-Trigger"] = SWITCHED
+        return response
 
     @blueprint.get("/profiles/<uuid:profile>/carried")
     @accepts(Proof.CONTEXT, Permission.SEE)

@@ -71,12 +71,14 @@ def repairs_of(
             offered.append(Repair(Way.ONE_WAY))
         case What.FIELD if there.rule is not None:
             kind = kind_of(there.rule.schema)
+            offered += _named_so(profile, target, there.every, there.rule.name)
             offered.append(Repair(Way.KIND, kind.value))
         case What.FIELD:
+            of_kind = (one for one in _fields(profile, target, there.every) if one[2])
             choices = sorted(
-                _fields(profile, target, there.every), key=lambda one: one[1].casefold()
+                ((id_, title) for id_, title, _ in of_kind), key=lambda one: one[1].casefold()
             )
-            offered += [Repair(Way.MOVE, to, title) for to, title in choices if _same(title, name)]
+            offered += _named_so(profile, target, there.every, name)
             offered += [Repair(Way.MOVE)] if choices else []
     if target.what not in {What.PROJECT, What.TYPE}:
         offered.append(Repair(Way.DROP))
@@ -88,15 +90,31 @@ def repairs_of(
     return fits, tuple(choices[:MOST_CHOICES])
 
 
-def _fields(profile: Profile, target: Target, every: Mapping[str, FieldRule]) -> Iterator[Choice]:
-    """The fields of the site that may be mapped in the place of one: of its kind, and unmapped."""
+def _fields(
+    profile: Profile, target: Target, every: Mapping[str, FieldRule]
+) -> Iterator[tuple[str, str, bool]]:
+    """The fields of the site that are unmapped, by id and name, and whether they are of the kind of
+    the mapped one. None for what transitions are given."""
     mapping = next((one for one in profile.fields if one.key == target.key), None)
     mapped = {one.field(target.side) for one in profile.fields}
     for field_id, rule in every.items():
-        usual = field_id in SYSTEM_KINDS or field_id in mapped
-        if mapping is None or usual or kind_of(rule.schema) is not mapping.kind_of(target.side):
+        if mapping is None or field_id in SYSTEM_KINDS or field_id in mapped:
             continue
-        yield field_id, rule.name
+        yield field_id, rule.name, kind_of(rule.schema) is mapping.kind_of(target.side)
+
+
+def _named_so(
+    profile: Profile, target: Target, every: Mapping[str, FieldRule], name: str
+) -> list[Repair]:
+    """The fields that bear a name now: those of the same kind first."""
+    found = [one for one in _fields(profile, target, every) if _same(one[1], name)]
+    same = [Repair(Way.MOVE, id_, title) for id_, title, of_kind in found if of_kind]
+    others = [
+        Repair(Way.ANEW, f"{id_}:{kind_of(every[id_].schema).value}", title)
+        for id_, title, of_kind in found
+        if not of_kind
+    ]
+    return same + others
 
 
 def _mends(profile: Profile, target: Target, one: Repair) -> bool:

@@ -53,6 +53,7 @@ _BY_HAND = noop("The mapping has to be changed by hand: open it in the editor.")
 _WAYS: dict[tuple[What, Way], str] = {
     (What.FIELD, Way.DROP): noop("Map the field no more"),
     (What.FIELD, Way.MOVE): noop("Map %(to)s instead"),
+    (What.FIELD, Way.ANEW): noop("Map %(to)s instead, as %(kind)s"),
     (What.FIELD, Way.KIND): noop("Map it as %(to)s"),
     (What.FIELD, Way.ONE_WAY): noop("Only read it: write it no more"),
     (What.VALUE, Way.DROP): noop("Take it out of the table of values"),
@@ -93,8 +94,9 @@ def label(found: Finding, one: Repair) -> str:
     elsewhere = found.target.what is not What.FIELD and not any(map(_in_table, found.places))
     if one.way is Way.DROP and elsewhere:
         return _("Take it out of the mapping")
-    shown = f"“{one.name}” ({one.to})" if one.name and one.name != one.to else one.to
-    return _(_WAYS[found.target.what, one.way], to=shown)
+    to, _colon, kind = one.to.partition(":") if one.way is Way.ANEW else (one.to, "", "")
+    shown = f"“{one.name}” ({to})" if one.name and one.name != to else to
+    return _(_WAYS[found.target.what, one.way], to=shown, kind=kind)
 
 
 def _in_table(place: str) -> bool:

@@ -558,6 +558,49 @@ def test_a_repair_by_which_more_leaves_the_partner_waits_for_him(seen: Scene) ->
     assert seen.call().json["findings"] == []
 
 
+@pytest.mark.parametrize(("types", "what"), [({}, "project"), ({"20007": "Bug"}, "type")])
+def test_a_lost_project_or_type_is_told_with_what_can_be_done_about_the_profile(
+    seen: Scene, types: dict[str, str], what: str
+) -> None:
+    """A site tells no types of a project that is gone, or that Tandem may not see any more."""
+    seen.right.types = types
+    [found] = seen.call("drift/look").json["findings"]
+    assert (found["what"], found["repairs"]) == (what, [])
+    assert found["deeds"] == ["pause", "duplicate", "delete"]
+    assert "Until then pause the profile" in found["cure"]
+    part = seen.call(accept="text/html").text
+    for path in ("head/pause", "panels/copy", "panels/end"):
+        assert f"/pages/profiles/{seen.profile}/{path}" in part
+    assert "<button" not in seen.call(person="vi", accept="text/html").text
+
+    headers = {"Authorization": f"JWT {seen.jira['left'].context_token('ed')}"}
+    head = f"/pages/profiles/{seen.profile}/head/pause"
+    paused = seen.jira["left"].client.post(head, headers=headers)
+    assert paused.headers["HX-Trigger"] == "profile-switched"  # the part is read anew by that
+    part = seen.call(accept="text/html").text
+    assert f"/pages/profiles/{seen.profile}/head/resume" in part
+    assert "head/pause" not in part
+
+
+def test_what_no_repair_mends_leads_to_the_editor(scene: Scene) -> None:
+    document: Any = dump_profile(scene.stored().profile)
+    document["fields"][1] |= {
+        "flow": "to_right",
+        "transform": '{"id": value.id == "1" ? "11" : "12"}',
+        "values": {},
+    }
+    revisions.set_mapping(scene.tandem.vault, scene.tandem.record, scene.stored(), document)
+    assert scene.watch.look(scene.stored()).findings == ()
+    del scene.right.options["12"]
+    [found] = scene.call("drift/look").json["findings"]
+    assert (found["thing"], found["places"]) == ("12", ["fields.1.transform"])
+    assert (found["repairs"], found["deeds"]) == ([], [])
+    assert "open it in the editor" in found["cure"]
+    part = scene.call(accept="text/html").text
+    assert 'hx-post="/pages/drafts"' in part
+    assert f'id="by-hand-{found["id"]}"' in part
+
+
 def test_a_look_at_a_site_that_is_away_says_so_and_keeps_what_was_found(seen: Scene) -> None:
     lost(seen)
     seen.right.refuses = 503

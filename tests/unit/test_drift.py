@@ -143,6 +143,29 @@ def test_a_field_that_was_made_anew_under_its_name_is_offered_first() -> None:
     assert new.fields[1].values.rows == ()  # the ids of other options
 
 
+def test_a_field_that_was_made_anew_as_another_type_is_offered_as_that() -> None:
+    fields = {
+        "customfield_7": rule("Cause", "textfield"),
+        "customfield_55": rule("Area", "multiselect"),
+        "customfield_56": rule("Area", "float"),
+    }
+    [field] = found(right(every=fields, create={}, edit=None), seen())
+    choices = [one.choice for one in field.repairs]
+    assert choices == ["anew=customfield_55:options", "drop"]  # a number takes no option
+    assert label(field, field.repairs[0]) == "Map “Area” (customfield_55) instead, as options"
+    new = repaired(PROFILE, field.target, Way.ANEW, "customfield_55:options").fields[1]
+    assert (new.right, new.right_kind, new.flow) == ("customfield_55", Kind.OPTIONS, Flow.TO_RIGHT)
+    assert new.values.rows == ()
+
+
+def test_a_field_of_another_type_may_give_way_to_the_one_that_bears_its_name() -> None:
+    fields = {**(right().every or {}), "customfield_9": rule("Area", "float")}
+    fields["customfield_58"] = rule("Area")
+    [field] = found(right(every=fields, create=None, edit=None), seen())
+    assert field.how is How.RETYPED
+    assert [one.choice for one in field.repairs] == ["move=customfield_58", "drop"]
+
+
 @pytest.mark.parametrize(
     ("type_", "choices", "kind"),
     [
@@ -184,7 +207,7 @@ def test_only_a_field_that_was_on_a_screen_is_found_off_it() -> None:
 @pytest.mark.parametrize(("types", "what"), [({}, What.PROJECT), ({"201": "Task"}, What.TYPE)])
 def test_where_the_scope_is_gone_nothing_else_is_said(types: dict[str, str], what: What) -> None:
     [scope] = found(Now(types=types, every={}, active={}), seen())
-    assert (scope.target.what, scope.repairs) == (what, ())
+    assert (scope.target.what, scope.repairs) == (what, ())  # deeds are offered instead
     assert "globex" in sentence(scope, "globex")
     assert cure(scope, "globex")
     if what is What.TYPE:
