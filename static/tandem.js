@@ -94,7 +94,9 @@ document.addEventListener("htmx:beforeSend", (event) => {
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, xhr } = event.detail;
-  if (!isPoll(target) || xhr.status !== 200) return;
+  if (!isPoll(target)) return;
+  if (xhr.status === 204 && !shown.has(target.id)) shown.set(target.id, ""); // what came with the page is as it should be
+  if (xhr.status !== 200) return;
   const old = shown.get(target.id);
   const still = underWay.size > 0 && old !== undefined;
   if (isPoll(asker(event)) && (still || xhr.responseText === old)) event.detail.shouldSwap = false;
@@ -229,17 +231,20 @@ function announce(sentence) {
   news.textContent = sentence;
 }
 
-let counts = "";
+let counts = new Map();
 let resting;
+/** What is to be read out: of a profile by its id, else by the words alone. */
 function countsNow() {
-  return [...document.querySelectorAll("#overview [data-words]")].map((row) => row.dataset.words).join(". ");
+  const said = [...document.querySelectorAll("#overview [data-words]")];
+  return new Map(said.map(({ dataset }) => [dataset.profile ?? dataset.words, dataset.words]));
 }
-/** Counts are read out once they rest: not each of a hundred steps. */
+/** Counts are read out once they rest: not each of a hundred steps, nor a list of what was not shown before. */
 function announceCounts() {
   clearTimeout(resting);
   resting = setTimeout(() => {
     const now = countsNow();
-    if (now && now !== counts) announce(now);
+    const other = [...now].filter(([of, words]) => counts.get(of) !== words && (counts.has(of) || of === words));
+    if (other.length) announce(other.map(([, words]) => words).join(". "));
     counts = now;
   }, QUIET_MS);
 }

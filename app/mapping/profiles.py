@@ -1,4 +1,4 @@
-"""Profiles as stored: create, load, list with counts, switch on and pause."""
+"""Profiles as stored: create, load, switch on and pause. Lists of them: profile_lists."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import Session
@@ -44,29 +42,6 @@ class StoredProfile:
     reason: str | None
     profile: Profile
     revision: int = 1
-
-
-@dataclass(frozen=True)
-class ProfileOverview:
-    """A profile as the home page lists it. `partner`: the other tenant; `own`: the asking tenant's
-    side, `own_project` its project. `proposal`: the revision that waits for an approval or was
-    declined; `awaits` says which: "own" or "partner" for whose it waits, or "declined"."""
-
-    id: uuid.UUID
-    name: str
-    state: str
-    reason: str | None
-    partner: TenantId
-    own_project: int
-    linked: int
-    pending: int
-    parked: int
-    last_activity: datetime | None
-    waiting: str | None
-    proposal: int | None = None
-    awaits: str | None = None
-    revision: int = 1
-    own: Side = Side.LEFT
 
 
 def create(
@@ -290,75 +265,6 @@ def opened(
 def _parsed(document: bytes) -> Profile:
     """A stored document, read once: each batch of changes loads its profile."""
     return load_profile(json.loads(document))
-
-
-_OVERVIEW = text(
-    """
-    SELECT p.id, p.name, p.state, p.reason, p.revision, p.left_tenant_id, p.right_tenant_id,
-           p.left_project_id, p.right_project_id,
-           coalesce(l.linked, 0) AS linked, coalesce(c.pending, 0) AS pending,
-           coalesce(c.parked, 0) AS parked, a.last_activity, c.waiting,
-           w.number AS proposal, w.awaits, w.outcome
-    FROM profile p
-    LEFT JOIN LATERAL (
-        SELECT number, awaits, outcome FROM profile_proposal o
-        WHERE o.profile_id = p.id ORDER BY number DESC LIMIT 1
-    ) w ON w.outcome IS NULL
-        OR (w.outcome = 'declined' AND (w.number > p.revision OR p.state = 'proposed'))
-    LEFT JOIN tandem_linked() l ON l.profile_id = p.id
-    LEFT JOIN (
-        SELECT profile_id, count(*) FILTER (WHERE NOT parked) AS pending,
-               count(*) FILTER (WHERE parked AND NOT tandem_is_ignored(
-                   profile_id, side, issue_id)) AS parked,
-               max(reason) FILTER (WHERE NOT parked AND attempts > 0) AS waiting
-        FROM change GROUP BY profile_id
-    ) c ON c.profile_id = p.id
-    LEFT JOIN LATERAL (
-        SELECT at AS last_activity FROM activity y
-        WHERE y.profile_id = p.id ORDER BY at DESC LIMIT 1
-    ) a ON true
-    ORDER BY p.created_at
-    """
-)
-
-
-def overview(tenant: TenantId) -> list[ProfileOverview]:
-    """The profiles that a tenant takes part in, with their counts, oldest first."""
-    with tenant_transaction(tenant) as session:
-        rows = session.execute(_OVERVIEW).all()
-    return [
-        ProfileOverview(
-            id=row.id,
-            name=row.name,
-            state=row.state,
-            reason=row.reason,
-            partner=TenantId(
-                row.right_tenant_id if row.left_tenant_id == tenant else row.left_tenant_id
-            ),
-            own_project=(
-                row.left_project_id if row.left_tenant_id == tenant else row.right_project_id
-            ),
-            linked=row.linked,
-            pending=row.pending,
-            parked=row.parked,
-            last_activity=row.last_activity,
-            waiting=row.waiting,
-            proposal=row.proposal,
-            awaits=_awaits(row, tenant),
-            revision=row.revision,
-            own=Side.LEFT if row.left_tenant_id == tenant else Side.RIGHT,
-        )
-        for row in rows
-    ]
-
-
-def _awaits(row: Any, tenant: TenantId) -> str | None:
-    if row.proposal is None:
-        return None
-    if row.outcome is not None:
-        return "declined"
-    own = Side.LEFT if row.left_tenant_id == tenant else Side.RIGHT
-    return "own" if row.awaits == own else "partner"
 
 
 def own_project(session: Session, tenant: TenantId, profile_id: uuid.UUID) -> int | None:

@@ -17,7 +17,7 @@ from app.errors import NotFound
 from app.jira.site import SiteOpener
 from app.language import gettext as _
 from app.language import ngettext
-from app.mapping.profiles import ProfileOverview
+from app.mapping.profile_lists import KnownProfile
 from app.screens.activity_words import Told, account_ids, names_of, outcomes
 from app.screens.activity_words import tell as tell_entry
 from app.screens.desk import Desk
@@ -49,12 +49,12 @@ class Activity:
     def __init__(self, vault: Vault, open_site: SiteOpener, desk: Desk) -> None:
         self._vault, self._open_site, self._desk = vault, open_site, desk
 
-    def profiles(self, caller: Caller, standing: Standing) -> list[ProfileOverview]:
+    def profiles(self, caller: Caller, standing: Standing) -> list[KnownProfile]:
         """The profiles to choose from."""
-        return self._desk.profiles(caller.tenant, standing)
+        return self._desk.known(caller.tenant, standing)
 
     def page(
-        self, caller: Caller, seen: Sequence[ProfileOverview], asked: Filter, before: Cursor | None
+        self, caller: Caller, seen: Sequence[KnownProfile], asked: Filter, before: Cursor | None
     ) -> tuple[list[Told], Cursor | None]:
         """The wanted entries of the profiles `seen` from a place on, in words, and where the older
         ones begin. Raises NotFound for a profile out of reach."""
@@ -86,7 +86,7 @@ class Activity:
         self,
         caller: Caller,
         found: list[Entry],
-        profiles: Mapping[uuid.UUID, ProfileOverview],
+        profiles: Mapping[uuid.UUID, KnownProfile],
         *,
         why: bool = False,
     ) -> list[Told]:
@@ -101,7 +101,7 @@ class Activity:
         ]  # fmt: skip
 
 
-def _reached(seen: Sequence[ProfileOverview], asked: Filter) -> dict[uuid.UUID, ProfileOverview]:
+def _reached(seen: Sequence[KnownProfile], asked: Filter) -> dict[uuid.UUID, KnownProfile]:
     """The profiles that are asked for, by id. Raises NotFound."""
     reached = {one.id: one for one in seen}
     if asked.profile is None:
@@ -156,7 +156,7 @@ def activity_blueprint(activity: Activity) -> Blueprint:
 
 
 def _page(
-    activity: Activity, seen: Sequence[ProfileOverview], asked: Filter, before: Cursor | None
+    activity: Activity, seen: Sequence[KnownProfile], asked: Filter, before: Cursor | None
 ) -> dict[str, Any]:
     entries, older = activity.page(current_caller(), seen, asked, before)
     newest = Cursor.of(entries[0].entry) if entries else None

@@ -17,7 +17,8 @@ from app.language import gettext as _
 from app.language import ngettext
 from app.mapping.models import ProfileRecord
 from app.mapping.profile import Side
-from app.mapping.profiles import ProfileOverview, require_begun
+from app.mapping.profile_lists import KnownProfile
+from app.mapping.profiles import require_begun
 from app.screens.activity_words import field_name
 from app.screens.desk import Desk, checks
 from app.screens.pages import wants_json
@@ -43,7 +44,7 @@ class Differs:
 class Found:
     """What the check of a profile found or is at. `tone`: which lozenge says it."""
 
-    profile: ProfileOverview
+    profile: KnownProfile
     tone: str
     state: str
     head: str
@@ -63,14 +64,14 @@ class Checks:
         """The checks of the profiles that the caller may see, in words."""
         seen = [
             one
-            for one in self._desk.profiles(caller.tenant, standing)
+            for one in self._desk.known(caller.tenant, standing)
             if one.state != "proposed"
         ]  # fmt: skip
         with tenant_transaction(caller.tenant) as session:
             known = completeness_store.read(session, [one.id for one in seen])
         return [self._told(one, known.get(one.id), caller.tenant) for one in seen]
 
-    def _told(self, profile: ProfileOverview, check: Check | None, tenant: TenantId) -> Found:
+    def _told(self, profile: KnownProfile, check: Check | None, tenant: TenantId) -> Found:
         if check is None or check.started_at is None:
             head = _("It is checked once a day, and whenever you say so.")
             return Found(profile, "waiting", _("Not checked yet"), head, (), 0, (), False)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from functools import partial
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from flask import Response, request
 
-from app.activity.log import latest
 from app.database import TenantId, tenant_transaction
 from app.database_faults import Disk, answer_to
 from app.errors import Forbidden, NotFound
@@ -18,16 +16,15 @@ from app.jira.addresses import NetworkPolicy
 from app.jira.deployment import CloudDeployment, look
 from app.jira.site import JiraSite, SiteOpener
 from app.language import gettext as _
-from app.mapping import filters, profiles, revisions
-from app.mapping.directions import Directions
+from app.mapping import filters, profile_lists, profiles, revisions
 from app.mapping.models import ProfileState
-from app.mapping.profile import Flow, Side
+from app.mapping.profile import Side
+from app.mapping.profile_lists import KnownProfile, ProfileHealth, ProfileOverview
 from app.mapping.profiles import StoredProfile
 from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
-from app.screens.waits import say_approval, say_change, say_clock, say_server, say_sites
-from app.screens.words import OUTCOMES, STATES, ago, arrow, field_name, say
-from app.sync import clocks, completeness_store, drift_store
-from app.sync.completeness_words import sentence
+from app.screens.overview import MOST, Asked, Overview, checks_in
+from app.screens.waits import say_clock
+from app.sync import clocks, completeness_store
 from app.sync.drift_save import check_new
 from app.tenants import pairing, samples
 from app.tenants.caller import Caller, Permission
@@ -37,7 +34,7 @@ from app.tenants.models import InstallationState
 from app.tenants.roles import Standing
 from app.vault.vault import Vault
 
-ENTRIES = 15
+P = TypeVar("P", bound=KnownProfile)
 
 
 class Desk:
@@ -59,7 +56,7 @@ class Desk:
         self._record = record
         self._policy = policy
         self._disk = disk
-        self._directions = Directions(vault)
+        self._overview = Overview(vault, disk, self.site_name)
 
     def failed(self, fault: Exception) -> Response:
         """The answer to a request that the database failed."""
@@ -76,8 +73,9 @@ class Desk:
         return [known.base_url, *([shown] if shown.startswith("https://") else [])]
 
     def site_name(self, tenant: TenantId) -> str:
-        """A site's host, which is what its people call it."""
-        return self.site_url(tenant).split("://", 1)[1]
+        """A site's host, which is what its people call it. It may be a minute old, as
+        lists say it often."""
+        return self._installations.of(tenant, fresh=False).base_url.split("://", 1)[1]
 
     def sites(self, stored: StoredProfile) -> dict[Side, str]:
         """What the people of both sites of a profile call them."""
@@ -215,13 +213,21 @@ class Desk:
             lambda project: standing.covers(Permission.MAP, project),
         )
 
-    def profiles(self, tenant: TenantId, standing: Standing) -> list[profiles.ProfileOverview]:
+    @staticmethod
+    def profiles(tenant: TenantId, standing: Standing) -> list[ProfileOverview]:
+        """The profiles that the caller may see, with all counts: for machines, as it is dear."""
+        return _seen(profile_lists.overview(tenant), standing)
+
+    @staticmethod
+    def known(tenant: TenantId, standing: Standing) -> list[KnownProfile]:
         """The profiles that the caller may see."""
-        return [
-            one
-            for one in profiles.overview(tenant)
-            if standing.covers(Permission.SEE, one.own_project)
-        ]
+        return _seen(profile_lists.known(tenant), standing)
+
+    @staticmethod
+    def health(tenant: TenantId, standing: Standing) -> list[ProfileHealth]:
+        """The profiles that the caller may see, with what waits or is wrong."""
+        with tenant_transaction(tenant) as session:
+            return _seen(profile_lists.health(session, tenant), standing)
 
     def reached(
         self,
@@ -238,48 +244,17 @@ class Desk:
             raise NotFound(_("There is no such profile."))
         return profiles.load(self._vault, profile)
 
-    def home(self, caller: Caller, standing: Standing) -> dict[str, Any]:
-        """What the home page shows."""
-        tenant = caller.tenant
-        names: dict[TenantId, str] = {tenant: self.site_name(tenant)}
-        seen = self.profiles(tenant, standing)
-        shown = []
-        for one in seen:
-            if one.partner not in names:
-                names[one.partner] = self.site_name(one.partner)
-            told = {"partner_name": names[one.partner], "approval": say_approval(one, names)}
-            shown.append(asdict(one) | told)
-        said = checks(tenant, [one.id for one in seen])
-        carried = self._directions.of(tenant, [(one.id, one.revision) for one in seen])
-        arrows = {one.id: arrow(carried.get(one.id, Flow.BOTH), one.own) for one in seen}
-        with tenant_transaction(tenant) as session:
-            gone = drift_store.counts(session)
-            entries = latest(session, self._vault, ENTRIES, {one.id for one in seen})
-        return {
-            "profiles": shown,
-            "server": say_server(tenant, names[tenant], [one.id for one in seen], self._disk),
-            "sites": say_sites(names),
-            "say_change": say_change,
-            "checked": said,
-            "arrows": arrows,
-            "gone": gone,
-            "partners": self.partners(tenant),
-            "entries": entries,
-            "site_name": names[tenant],
-            "may": {one.value: standing.may(one) for one in Permission},
-            "ago": ago,
-            "say": partial(say, sites=names),
-            "outcomes": OUTCOMES,
-            "states": STATES,
-            "counts_words": _(
-                "%(name)s: %(state)s, %(linked)s linked, %(pending)s pending, %(parked)s parked"
-            ),
-            "state_words": {name: _(words) for name, words in STATES.items()},
-        }
+    def home(self, caller: Caller, standing: Standing, *, whole: bool = False) -> dict[str, Any]:
+        """What the home page shows. `whole`: all profiles at once, whatever the request says."""
+        asked = Asked(shown=MOST) if whole else Asked.of_request()
+        return self._overview.shown(caller, standing, asked, self.partners(caller.tenant))
+
+
+def _seen(known: list[P], standing: Standing) -> list[P]:
+    return [one for one in known if standing.covers(Permission.SEE, one.own_project)]
 
 
 def checks(tenant: TenantId, profile_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     """The sentence of each profile's check, by the profile's id."""
     with tenant_transaction(tenant) as session:
-        found = completeness_store.read(session, profile_ids)
-    return {one: sentence(found.get(one), tenant, field_name) for one in profile_ids}
+        return checks_in(session, tenant, profile_ids)

@@ -11,8 +11,8 @@ from app.database_faults import DATABASE_ERRORS, FAILED
 from app.errors import NotFound, Problem, problem_response
 from app.jira.site import Named
 from app.language import gettext as _
-from app.mapping import profiles
 from app.mapping.models import ProfileState
+from app.mapping.profile_lists import ProfileOverview
 from app.screens.deep_links import opened
 from app.screens.desk import Desk
 from app.screens.forms import argument_id, argument_number, form_text
@@ -84,8 +84,11 @@ def _home_views(blueprint: Blueprint, desk: Desk) -> None:
 
     @blueprint.get("/parts/overview")
     @accepts(Proof.CONTEXT, Permission.SEE)
-    def overview() -> str:
-        return _overview(desk)
+    def overview() -> Response | str:
+        shown = desk.home(current_caller(), current_standing())
+        if request.args.get("list_version") == shown["version"]:
+            return Response(status=204)  # the page shows just that
+        return render_template("parts/overview.html", **shown)
 
 
 def views() -> list[tuple[str, str]]:
@@ -199,7 +202,7 @@ def _options(named: list[Named], prompt: str) -> str:
     return render_template("parts/options.html", named=named, prompt=prompt)
 
 
-def _as_json(one: profiles.ProfileOverview) -> dict[str, str | int | None]:
+def _as_json(one: ProfileOverview) -> dict[str, str | int | None]:
     return {
         "id": str(one.id),
         "name": one.name,

@@ -64,7 +64,7 @@ class Parked:
         with tenant_transaction(caller.tenant) as session:
             hidden = parked_ignored.hidden(session) if ignored else set()
         shown = []
-        for one in self._desk.profiles(caller.tenant, standing):
+        for one in self._desk.health(caller.tenant, standing):
             if (one.id in hidden) if ignored else one.parked:
                 with tenant_transaction(caller.tenant) as session:
                     wanted = Wanted(ignored=ignored)

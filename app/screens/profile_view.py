@@ -11,14 +11,15 @@ from app.database import TenantId
 from app.errors import NotFound, Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
-from app.mapping import approvals, filters, history, profiles, removal, taking
+from app.mapping import approvals, filters, history, profile_lists, profiles, removal, taking
 from app.mapping import difference_words as words
 from app.mapping.approvals import Saved
 from app.mapping.difference import differences
 from app.mapping.mirror import mirrored
 from app.mapping.naming import Names
 from app.mapping.profile import Profile, Scope, Side
-from app.mapping.profiles import ProfileOverview, StoredProfile
+from app.mapping.profile_lists import ProfileOverview
+from app.mapping.profiles import StoredProfile
 from app.mapping.revisions import Detail
 from app.mapping.told import Difference
 from app.screens.desk import Desk
@@ -89,15 +90,14 @@ class ProfileView:
         permission: Permission = Permission.SEE,
     ) -> Seen:
         """The profile, where the caller has the permission for it. Raises NotFound."""
-        for one in self.desk.profiles(caller.tenant, standing):
-            if one.id == profile and standing.covers(permission, one.own_project):
-                stored = profiles.load(self.vault, profile)
-                side = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
-                tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
-                sites = {each: self.desk.site_name(tenants[each]) for each in Side}
-                maps = standing.covers(Permission.MAP, one.own_project)
-                return Seen(stored, one, side, sites, maps)
-        raise NotFound(_("There is no such profile."))
+        one = profile_lists.one(caller.tenant, profile)
+        if one is None or not standing.covers(permission, one.own_project):
+            raise NotFound(_("There is no such profile."))
+        stored = profiles.load(self.vault, profile)
+        tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
+        sites = {each: self.desk.site_name(tenants[each]) for each in Side}
+        maps = standing.covers(Permission.MAP, one.own_project)
+        return Seen(stored, one, one.own, sites, maps)
 
     def names(self, seen: Seen, *, ask: bool) -> Names:
         """What both sites call things; not `ask`: as far as it is at hand."""

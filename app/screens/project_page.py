@@ -29,7 +29,7 @@ class ProjectPage:
     def shown(self, caller: Caller, standing: Standing) -> dict[str, Any]:
         """The profiles of the caller's project that he may see. Raises Problem."""
         here = _here(caller, standing)
-        return self._desk.home(caller, here) | {
+        return self._desk.home(caller, here, whole=True) | {
             "may_map": here.covers(Permission.MAP, here.only),
             "project": here.only,
             "deep_link": link,

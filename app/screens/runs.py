@@ -13,7 +13,7 @@ from app.jira.site import SiteOpener
 from app.language import gettext as _
 from app.language import tell
 from app.mapping.profile import Side
-from app.mapping.profiles import ProfileOverview
+from app.mapping.profile_lists import KnownProfile
 from app.mapping.said import side_names
 from app.said import unpack
 from app.screens import runs_words as words
@@ -59,14 +59,14 @@ class Runs:
         self._vault, self._desk = vault, desk
         self._who = Who(open_site, desk)
 
-    def profiles(self, caller: Caller, standing: Standing) -> list[ProfileOverview]:
+    def profiles(self, caller: Caller, standing: Standing) -> list[KnownProfile]:
         """The profiles that something can be begun for."""
-        seen = self._desk.profiles(caller.tenant, standing)
+        seen = self._desk.known(caller.tenant, standing)
         return [one for one in seen if standing.covers(Permission.MAP, one.own_project)]
 
     def runs(self, caller: Caller, standing: Standing) -> list[RunShown]:
         """The latest runs of the profiles that the caller may see."""
-        seen = {one.id: one for one in self._desk.profiles(caller.tenant, standing)}
+        seen = {one.id: one for one in self._desk.known(caller.tenant, standing)}
         with tenant_transaction(caller.tenant) as session:
             rows = session.execute(_RUNS, {"profiles": list(seen), "most": LATEST}).all()
             loads = {
@@ -84,7 +84,7 @@ class Runs:
         caller: Caller,
         standing: Standing,
         row: Any,
-        profile: ProfileOverview,
+        profile: KnownProfile,
         load: Load | None,
     ) -> RunShown:
         ended = row.ended_at is not None
@@ -114,13 +114,13 @@ class Runs:
 
     def errands(self, caller: Caller, standing: Standing) -> list[ErrandShown]:
         """The latest errand of each profile that the caller may see."""
-        seen = {one.id: one for one in self._desk.profiles(caller.tenant, standing)}
+        seen = {one.id: one for one in self._desk.known(caller.tenant, standing)}
         with tenant_transaction(caller.tenant) as session:
             found = errands.listed(session, list(seen))
         return [self._errand(caller, standing, one, seen[one.profile_id]) for one in found]
 
     def _errand(
-        self, caller: Caller, standing: Standing, one: Errand, profile: ProfileOverview
+        self, caller: Caller, standing: Standing, one: Errand, profile: KnownProfile
     ) -> ErrandShown:
         held = errands.opened(self._vault, one)
         found, failed = held.get("found", {}), held.get("failed", {})

@@ -8,7 +8,7 @@ import uuid
 from app.database import TenantId
 from app.jira.site import SiteOpener
 from app.language import gettext as _
-from app.mapping.profiles import ProfileOverview
+from app.mapping.profile_lists import KnownProfile
 from app.screens.activity_words import names_of
 from app.screens.desk import Desk
 from app.tenants.caller import Caller
@@ -25,7 +25,7 @@ class Who:
         self._names: dict[tuple[TenantId, str], tuple[float, str]] = {}
 
     def name(
-        self, caller: Caller, profile: ProfileOverview, account: str, tenant: uuid.UUID | None
+        self, caller: Caller, profile: KnownProfile, account: str, tenant: uuid.UUID | None
     ) -> str:
         """Who began something: by name, if a person of the own site."""
         if tenant is None:

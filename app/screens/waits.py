@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from app.database import TenantId, tenant_transaction
+from app.database import TenantId, scope_to, unscoped_transaction
 from app.database_faults import FULL, Disk
 from app.jobs import alive
 from app.language import gettext as _
 from app.language import ngettext, noop
-from app.mapping.profiles import ProfileOverview
+from app.mapping.profile_lists import ProfileHealth
 from app.screens.words import ago
 from app.sync import clocks
 
@@ -115,7 +116,7 @@ _SITE = text(
 )
 
 
-def say_approval(one: ProfileOverview, names: Mapping[TenantId, str]) -> str | None:
+def say_approval(one: ProfileHealth, names: Mapping[TenantId, str]) -> str | None:
     """Whose approval a profile or a change of it waits for, or that it was declined."""
     if one.awaits is None:
         return None
@@ -144,19 +145,21 @@ def say_change(code: str | None) -> str | None:
 def say_sites(names: Mapping[TenantId, str]) -> list[str]:
     """A sentence for each of these sites that is paused or must not be called now."""
     said = []
-    for tenant, name in names.items():
-        with tenant_transaction(tenant) as session:
+    with unscoped_transaction() as session:
+        for tenant, name in names.items():
+            scope_to(session, tenant)
             row = session.execute(_SITE, {"tenant": tenant}).one_or_none()
-        if row is not None:
-            said.append(_say(name, row.paused_code, row.paused_since, row.code, row.seconds))
+            if row is not None:
+                said.append(_say(name, row.paused_code, row.paused_since, row.code, row.seconds))
     return said
 
 
-def say_server(tenant: TenantId, site: str, profiles: Sequence[uuid.UUID], disk: Disk) -> list[str]:
+def say_server(
+    session: Session, tenant: TenantId, site: str, profiles: Sequence[uuid.UUID], disk: Disk
+) -> list[str]:
     """A sentence for all that is wrong with Tandem's own server, as this tenant's site meets it."""
-    with tenant_transaction(tenant) as session:
-        waiting = alive.waiting_without_worker(session, profiles)
-        ahead = clocks.told(session, tenant)
+    waiting = alive.waiting_without_worker(session, profiles)
+    ahead = clocks.told(session, tenant)
     said = [FULL] if disk.is_full() else []
     if waiting is not None:
         said.append(say_no_worker(*waiting))

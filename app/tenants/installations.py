@@ -83,34 +83,30 @@ class Installations:
         self._record = record
         self._app_key = app_key
         self._clock = clock
-        self._cache: dict[str, tuple[float, KnownInstallation]] = {}
+        self._cache: dict[str | TenantId, tuple[float, KnownInstallation]] = {}
         self._lock = threading.Lock()
 
     def find(self, client_key: str, *, fresh: bool = True) -> KnownInstallation | None:
         """The installation of a client key. Not `fresh`: it may be a minute old."""
-        if not fresh:
-            with self._lock:
-                kept = self._cache.get(client_key)
-                if kept is not None and self._clock() - kept[0] < CACHE_SECONDS:
-                    return kept[1]
+        if not fresh and (kept := self._kept(client_key)) is not None:
+            return kept
         with unscoped_transaction() as session:
             row = session.execute(
                 text("SELECT * FROM tandem_find_installation(:wanted)"), {"wanted": client_key}
             ).one_or_none()
         if row is None:
             return None
-        known = self._open(client_key, row)
-        with self._lock:
-            self._cache[client_key] = (self._clock(), known)
-        return known
+        return self._keep(client_key, self._open(client_key, row))
 
-    def of(self, tenant: TenantId) -> KnownInstallation:
-        """The installation of a tenant. Raises NotFound."""
+    def of(self, tenant: TenantId, *, fresh: bool = True) -> KnownInstallation:
+        """The installation of a tenant. Not `fresh`: it may be a minute old. Raises NotFound."""
+        if not fresh and (kept := self._kept(tenant)) is not None:
+            return kept
         with tenant_transaction(tenant) as session:
             row = session.get(Installation, tenant)
         if row is None:
             raise NotFound()
-        return self._open(row.client_key, row)
+        return self._keep(tenant, self._open(row.client_key, row))
 
     def install(self, site: Site) -> TenantId:
         """Store a new installation, or the new secret and address of a known one; idempotent.
@@ -229,7 +225,18 @@ class Installations:
     def forget(self, client_key: str) -> None:
         """Drop what is kept in memory of an installation."""
         with self._lock:
-            self._cache.pop(client_key, None)
+            for key in [key for key, one in self._cache.items() if one[1].client_key == client_key]:
+                del self._cache[key]
+
+    def _kept(self, key: str | TenantId) -> KnownInstallation | None:
+        with self._lock:
+            at, known = self._cache.get(key, (0.0, None))
+        return known if known is not None and self._clock() - at < CACHE_SECONDS else None
+
+    def _keep(self, key: str | TenantId, known: KnownInstallation) -> KnownInstallation:
+        with self._lock:
+            self._cache[key] = (self._clock(), known)
+        return known
 
     def _sealed(self, tenant: TenantId, site: Site) -> bytes:
         return self._vault.seal(_place(tenant), site.shared_secret.encode())
@@ -282,11 +289,7 @@ def _is_first_time(session: Session, tenant: TenantId, stamp: Stamp) -> bool:
 
 
 def _addresses(site: Site) -> dict[str, str | None]:
-    return {
-        "base_url": site.base_url,
-        "display_url": site.display_url,
-        "cloud_id": site.cloud_id,
-    }
+    return {"base_url": site.base_url, "display_url": site.display_url, "cloud_id": site.cloud_id}
 
 
 def _deed(action: Action, tenant: TenantId, **detail: bool) -> Deed:
