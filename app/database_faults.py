@@ -16,6 +16,7 @@ import structlog
 from flask import Flask, Response, request
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import Problem, internal_error, problem_response
 from app.language import gettext as _
@@ -39,6 +40,10 @@ AWAY = noop(
     "Tandem's database does not answer: it restarts, or has ended. Try again in a minute. Nothing "
     "is lost: Jira sends again what was not taken, and the searches find the rest. If it stays so, "
     "whoever runs Tandem finds the cause with “tandem doctor”."
+)
+BUSY = noop(
+    "Tandem has more to do at present than its database takes at once. Nothing is lost. Try again "
+    "in a minute."
 )
 # Classes of SQLSTATE: connection, resources, shutdown and crash, the system's own errors.
 _AWAY_STATES = ("08", "53", "57P", "58")
@@ -78,6 +83,8 @@ class Disk:
 
 def problem_of(fault: Exception, disk: Disk) -> Problem | None:
     """What a database's error is to the caller: no room, or no database. None for others."""
+    if isinstance(fault, PoolTimeout):
+        return Problem(_(BUSY), status=503, code="database-busy")
     cause = fault.orig if isinstance(fault, DBAPIError) else fault
     if not isinstance(cause, psycopg.Error):
         return None
@@ -92,7 +99,7 @@ def problem_of(fault: Exception, disk: Disk) -> Problem | None:
     return Problem(_(AWAY), status=503, code="database-away")
 
 
-DATABASE_ERRORS = (DBAPIError, psycopg.Error)
+DATABASE_ERRORS = (DBAPIError, psycopg.Error, PoolTimeout)
 
 
 def answer_to(fault: Exception, disk: Disk) -> Response:

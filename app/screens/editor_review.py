@@ -29,6 +29,7 @@ from app.screens.editor_draft import (
     told,
     wrong_with,
 )
+from app.screens.editor_faults import told_of
 from app.screens.editor_meanwhile import meanwhile
 from app.screens.forms import require_scope
 from app.screens.pages import wants_json
@@ -87,7 +88,8 @@ class ReviewStep:
         """What the draft would do to these issues of the own site, or to its latest ones."""
         keys = rehearsal.keys_of(words)
         stored = self._stored(draft)
-        plans = rehearsal.try_issues(self._vault, self._open_site, stored, draft.side, keys)
+        with told_of(self.editor, draft, stored.profile):
+            plans = rehearsal.try_issues(self._vault, self._open_site, stored, draft.side, keys)
         sites, seen = self.editor.desk.sites(stored), told(self._vault, draft, stored.profile)
         return shown_plans(plans, stored.profile, draft.side, seen, sites)
 
@@ -95,7 +97,8 @@ class ReviewStep:
         """What the edit would do to the pairs that are there. Raises Problem."""
         profile_uuid(draft)
         stored = self._stored(draft)
-        found = rehearsal.effects(self._vault, self._open_site, stored)
+        with told_of(self.editor, draft, stored.profile):
+            found = rehearsal.effects(self._vault, self._open_site, stored)
         shown = told(self._vault, draft, stored.profile)
         sites = self.editor.desk.sites(stored)
         examples = shown_plans(found.examples, stored.profile, draft.side, shown, sites)
@@ -105,7 +108,9 @@ class ReviewStep:
 
     def first_load(self, draft: Draft) -> rehearsal.FirstLoad:
         """How many issues a first load would look at, and what it takes. Raises Problem."""
-        return rehearsal.first_load(self._open_site, self._stored(draft), hands=self._hands)
+        stored = self._stored(draft)
+        with told_of(self.editor, draft, stored.profile):
+            return rehearsal.first_load(self._open_site, stored, hands=self._hands)
 
     def finish(self, draft: Draft) -> str:
         """Save the draft as the profile that it is, drop it, and say what came of it. Raises

@@ -12,9 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.test import TestResponse
 
 from app import Tandem
+from app.database import db
 from app.mapping import profiles
 from app.mapping.document import dump_profile
 from app.mapping.profile import DEFAULT_FIELDS, Flow, Kind, Profile, Scope, Side
@@ -22,6 +24,7 @@ from app.screens.rehearsed import crossing, shown_plans
 from app.sync.plan import Reason
 from app.sync.planning_types import Cause, FieldWrite, IssuePlan, Note, Ref, Step
 from app.sync.rehearsal import MOST_KEYS, keys_of
+from app.vault.shredding import shred_tenant
 from tests.edge.jira import Jira
 from tests.edge.people import grant_roles
 from tests.edge.test_consents import nobody_is_admin
@@ -243,6 +246,41 @@ def test_what_is_wrong_is_listed_with_its_step_and_nothing_is_saved(scene: Scene
     assert scene.fields() == fields
 
 
+def test_what_is_deleted_while_the_review_is_open_is_not_there_and_never_a_fault(
+    scene: Scene, database_url: str
+) -> None:
+    draft = scene.edit()
+    parts = ("effects", "load", "sentences")
+
+    def statuses() -> set[int]:
+        found = {scene.call("GET", f"drafts/{draft}/review/{one}").status_code for one in parts}
+        return found | {scene.call("POST", f"drafts/{draft}/review/try").status_code}
+
+    assert scene.call("GET", f"drafts/{draft}/review/effects").json["lookedAt"] == 0
+    with psycopg.connect(database_url) as owner:
+        owner.execute("ALTER TABLE profile DROP CONSTRAINT profile_connection_id_fkey")
+        owner.execute("DELETE FROM connection")
+    assert statuses() == {404}  # the partner is none any more
+    other = scene.edit("ann")
+    assert scene.call("POST", f"drafts/{draft}/drop").status_code == 200
+    assert statuses() == {404}
+    draft = other
+    with psycopg.connect(database_url) as owner:
+        owner.execute("DELETE FROM profile")
+    assert statuses() == {404}
+
+
+def test_a_partner_whose_keys_were_destroyed_meanwhile_is_gone_and_never_a_fault(
+    scene: Scene, other: Jira
+) -> None:
+    right = replace(scene, left=other)
+    draft = right.edit()
+    stored = profiles.load(scene.tandem.vault, scene.profile)
+    shred_tenant(scene.tandem.vault, scene.tandem.record, stored.left_tenant)
+    for path in (f"drafts/{draft}/review/effects", f"views/profiles/{scene.profile}"):
+        assert right.call("GET", path).status_code == 404
+
+
 def test_keys_are_read_from_what_somebody_types() -> None:
     assert keys_of(" web-1, WEB-2;web-1\nPLAT-3 ") == ["WEB-1", "WEB-2", "PLAT-3"]
     assert keys_of("") == []
@@ -289,3 +327,26 @@ def test_a_value_of_the_partners_is_told_only_where_its_admin_approved_that_it_c
     assert whole["notes"] == ["Their value has no twin."]
     one_way = replace(profile, fields=tuple(replace(m, flow=Flow.TO_RIGHT) for m in profile.fields))
     assert crossing(one_way, Side.LEFT) == frozenset()
+
+
+def test_a_database_that_is_busy_with_others_is_said_so_and_no_fault(
+    scene: Scene, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = scene.edit()
+    with app.app_context():
+        engine = db.engine
+    monkeypatch.setattr(engine.pool, "_timeout", 0.1)
+    taken = []
+    try:
+        with pytest.raises(PoolTimeout):
+            while True:
+                taken.append(engine.connect())
+        answer = scene.call("GET", f"drafts/{draft}/review/effects")
+        assert (answer.status_code, answer.json["type"]) == (
+            503,
+            "urn:tandem:problem:database-busy",
+        )
+    finally:
+        for one in taken:
+            one.close()
+    assert scene.call("GET", f"drafts/{draft}/review/effects").status_code == 200

@@ -338,3 +338,44 @@ def assert_refused(answer: TestResponse, status: int, field: str | None) -> None
     """It is a problem about this field."""
     assert answer.json is not None, answer.text
     assert (answer.status_code, answer.json.get("field")) == (status, field), answer.text
+
+
+def test_a_wrong_filter_is_said_in_the_review_as_the_drafts_fault_and_a_site_that_is_away_as_its(
+    scene: Scene,
+) -> None:
+    read_both(scene)
+    for name, value in (
+        ("left_project", "10"),
+        ("left_type", "1"),
+        ("right_project", "20"),
+        ("right_type", "1"),
+        ("left_filter", "secret = 1"),
+    ):
+        assert scene.save("projects", **{name: value}).status_code == 200
+
+    def review(name: str) -> TestResponse:
+        return scene.call("GET", f"/drafts/{scene.draft}/review/{name}")
+
+    def fault(answer: TestResponse) -> tuple[int, str]:
+        assert answer.json is not None
+        return answer.status_code, answer.json["detail"]
+
+    assert review("load").status_code == 200
+    refused = {"errorMessages": ["Field 'secret' does not exist."]}
+    bad = {"queries": [{"query": "x", "errors": ["Field 'secret' does not exist. (line 1)"]}] * 2}
+    scene.ours.answers["search/approximate-count"] = lambda _asked: (400, refused)
+    scene.ours.answers["search/jql"] = lambda _asked: (400, refused)
+    scene.ours.answers["jql/parse"] = lambda _asked: (200, bad)
+    status, sentence = fault(review("load"))
+    assert status == 422
+    assert "your Jira does not understand it: Field 'secret' does not exist" in sentence
+    tried = scene.save("review/try", issues="")
+    assert fault(tried) == (422, sentence)
+    # A project that is gone is the draft's fault as well.
+    scene.ours.projects = [(11, "SHOP", "Shop")]
+    status, sentence = fault(review("load"))
+    assert (status, "no such project" in sentence) == (422, True)
+    scene.ours.answers["search/approximate-count"] = lambda _asked: (503, {})
+    status, sentence = fault(review("load"))
+    assert status == 502
+    assert "secret" not in sentence
