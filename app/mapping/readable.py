@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.language import gettext as _
 from app.language import ngettext
+from app.mapping.constants import constant_of
 from app.mapping.leaves import What, leaves, source_fields
 from app.mapping.profile import (
     FieldMapping,
@@ -188,6 +189,8 @@ def made(profile: Profile, mapping: FieldMapping, names: Names) -> str:
         "partner": names.sites[source],
         "fields": listed(fields),
     }
+    if constant_of(mapping) is not None:
+        return _("A new twin at %(site)s gets a fixed value as its %(field)s.", **told)
     if not fields:
         return _("%(field)s at %(site)s is worked out without any field of %(partner)s.", **told)
     return _("%(field)s at %(site)s is worked out from %(fields)s of %(partner)s.", **told)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 
 from app.errors import Problem
-from app.language import SOURCE, language, noop
 from app.language import gettext as _
+from app.language import noop
 from app.mapping.offer_pairs import Offer, Pair
 from app.mapping.profile import Kind
 from app.screens.editor_fields_words import KINDS
@@ -94,8 +94,6 @@ REFUSED = re.compile(r"(\S+=\S+): (.+)\.")
 
 def say_how(said: str) -> str:
     """What the mapping says of two fields, in the reader's language."""
-    if language() == SOURCE:
-        return said
     return "; ".join(_phrase(one) for one in BETWEEN.split(said))
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
 
-from app.database import TenantId
 from app.errors import Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
@@ -31,6 +30,7 @@ from app.screens.editor_draft import (
 )
 from app.screens.editor_faults import told_of
 from app.screens.editor_meanwhile import meanwhile
+from app.screens.field_names import FieldNames
 from app.screens.forms import require_scope
 from app.screens.pages import wants_json
 from app.screens.rehearsed import group_line, shown_plans, unseen
@@ -39,6 +39,7 @@ from app.sync import rehearsal
 from app.sync.drift_save import check_new, check_on_save
 from app.sync.drift_watch import Watch
 from app.sync.drift_words import unasked
+from app.sync.planning_types import IssuePlan
 from app.tenants import pairing
 from app.tenants.caller import Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -60,6 +61,7 @@ class ReviewStep:
         self.editor = editor
         self._vault, self._record = vault, record
         self._open_site, self._hands = open_site, hands
+        self._names = FieldNames(open_site)
 
     def shown(self, draft: Draft) -> Mapping[str, object]:
         """What is wrong with the draft; the rest is loaded by itself."""
@@ -72,8 +74,7 @@ class ReviewStep:
     def sentences(self, draft: Draft) -> dict[str, Any]:
         """The profile in sentences, and what becomes readable where. Raises Problem."""
         stored = self._stored(draft)
-        desk, tenants = self.editor.desk, self._tenants(stored)
-        hosts = {side: desk.site_name(tenants[side]) for side in Side}
+        hosts = self.editor.desk.sites(stored)
         names = names_of(stored.profile, hosts, lambda side: self.editor.site(draft, side))
         own = draft.side
         return {
@@ -90,8 +91,15 @@ class ReviewStep:
         stored = self._stored(draft)
         with told_of(self.editor, draft, stored.profile):
             plans = rehearsal.try_issues(self._vault, self._open_site, stored, draft.side, keys)
+        return self._plans(draft, stored, plans)
+
+    def _plans(
+        self, draft: Draft, stored: StoredProfile, plans: Iterable[IssuePlan]
+    ) -> list[dict[str, Any]]:
+        """Plans as the page shows them, with sites and fields by their names."""
         sites, seen = self.editor.desk.sites(stored), told(self._vault, draft, stored.profile)
-        return shown_plans(plans, stored.profile, draft.side, seen, sites)
+        names = self._names.of_profile(stored)
+        return shown_plans(plans, stored.profile, draft.side, seen, sites, fields=names)
 
     def effects(self, draft: Draft) -> dict[str, Any]:
         """What the edit would do to the pairs that are there. Raises Problem."""
@@ -101,7 +109,7 @@ class ReviewStep:
             found = rehearsal.effects(self._vault, self._open_site, stored)
         shown = told(self._vault, draft, stored.profile)
         sites = self.editor.desk.sites(stored)
-        examples = shown_plans(found.examples, stored.profile, draft.side, shown, sites)
+        examples = self._plans(draft, stored, found.examples)
         hidden = unseen(stored.profile, draft.side, shown)
         blocked = [group_line(one, sites) for one in found.blocked if one.about not in hidden]
         return {"effects": found, "examples": examples, "blocked": blocked}
@@ -192,7 +200,8 @@ class ReviewStep:
         new in it. Gives the sides that could not be asked. Raises Problem."""
         new = profile_of(draft)
         if draft.profile_id is None:
-            tenants = self._tenants(self._stored(draft))
+            made = self._stored(draft)
+            tenants = {Side.LEFT: made.left_tenant, Side.RIGHT: made.right_tenant}
             return check_new(self._open_site, tenants, new).unasked
         stored = profiles.load(self._vault, profile_uuid(draft))
         before = Watch(self._vault, self._open_site).read(stored)
@@ -214,10 +223,6 @@ class ReviewStep:
             return _("the partner")
         partner = pairing.partner_of(draft.tenant, connection_of(draft))
         return self.editor.desk.site_name(partner)
-
-    @staticmethod
-    def _tenants(stored: StoredProfile) -> dict[Side, TenantId]:
-        return {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
 
 
 def review_blueprint(step: ReviewStep) -> Blueprint:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 
 from app.database import TenantId
 from app.jira.site import SiteError, SiteOpener
+from app.mapping.profile import Side
+from app.mapping.profiles import StoredProfile
 
 KEPT_SECONDS = 600.0
 MOST = 500  # projects
@@ -47,3 +49,9 @@ class FieldNames:
             while len(self._kept) > MOST:
                 self._kept.popitem(last=False)
         return names
+
+    def of_profile(self, stored: StoredProfile) -> Mapping[Side, Mapping[str, str]]:
+        """Those of both sides of a profile."""
+        tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
+        scope = stored.profile.scope
+        return {side: self.read(tenants[side], int(scope(side).project_id)) for side in Side}

@@ -7,12 +7,16 @@ from typing import Any
 
 from app.language import gettext as _
 from app.language import ngettext, tell
-from app.mapping.profile import Profile, Side
+from app.mapping.constants import constant_of
+from app.mapping.profile import FieldMapping, Profile, Side
 from app.mapping.said import side_names
 from app.screens.words import field_name
 from app.sync.planning_item_words import phrases
 from app.sync.planning_summary import Group
 from app.sync.planning_types import FieldWrite, IssuePlan, Step
+
+FieldNames = Mapping[Side, Mapping[str, str]]
+"""What the sites call their fields, by id; each may be missing."""
 
 
 def shown_plans(
@@ -21,15 +25,19 @@ def shown_plans(
     own: Side,
     agreed: frozenset[str],
     sites: Mapping[Side, str],
+    *,
+    fields: FieldNames | None = None,
 ) -> list[dict[str, Any]]:
     """Each plan with a sentence, its fields side by side, and what is left alone and why.
 
-    `sites`: the names of the sites. `agreed`: the partner's fields whose values the people of `own`
-    may see. Of others nothing is told: their admin has not approved yet that they cross.
+    `sites`: the names of the sites, `fields`: of their fields. `agreed`: the partner's fields whose
+    values the people of `own` may see. Of others nothing is told: their admin has not approved yet
+    that they cross.
     """
     seen = frozenset(one.key for one in profile.fields if one.field(own.other) in agreed)
     names = side_names(sites)
-    return [_shown(plan, profile, own, seen, names) for plan in plans]
+    called = {one.key: _field(one, fields or {}) for one in profile.fields}
+    return [_shown(plan, called, own, seen, names) for plan in plans]
 
 
 def crossing(profile: Profile, own: Side) -> frozenset[str]:
@@ -43,10 +51,24 @@ def unseen(profile: Profile, own: Side, agreed: frozenset[str]) -> frozenset[str
     return frozenset(one.key for one in profile.fields if one.field(own.other) not in agreed)
 
 
+def _field(mapping: FieldMapping, names: FieldNames) -> str:
+    """A mapping's fields as people say them; of a constant the one that gets it."""
+    left, right = (
+        names.get(side, {}).get(mapping.field(side)) or field_name(mapping.field(side))
+        for side in Side
+    )
+    if constant_of(mapping) is not None:
+        return right if mapping.flow.feeds(Side.RIGHT) else left
+    return left if left == right else f"{left} / {right}"
+
+
 def _shown(
-    plan: IssuePlan, profile: Profile, own: Side, seen: frozenset[str], names: Mapping[str, str]
+    plan: IssuePlan,
+    fields: Mapping[str, str],
+    own: Side,
+    seen: frozenset[str],
+    names: Mapping[str, str],
 ) -> dict[str, Any]:
-    pairs = {m.key: (m.left, m.right) for m in profile.fields}
     creates = plan.step is Step.CREATE and plan.side is own  # then no value of the partner's is in
     notes = [
         tell(one.sentence, names)
@@ -59,7 +81,7 @@ def _shown(
         "step": plan.step.value,
         "sentence": _sentence(plan),
         "rows": [
-            _row(one, pairs.get(one.key, (one.field, one.field)), own, one.key in seen)
+            _row(one, fields.get(one.key) or field_name(one.field), own, one.key in seen, creates)
             for one in plan.writes
         ],
         "items": [tell(told, names) for _side, told in phrases(plan.items)],
@@ -69,16 +91,15 @@ def _shown(
     }
 
 
-def _row(write: FieldWrite, pair: tuple[str, str], own: Side, seen: bool) -> dict[str, Any]:
+def _row(write: FieldWrite, field: str, own: Side, seen: bool, creates: bool) -> dict[str, Any]:
     """One field: what is written to which side, over what. A value of the partner's that may not
-    be seen is None."""
-    left, right = (field_name(name) for name in pair)
+    be seen is None; a twin that is still to be made has none."""
     theirs = write.side is not own
     return {
-        "field": left if left == right else f"{left} / {right}",
+        "field": field,
         "to": write.side.value,
         "arrow": "→" if write.side is Side.RIGHT else "←",
-        "old": write.brief(write.old) if seen or not theirs else None,
+        "old": write.brief(write.old) if seen or creates or not theirs else None,
         "new": write.brief(write.new) if seen or theirs else None,
     }
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import FrameLocator, Page, Route, expect
+from playwright.sync_api import FrameLocator, Route, expect
 
 from demo.stack import APP_KEY, Stack, scope_ids, wait_until
 from demo.walk import LEFT, RIGHT
 from tests.browser.conftest import OpenPage
+from tests.browser.looks import serious
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
 
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 SAVES = re.compile(r"/pages/drafts/[0-9a-f-]+/projects$")
 EXPIRED = json.dumps(
     {"type": "urn:tandem:problem:not-authorised", "status": 401, "detail": "Not authorised."}
@@ -44,19 +42,6 @@ def go_on(frame: FrameLocator, draft: str, step: str = "projects") -> None:
     if step != "projects":
         frame.locator(f"#step-{step}").click()
     expect(frame.locator(f"#step-{step}")).to_have_attribute("aria-current", "step")
-
-
-def serious(page: Page) -> list[Any]:
-    """What axe-core finds in Tandem's frame that is serious or critical."""
-    frame = page.frames[-1]
-    if not frame.evaluate("() => 'axe' in window"):
-        frame.evaluate(AXE.read_text())
-    found: dict[str, Any] = frame.evaluate("() => axe.run()")
-    return [
-        (one["id"], [node["html"] for node in one["nodes"]])
-        for one in found["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
 
 
 def test_what_was_chosen_is_there_again_after_the_tab_was_closed(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
@@ -12,10 +11,10 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from demo.stack import Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary
 from tests.browser.conftest import EXPECTED_LINES, PATIENCE
+from tests.browser.looks import serious, sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
 
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 SUMMARY = "Show delivery dates in the basket"
 FIELDS = [
     {"left": "summary", "right": "summary", "kind": "text"},
@@ -62,24 +61,6 @@ def visit(browser: Browser, running: Stack) -> Iterator[Visit]:
     for page in opened:
         page.context.close()
     assert complaints == []
-
-
-def serious(page: Page, path: str) -> list[tuple[str, list[str]]]:
-    """What axe finds serious in the frame that is at a path."""
-    inner = next(one for one in page.frames if path in one.url)
-    inner.evaluate(AXE.read_text())
-    return [
-        (one["id"], [node["html"] for node in one["nodes"]])
-        for one in inner.evaluate("async () => (await axe.run()).violations")
-        if one["impact"] in {"serious", "critical"}
-    ]
-
-
-def sideways(page: Page, path: str) -> int:
-    """By how many pixels the frame at a path is too wide for itself."""
-    inner = next(one for one in page.frames if path in one.url)
-    found = inner.evaluate("document.documentElement.scrollWidth - innerWidth")
-    return int(found)
 
 
 @pytest.fixture

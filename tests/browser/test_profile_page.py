@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
@@ -11,10 +10,10 @@ from playwright.sync_api import FrameLocator, Page, expect
 from demo.stack import Stack
 from demo.walk import LEFT, RIGHT
 from tests.browser.conftest import OpenPage
+from tests.browser.looks import look_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
 
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 NAME = "Web and platform"
 
 
@@ -31,27 +30,6 @@ def opened(open_page: OpenPage, stack: Stack) -> tuple[Page, FrameLocator]:
     frame.get_by_role("button", name=NAME, exact=True).click()
     expect(frame.get_by_role("heading", name=NAME, level=1)).to_be_focused()
     return page, frame
-
-
-def look_at(page: Page, frame: FrameLocator) -> None:
-    """Nothing serious for axe and no way sideways, in light and dark, narrow and wide."""
-    inner = next(one for one in page.frames if "/pages/home" in one.url)
-    inner.evaluate(AXE.read_text())
-    for mode in ("Dark", "Light"):
-        page.get_by_role("button", name=mode).click()
-        expect(frame.locator("html")).to_have_attribute("data-color-mode", mode.lower())
-        found = inner.evaluate("async () => (await axe.run()).violations")
-        told = [
-            (one["id"], [node["html"] for node in one["nodes"]])
-            for one in found
-            if one["impact"] in {"serious", "critical"}
-        ]
-        assert told == [], mode
-        for width in (800, 1920):
-            page.set_viewport_size({"width": width, "height": 900})
-            wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            assert inner.evaluate(wider) <= 0
-    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_a_file_goes_out_and_comes_back_and_a_revision_is_restored(
@@ -78,7 +56,7 @@ def test_a_file_goes_out_and_comes_back_and_a_revision_is_restored(
     told = frame.locator("#import-differences")
     expect(told).to_contain_text("Where both sides changed Summary, a person is asked.")
     expect(alert).to_be_hidden()
-    look_at(page, frame)
+    look_at(page)
     frame.get_by_role("button", name="Take it").click()
     expect(frame.locator(".said")).to_have_text("Revision 2 is in force.")
     expect(frame.get_by_role("heading", name=NAME, level=1)).to_be_focused()
@@ -108,7 +86,7 @@ def test_a_file_goes_out_and_comes_back_and_a_revision_is_restored(
     expect(frame.locator("[data-revision='2']")).to_contain_text("In force")
     admin = paired.sandbox.acme.admin["displayName"]
     expect(frame.locator("[data-revision='2']")).to_contain_text(admin)
-    look_at(page, frame)
+    look_at(page)
     back.get_by_role("button", name="Restore revision 1").click()
     expect(frame.locator(".said")).to_have_text("Revision 3 is in force.")
     late.get_by_role("button", name="Take it").click()
@@ -137,7 +115,7 @@ def test_a_profile_is_paused_copied_and_deleted_from_its_page(
         frame.locator(f"#{field}-type option").nth(1).wait_for(state="attached")
         frame.locator(f"#{field}-type").select_option(index=2)
     frame.get_by_label("Name of the new profile").fill("A copy")
-    look_at(page, frame)
+    look_at(page)
     frame.locator("#copy-form").get_by_role("button", name="Duplicate").click()
     expect(frame.get_by_role("heading", name="A copy", level=1)).to_be_focused()
     expect(head).to_contain_text("Waits for the approval of")
@@ -149,7 +127,7 @@ def test_a_profile_is_paused_copied_and_deleted_from_its_page(
 
     frame.get_by_role("button", name="Delete", exact=True).click()
     frame.get_by_label("Type the profile's name: A copy").fill("A cop")
-    look_at(page, frame)
+    look_at(page)
     frame.get_by_role("button", name="Delete for good").click()
     expect(frame.locator("#end-form [role=alert]")).to_contain_text("not the profile's name")
     frame.get_by_label("Type the profile's name: A copy").fill("A copy")

@@ -203,7 +203,7 @@ def test_an_impossible_pair_is_refused_with_the_reason_and_a_possible_one_flows_
 ) -> None:
     table(step)
     said = refused(step, "pair", left="customfield_2", right="customfield_8")
-    assert "number (customfield_2) and option (customfield_8) cannot be mapped" in said
+    assert "Number (customfield_2) and Select (customfield_8) cannot be mapped" in said
     assert "choose a field of" in refused(step, "pair", left="customfield_2")
     assert "no field of the right site" in refused(
         step, "pair", left="customfield_2", right="customfield_77"

@@ -132,6 +132,10 @@ def test_a_percent_sign_in_names_and_filters_is_told_as_it_is() -> None:
             replace(SUMMARY, flow=Flow.TO_RIGHT, transform='"x"'),
             "Summary at globex.example is worked out without any field of acme.example.",
         ),
+        (
+            replace(SUMMARY, flow=Flow.TO_RIGHT, moment=Moment.CREATE, transform='"x"'),
+            "A new twin at globex.example gets a fixed value as its Summary.",
+        ),
     ],
 )
 def test_direction_moment_policy_and_transform_are_told(
