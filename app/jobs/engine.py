@@ -10,6 +10,7 @@ from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.jobs import Status
 from sqlalchemy import text
 
+from app.activity import retention
 from app.database import APP_ROLE, unscoped_transaction
 from app.jobs.bell import DRAIN, DRAIN_QUEUE, lane_lock, ring
 from app.jobs.steady import SteadyApp
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 HOUSE_QUEUE = "house"
 LANES_A_SWEEP = 1000
+FORGET_SECONDS = 60  # how often the activity is looked through for what is too old
 STALLED_AFTER = 30.0  # seconds without a heartbeat of the worker
 
 
@@ -67,7 +69,8 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
     @engine.task(name="sweep", queue=HOUSE_QUEUE, queueing_lock="sweep")
     def sweep(timestamp: int) -> None:
         """Ring the bell of every lane that has due work: lost bells, ended back-offs, and parked
-        changes whose cause is to be tried. End the runs that a stopped command left behind."""
+        changes whose cause is to be tried. End the runs that a stopped command left behind, and
+        forget what is too old."""
         with flask_app.app_context():
             with unscoped_transaction() as session:
                 lanes = session.execute(
@@ -83,6 +86,7 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
                 drafts.forget(session)
                 field_cache.forget(session)
                 runs.end_left_behind(session)
+            _forget_details(flask_app, timestamp)
 
     @engine.periodic(cron="* * * * * */10", periodic_id="search")
     @engine.task(name="search", queue=HOUSE_QUEUE, queueing_lock="search")
@@ -129,6 +133,13 @@ def build_engine(flask_app: Flask, reconciler: Reconciler, url: str, concurrency
                 log.info("took the job of a dead worker away", job=job.id)
 
     return engine
+
+
+def _forget_details(flask_app: Flask, timestamp: int) -> None:
+    """Once a minute, delete what the activity has kept for long enough."""
+    if timestamp % FORGET_SECONDS == 0:
+        edition = flask_app.extensions["tandem"].settings.edition
+        retention.forget(retention.most_days(edition))
 
 
 def _take_errands(engine: App, flask_app: Flask, concurrency: int) -> None:

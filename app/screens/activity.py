@@ -11,8 +11,9 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.activity import log as crossings
+from app.activity import retention
 from app.activity.log import Cursor, Entry, Outcome, Wanted
-from app.database import tenant_transaction
+from app.database import TenantId, tenant_transaction
 from app.errors import NotFound
 from app.jira.site import SiteOpener
 from app.language import gettext as _
@@ -46,8 +47,19 @@ class Filter:
 class Activity:
     """What the view does for people who may see."""
 
-    def __init__(self, vault: Vault, open_site: SiteOpener, desk: Desk) -> None:
+    def __init__(self, vault: Vault, open_site: SiteOpener, desk: Desk, most_days: int) -> None:
+        """`most_days`: for how many days details are kept at most."""
         self._vault, self._open_site, self._desk = vault, open_site, desk
+        self._most_days = most_days
+
+    def days(self, tenant: TenantId) -> int:
+        """For how many days the site keeps what changed."""
+        return min(retention.of_site(tenant), self._most_days)
+
+    def days_of(self, caller: Caller, entry: Entry) -> int:
+        """For how many days what changed is kept of an entry: as both its sites say."""
+        with tenant_transaction(caller.tenant) as session:
+            return min(retention.of_profile(session, entry.profile_id), self._most_days)
 
     def profiles(self, caller: Caller, standing: Standing) -> list[KnownProfile]:
         """The profiles to choose from."""
@@ -120,6 +132,7 @@ def activity_blueprint(activity: Activity) -> Blueprint:
     def view() -> str:
         seen = activity.profiles(current_caller(), current_standing())
         shown = _page(activity, seen, _asked(), None)
+        shown["days"] = activity.days(current_caller().tenant)
         return render_template("views/activity.html", profiles=seen, outcomes=outcomes(), **shown)
 
     @blueprint.get("/activity")
@@ -148,9 +161,10 @@ def activity_blueprint(activity: Activity) -> Blueprint:
     @accepts(Proof.CONTEXT, Permission.SEE)
     def entry(entry: uuid.UUID) -> Response | str:
         found = activity.entry(current_caller(), current_standing(), entry)
+        days = activity.days_of(current_caller(), found.entry)
         if wants_json():
-            return jsonify(_as_json(found))
-        return render_template("parts/activity_entry.html", one=found, ago=ago)
+            return jsonify(_as_json(found) | {"keptForDays": days})
+        return render_template("parts/activity_entry.html", one=found, ago=ago, days=days)
 
     return blueprint
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
+from app.activity.retention import most_days
 from app.database_faults import Disk
 from app.jira.addresses import NetworkPolicy
 from app.jira.site import SiteOpener
@@ -86,7 +87,8 @@ def _what_happens(screens: Blueprint, parts: Parts, desk: Desk) -> None:
     screens.register_blueprint(completeness_blueprint(desk, completeness))
     screens.register_blueprint(inbox_blueprint(Inbox(vault, record, ring, desk)))
     screens.register_blueprint(parked_blueprint(Parked(vault, open_site, record, ring, desk)))
-    screens.register_blueprint(activity_blueprint(Activity(vault, open_site, desk)))
+    activity = Activity(vault, open_site, desk, most_days(parts.settings.edition))
+    screens.register_blueprint(activity_blueprint(activity))
     hands = parts.settings.worker_concurrency
     deeds = RunDeeds(vault, open_site, record, ring, desk, hands=hands)
     screens.register_blueprint(runs_blueprint(Runs(vault, open_site, desk), deeds, desk))
@@ -95,7 +97,7 @@ def _what_happens(screens: Blueprint, parts: Parts, desk: Desk) -> None:
 def _around(screens: Blueprint, parts: Parts, desk: Desk) -> None:
     """The settings, and the pages that Jira has elsewhere: in an issue, and in a project."""
     screens.register_blueprint(people_blueprint(People(parts.open_site, parts.record)))
-    shown = SettingsView(desk, parts.record, parts.settings.edition.value)
+    shown = SettingsView(desk, parts.record, parts.settings.edition)
     screens.register_blueprint(settings_blueprint(shown))
     screens.register_blueprint(samples_blueprint(desk, parts.record))
     key = parts.settings.app_key

@@ -11,14 +11,17 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template
 from sqlalchemy import func, select, text
 
+from app.activity import retention
 from app.database import TenantId, tenant_transaction
 from app.language import gettext as _
 from app.language import ngettext
 from app.mapping import pausing
 from app.mapping.models import ProfileRecord
 from app.screens.desk import Desk
+from app.screens.forms import form_text, refuse
 from app.screens.pages import wants_json
 from app.screens.waits import say_sites
+from app.settings import Edition
 from app.tenants import pairing
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -44,8 +47,9 @@ class Connection:
 class Settings:
     """What the view does for people who may connect or grant."""
 
-    def __init__(self, desk: Desk, record: Recorder, edition: str) -> None:
+    def __init__(self, desk: Desk, record: Recorder, edition: Edition) -> None:
         self._desk, self._record, self._edition = desk, record, edition
+        self.most_days = retention.most_days(edition)
 
     def connections(self, tenant: TenantId) -> list[Connection]:
         """The own site first, then its partners."""
@@ -76,7 +80,7 @@ class Settings:
 
     def about(self) -> Mapping[str, str]:
         """Which Tandem this is."""
-        return {"version": version("tandem"), "edition": self._edition, "licence": SOURCE}
+        return {"version": version("tandem"), "edition": self._edition.value, "licence": SOURCE}
 
     def pause(self, caller: Caller) -> str:
         """Pause every profile of the site that is on, and say it."""
@@ -87,6 +91,21 @@ class Settings:
         """Resume what the site's pause stopped, and say it."""
         count = pausing.resume_all(self._record, caller)
         return ngettext("%(num)s profile was resumed.", "%(num)s profiles were resumed.", count)
+
+    def days(self, tenant: TenantId) -> int:
+        """For how many days the site keeps what changed."""
+        return min(retention.of_site(tenant), self.most_days)
+
+    def choose_days(self, caller: Caller) -> int:
+        """Keep it for as long as the form says, from now on. Raises Problem."""
+        written = form_text("days")
+        if not (written.isascii() and written.isdigit() and len(written) < 7):
+            raise refuse("days", _("enter a whole number of days."))
+        days = int(written)
+        if days > self.most_days:
+            raise refuse("days", _("enter a number from 0 to %(most)s.", most=self.most_days))
+        retention.choose(self._record, caller, days)
+        return days
 
 
 def settings_blueprint(settings: Settings) -> Blueprint:
@@ -105,7 +124,24 @@ def settings_blueprint(settings: Settings) -> Blueprint:
         said = do(current_caller())
         return jsonify(said=said) if wants_json() else _pause_card(said)
 
+    @blueprint.post("/settings/details")
+    @accepts(Proof.CONTEXT, Permission.GRANT)
+    def details() -> Response | str:
+        days = settings.choose_days(current_caller())
+        if wants_json():
+            return jsonify(days=days)
+        shown = _details(settings) | {"said": _("Saved.")}
+        return render_template("parts/details.html", **shown)
+
     return blueprint
+
+
+def _details(settings: Settings) -> dict[str, Any]:
+    return {
+        "may": {one.value: current_standing().may(one) for one in Permission},
+        "days": settings.days(current_caller().tenant),
+        "most_days": settings.most_days,
+    }
 
 
 def _pause_card(said: str = "") -> str:
@@ -114,13 +150,13 @@ def _pause_card(said: str = "") -> str:
 
 
 def _view(settings: Settings) -> str:
-    caller, standing = current_caller(), current_standing()
+    caller = current_caller()
     shown: dict[str, Any] = {
-        "may": {one.value: standing.may(one) for one in Permission},
         "connections": settings.connections(caller.tenant),
         "paused": pausing.paused_by_site(caller.tenant),
         "about": settings.about(),
         "said": "",
+        **_details(settings),
     }
     return render_template("views/settings.html", **shown)
 

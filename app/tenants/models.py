@@ -42,6 +42,7 @@ class Installation(Model):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     uninstalled_at: Mapped[datetime | None]
     project_admins_map: Mapped[bool] = mapped_column(default=False)
+    detail_days: Mapped[int] = mapped_column(default=14)
 
 
 class LifecycleToken(Model):

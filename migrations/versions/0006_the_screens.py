@@ -22,6 +22,7 @@ PARTS: tuple[str, ...] = (
     "scope_fields",
     "lists",
     "samples",
+    "details",
 )
 
 

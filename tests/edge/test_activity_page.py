@@ -15,10 +15,12 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from app import Tandem
+from app.activity import retention
 from app.activity.log import Detail, Outcome, record
-from app.database import tenant_transaction
+from app.database import TenantId, tenant_transaction
 from app.mapping import profiles
 from tests.edge.jira import Jira
 from tests.edge.people import grant_roles
@@ -271,7 +273,76 @@ def test_an_entry_whose_details_are_gone_says_so_and_keeps_its_row(scene: Scene)
     [listed] = scene.get("activity").json["entries"]
     assert (listed["kept"], listed["written"], listed["changes"]) == (False, 2, [])
     assert "2 fields written" in scene.page("activity")
-    assert "nothing left but that it happened" in scene.page(f"activity/{listed['id']}")
+    said = "What changed is kept for 14 days, and of this entry there is nothing left"
+    assert said in scene.page(f"activity/{listed['id']}")
+    assert "What changed is kept for 14 days, or less" in scene.page("views/activity")
+    # An entry goes by the site that keeps less, whichever looks.
+    scene.do(
+        "UPDATE installation SET detail_days = 1 WHERE client_key = %s", (scene.right.client_key,)
+    )
+    assert scene.get(f"activity/{listed['id']}").json["keptForDays"] == 1
+    assert "kept for 1 day, and" in scene.page(f"activity/{listed['id']}")
+    scene.do("UPDATE installation SET detail_days = 0")
+    assert "as one of the two sites wants it" in scene.page(f"activity/{listed['id']}")
+    assert "only that it happened" in scene.page("views/activity")
+
+
+def test_details_go_with_their_age_by_the_site_that_keeps_less_and_rows_stay(
+    scene: Scene,
+) -> None:
+    sites = (scene.left, scene.right)
+    for number, days_ago in enumerate((13.9, 14.1, 400, 0), 1):
+        scene.entry(number, Outcome.UPDATED, Detail(WAS), days_ago=days_ago)
+
+    def kept(most: int = retention.CLOUD_DAYS) -> set[str]:
+        retention.forget(most)
+        return {one["leftKey"] for one in scene.get("activity").json["entries"] if one["kept"]}
+
+    def choose(site: Jira, days: int) -> None:
+        scene.do(
+            "UPDATE installation SET detail_days = %s WHERE client_key = %s",
+            (days, site.client_key),
+        )
+
+    for site in sites:
+        choose(site, 500)
+    assert kept(retention.SELF_HOSTED_DAYS) == {"WEB-1", "WEB-2", "WEB-3", "WEB-4"}
+    choose(scene.left, 300)
+    assert kept(retention.SELF_HOSTED_DAYS) == {"WEB-1", "WEB-2", "WEB-4"}
+    # Whatever is stored, a service keeps nothing for longer than its limit.
+    assert kept() == {"WEB-1", "WEB-4"}
+    choose(scene.right, 13)
+    assert kept() == {"WEB-4"}
+    assert len(scene.get("activity").json["entries"]) == 4
+
+
+def test_too_old_details_go_in_batches_until_none_is_left(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "ROWS_A_TIME", 2)
+    for number in range(5):
+        scene.entry(number + 1, Outcome.UPDATED, Detail("x"))
+    scene.do("UPDATE activity SET at = now() - interval '15 days'")
+    assert retention.forget(14) == 5
+    assert retention.forget(14) == 0
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_site_that_keeps_for_no_day_has_no_detail_stored_at_all(scene: Scene, side: str) -> None:
+    site = scene.left if side == "left" else scene.right
+    scene.do("UPDATE installation SET detail_days = 0 WHERE client_key = %s", (site.client_key,))
+    scene.entry(1, Outcome.UPDATED, Detail("x", "summary", "right", WAS, NOW), written=1)
+    [listed] = scene.get("activity").json["entries"]
+    assert (listed["kept"], listed["written"], listed["leftKey"]) == (False, 1, "WEB-1")
+    scene.do("UPDATE installation SET detail_days = 1")
+    scene.entry(2, Outcome.UPDATED, Detail("x"))
+    assert scene.get("activity").json["entries"][0]["kept"] is True
+
+
+def test_the_days_of_one_profile_are_no_matter_of_a_third_site(scene: Scene) -> None:
+    with tenant_transaction(TenantId(uuid.uuid4())) as session:
+        days = session.execute(text("SELECT tandem_detail_days(:one)"), {"one": scene.profile})
+        assert days.scalar_one() is None
 
 
 def test_people_are_shown_by_the_names_that_the_own_site_has_in_one_look(scene: Scene) -> None:

@@ -57,6 +57,38 @@ def scene(
         yield Scene(profile, installed, other, database_url)
 
 
+def test_an_admin_says_for_how_many_days_what_changed_is_kept(scene: Scene) -> None:
+    def choose(days: str, person: str = "ann") -> TestResponse:
+        headers = {
+            "Authorization": f"JWT {scene.left.context_token(person)}",
+            "Accept": "application/json",
+        }
+        return scene.left.client.post(
+            "/pages/settings/details", headers=headers, data={"days": days}
+        )
+
+    for person in ("ed", "vi"):
+        assert choose("3", person).status_code == 403
+        shown = scene.call(scene.left, "GET", "views/settings", person).text
+        assert "What changed is kept for 14 days." in shown
+        assert 'name="days"' not in shown
+    assert 'max="14"' in scene.call(scene.left, "GET", "views/settings").text
+    for wrong in ("", "-1", "1.5", "15", "x", "\uff19", "99999999999"):
+        refused = choose(wrong)
+        assert (refused.status_code, refused.get_json(force=True)["field"]) == (400, "days"), wrong
+    assert choose("3").json == {"days": 3}
+    days = "SELECT detail_days FROM installation WHERE client_key = '{}'"
+    assert scene.ask(days.format(scene.left.client_key)) == [(3,)]
+    assert scene.ask(days.format(scene.right.client_key)) == [(14,)]
+    assert 'value="3"' in scene.call(scene.left, "GET", "views/settings").text
+    trail = (
+        "SELECT actor, detail ->> 'value' FROM audit_event WHERE subject = 'setting:detail-days'"
+    )
+    assert scene.ask(trail) == [("ann", "3")]
+    assert choose("0").json == {"days": 0}
+    assert "is not stored at all" in scene.call(scene.left, "GET", "views/settings", "vi").text
+
+
 def test_an_admin_pauses_all_profiles_of_his_site_and_resumes_these_alone(scene: Scene) -> None:
     assert scene.state() == "on"
     said = scene.call(scene.left, "POST", "settings/pause/pause")

@@ -301,6 +301,9 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/settings/pause/<any(pause, resume):action>"): lambda s, who: s.call(
         who, "POST", "/pages/settings/pause/resume"
     ),
+    ("POST", "/pages/settings/details"): lambda s, who: s.call(
+        who, "POST", "/pages/settings/details", days="15"
+    ),
     ("POST", "/pages/settings/project-admins"): lambda s, who: s.call(
         who, "POST", "/pages/settings/project-admins", allowed="perhaps"
     ),
