@@ -17,6 +17,13 @@ _MARK = "\x01"
 """Begins a text that holds a `Said`; no site's own words do, once they are written down."""
 
 
+class _Given(dict[str, Any]):
+    """Values, of which some may come later."""
+
+    def __missing__(self, name: str) -> str:
+        return f"%({name})s"
+
+
 class Said(str):
     """A sentence in English. `text` is its key in the catalogue, with `values` by name; of one that
     counts, `many` is the form for many and `num` the number. Without a text it is `parts`, one
@@ -44,10 +51,18 @@ class Said(str):
             english = str(given.get("between", " ")).join(parts)
         else:
             chosen = text if not many or num == 1 else many
-            english = chosen % given if given else chosen
+            english = chosen % _Given(given) if given else chosen
         made = super().__new__(cls, english)
         made.text, made.many, made.num, made.values, made.parts = text, many, num, given, parts
         return made
+
+    def format(self, *args: object, **kwargs: object) -> Said:
+        """The sentence with values that come later, as those of marshmallow's rules do; what was
+        put in is `given` as well, as it would be written down."""
+        if "input" in kwargs:
+            kwargs["given"] = repr(kwargs["input"])
+        found = {name: str(one) for name, one in kwargs.items() if f"%({name})s" in self.text}
+        return Said(self.text, self.many, self.num, {**self.values, **found}, self.parts)
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return self.text, self.many, self.num, self.values, self.parts
@@ -70,6 +85,12 @@ def together(parts: Iterable[str], between: str = " ") -> str:
     if len(found) < 2:
         return found[0] if found else ""
     return Said("", values={"between": between}, parts=found)
+
+
+def words_of(error: BaseException) -> str:
+    """The sentence that an exception was raised with; `str` of one would leave but its English."""
+    found = error.args[0] if error.args else ""
+    return found if isinstance(found, str) else str(error)
 
 
 def pack(sentence: str) -> Packed:

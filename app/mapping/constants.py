@@ -17,6 +17,7 @@ from app.language import gettext as _
 from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Side
 from app.mapping.transforms import Held, Inputs, Target, TransformFailed, compile_expression
 from app.mapping.values import Part, handler
+from app.said import said
 
 SOURCE = "summary"
 """What a constant is mapped from: every issue has it."""
@@ -62,13 +63,18 @@ def made(side: Side, field: str, kind: Kind, given: Sequence[str], rule: FieldRu
     the rule and the cure."""
     if not can_be_given(field, kind):
         raise _refused(
-            f"a field of kind {kind.value} cannot be given a constant: map a field to it"
+            said(
+                "a field of kind %(kind)s cannot be given a constant: map a field to it",
+                kind=kind.value,
+            )
         )
     texts = [one.strip() for one in given if one.strip()]
     if not texts:
         raise _refused(_("is empty: give a value"))
     if sum(map(len, texts)) > LONGEST:
-        raise _refused(f"must have at most {LONGEST:,} characters: shorten it")
+        raise _refused(
+            said("must have at most %(longest)s characters: shorten it", longest=f"{LONGEST:,}")
+        )
     text = json.dumps(_value(kind, texts, choices_of(kind, rule)), ensure_ascii=False)
     left, right = (field, SOURCE) if side is Side.LEFT else (SOURCE, field)
     kinds = (kind, Kind.TEXT) if side is Side.LEFT else (Kind.TEXT, kind)
@@ -85,7 +91,7 @@ def made(side: Side, field: str, kind: Kind, given: Sequence[str], rule: FieldRu
         inputs = Inputs(Held(Kind.TEXT, ""))
         compile_expression(text).apply(inputs, Target.of(mapping, side))
     except TransformFailed as failed:
-        raise _refused(f"does not fit: {failed.sentence}") from None
+        raise _refused(said("does not fit: %(sentence)s", sentence=failed.sentence)) from None
     return mapping
 
 

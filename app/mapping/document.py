@@ -32,6 +32,7 @@ from app.mapping.profile import (
     Scope,
     Side,
 )
+from app.said import said
 
 VERSION = 1
 MAX_FIELDS = 200
@@ -58,7 +59,11 @@ def load_profile(document: object) -> Profile:
     """Parse and check a mapping document. Raises DocumentError with all that is wrong."""
     if not isinstance(document, Mapping):
         raise DocumentError(
-            (DocumentProblem("document", "must be an object with version, left, right and fields"),)
+            (
+                DocumentProblem(
+                    "document", said("must be an object with version, left, right and fields")
+                ),
+            )
         )
     try:
         profile = _ProfileSchema().load(document)
@@ -106,11 +111,15 @@ def dump_profile(profile: Profile) -> dict[str, object]:
 def filter_problem(jql: str) -> str | None:
     """What is wrong with a filter before any Jira is asked, with rule and cure; None: nothing."""
     if len(jql) > MAX_FILTER:
-        return f"must have at most {MAX_FILTER:,} characters; it has {len(jql):,}: shorten it"
+        return said(
+            "must have at most %(max_filter)s characters; it has %(count)s: shorten it",
+            max_filter=f"{MAX_FILTER:,}",
+            count=f"{len(jql):,}",
+        )
     if not jql.strip() or jql != jql.strip():
-        return "must be JQL without blanks around it; write some, or leave the filter out"
+        return said("must be JQL without blanks around it; write some, or leave the filter out")
     if not jql.isprintable():
-        return "holds a line break or another character that cannot be seen; type it anew"
+        return said("holds a line break or another character that cannot be seen; type it anew")
     return None
 
 
@@ -122,25 +131,29 @@ def _more(scope: Scope) -> dict[str, object]:
 def _text(name: str, pattern: str, rule: str) -> fields.String:
     return fields.String(
         required=True,
-        validate=validate.Regexp(pattern, error=f"must be {rule}; {{input!r}} is not"),
+        validate=validate.Regexp(
+            pattern, error=said("must be %(rule)s; %(given)s is not", rule=rule)
+        ),
         error_messages={
-            "required": f"is missing; give {name}",
-            "null": f"is empty; give {name}",
-            "invalid": f"must be {rule}, as text in quotes",
+            "required": said("is missing; give %(name)s", name=name),
+            "null": said("is empty; give %(name)s", name=name),
+            "invalid": said("must be %(rule)s, as text in quotes", rule=rule),
         },
     )
 
 
 def _id(name: str) -> fields.String:
-    return _text(name, r"[0-9]{1,18}\Z", f"{name}, a number as in Jira's address bar")
+    return _text(
+        name, r"[0-9]{1,18}\Z", said("%(name)s, a number as in Jira's address bar", name=name)
+    )
 
 
 def _choice(kinds: type[_E], load_default: _E | None = None) -> fields.Enum[_E]:
     names = ", ".join(kind.value for kind in kinds)
     messages: dict[str, str | list[Any] | dict[Any, Any]] = {
-        "required": f"is missing; choose one of: {names}",
-        "null": f"is empty; choose one of: {names}",
-        "unknown": "is not a choice; choose one of: {choices}",
+        "required": said("is missing; choose one of: %(names)s", names=names),
+        "null": said("is empty; choose one of: %(names)s", names=names),
+        "unknown": said("is not a choice; choose one of: %(choices)s"),
     }
     if load_default is None:
         return fields.Enum(kinds, by_value=True, required=True, error_messages=messages)
@@ -148,17 +161,17 @@ def _choice(kinds: type[_E], load_default: _E | None = None) -> fields.Enum[_E]:
 
 
 class _ScopeSchema(Strict):
-    project = _id("the project's id")
-    issue_type = _id("the issue type's id")
+    project = _id(said("the project's id"))
+    issue_type = _id(said("the issue type's id"))
     filter = fields.String(
         load_default=None,
-        error_messages={"invalid": "must be JQL, as text in quotes"},
+        error_messages={"invalid": said("must be JQL, as text in quotes")},
     )
     subtask = fields.Boolean(
         load_default=False,
         truthy={True},
         falsy={False},
-        error_messages={"invalid": "must be true or false"},
+        error_messages={"invalid": said("must be true or false")},
     )
 
     @validates("filter")
@@ -173,8 +186,12 @@ class _ScopeSchema(Strict):
 
 
 class _FieldSchema(Strict):
-    left = _text("the left field's id", r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z", "a Jira field id")
-    right = _text("the right field's id", r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z", "a Jira field id")
+    left = _text(
+        said("the left field's id"), r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z", said("a Jira field id")
+    )
+    right = _text(
+        said("the right field's id"), r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z", said("a Jira field id")
+    )
     kind = _choice(Kind)
     flow = _choice(Flow, Flow.BOTH)
     policy = _choice(Policy, Policy.NEWER)
@@ -184,13 +201,13 @@ class _FieldSchema(Strict):
         by_value=True,
         load_default=None,
         allow_none=True,
-        error_messages={"unknown": "is not a choice; choose one of: {choices}"},
+        error_messages={"unknown": said("is not a choice; choose one of: %(choices)s")},
     )
     values = values_field()
     transform = fields.String(
         load_default=None,
         allow_none=True,
-        error_messages={"invalid": "must be an expression, as text in quotes"},
+        error_messages={"invalid": said("must be an expression, as text in quotes")},
     )
     tables = tables_field()
 
@@ -202,7 +219,7 @@ class _FieldSchema(Strict):
 
 
 def _nested(schema: Callable[[], Schema], name: str) -> fields.Nested:
-    missing = f"is missing; give {name}"
+    missing = said("is missing; give %(name)s", name=name)
     return fields.Nested(
         schema, required=True, error_messages={"required": missing, "null": missing}
     )
@@ -213,27 +230,29 @@ class _ProfileSchema(Strict):
         required=True,
         strict=True,
         validate=validate.Equal(
-            VERSION, error="must be 1; this Tandem does not know {input}: upgrade it"
+            VERSION, error=said("must be 1; this Tandem does not know %(input)s: upgrade it")
         ),
         error_messages={
-            "required": "is missing; set it to 1",
-            "null": "is empty; set it to 1",
-            "invalid": "must be the number 1",
+            "required": said("is missing; set it to 1"),
+            "null": said("is empty; set it to 1"),
+            "invalid": said("must be the number 1"),
         },
     )
-    left = _nested(_ScopeSchema, "the left project and issue type")
-    right = _nested(_ScopeSchema, "the right project and issue type")
+    left = _nested(_ScopeSchema, said("the left project and issue type"))
+    right = _nested(_ScopeSchema, said("the right project and issue type"))
     fields_ = fields.List(
         fields.Nested(_FieldSchema),
         data_key="fields",
         required=True,
         validate=validate.Length(
-            1, MAX_FIELDS, error="must hold {min} to {max} field mappings; add or remove some"
+            1,
+            MAX_FIELDS,
+            error=said("must hold %(min)s to %(max)s field mappings; add or remove some"),
         ),
         error_messages={
-            "required": "is missing; list the fields to carry",
-            "null": "is empty; list the fields to carry",
-            "invalid": "must be a list of field mappings",
+            "required": said("is missing; list the fields to carry"),
+            "null": said("is empty; list the fields to carry"),
+            "invalid": said("must be a list of field mappings"),
         },
     )
 
@@ -265,5 +284,10 @@ def _flatten(messages: object, where: str = "") -> list[DocumentProblem]:
             found.extend(_flatten(below, path))
         return found
     if isinstance(messages, list):
-        return [DocumentProblem(where or "document", str(message)) for message in messages]
-    return [DocumentProblem(where or "document", str(messages))]
+        return [DocumentProblem(where or "document", _words(message)) for message in messages]
+    return [DocumentProblem(where or "document", _words(messages))]
+
+
+def _words(message: object) -> str:
+    """A message as it is told."""
+    return message if isinstance(message, str) else str(message)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.mapping.field_types import pairs_with
 from app.mapping.profile import SYSTEM_KINDS, FieldMapping, Flow, Kind, Moment, Profile, Side
+from app.mapping.said import said, the_side
 from app.mapping.subtasks import problem as subtask_problem
 from app.mapping.transforms import TransformProblem, compile_expression, flow_problem
 from app.mapping.values import handler
@@ -37,7 +38,12 @@ def _kind_problems(profile: Profile) -> list[DocumentProblem]:
             kinds = SYSTEM_KINDS.get(name, (kind,))
             if kind not in kinds:
                 right = " or ".join(one.value for one in kinds)
-                sentence = f"{name} is of kind {right}, not {kind.value}; use that"
+                sentence = said(
+                    "%(name)s is of kind %(right)s, not %(kind)s; use that",
+                    name=name,
+                    right=right,
+                    kind=kind.value,
+                )
                 key = "right_kind" if side is Side.RIGHT and mapping.right_kind else "kind"
                 problems.append(DocumentProblem(f"fields.{place}.{key}", sentence))
         problems += _carry_problems(place, mapping, profile.fields)
@@ -58,14 +64,17 @@ def _moment_problems(profile: Profile) -> list[DocumentProblem]:
             name, kind = mapping.field(side), mapping.kind_of(side)
             why = None
             if handler(kind).by_transition:
-                why = "Jira makes an issue in the first status of its workflow"
+                why = said("Jira makes an issue in the first status of its workflow")
             elif kind is Kind.RESOLUTION and moved[side]:
-                why = f"it is set together with {moved[side][0]}"
+                why = said("it is set together with %(moved)s", moved=moved[side][0])
             if why is not None:
-                sentence = (
-                    f"must be always or update, as {name} on the {side.value} side is set by a "
-                    f"transition of an issue that is there: {why}. Choose one of these, or limit "
-                    "the flow to the other direction"
+                sentence = said(
+                    "must be always or update, as %(name)s on %(side)s is set by a "
+                    "transition of an issue that is there: %(why)s. Choose one of these, "
+                    "or limit the flow to the other direction",
+                    name=name,
+                    side=the_side(side),
+                    why=why,
                 )
                 problems.append(DocumentProblem(f"fields.{place}.moment", sentence))
                 break
@@ -80,13 +89,15 @@ def _carry_problems(
     if mapping.transform is not None:
         return _transform_problems(where, mapping, mapping.transform, every)
     if mapping.tables:
-        sentence = "are for a transform, and there is none; write one, or remove the tables"
+        sentence = said("are for a transform, and there is none; write one, or remove the tables")
         return [DocumentProblem(f"{where}.tables", sentence)]
     fit = pairs_with(mapping.kind_of(Side.LEFT), mapping.kind_of(Side.RIGHT))
     if fit.flow is None:
         return [DocumentProblem(f"{where}.kind", fit.sentence)]
     if fit.flow is not Flow.BOTH and mapping.flow is not fit.flow:
-        sentence = f"must be {fit.flow.value} here ({fit.sentence})"
+        sentence = said(
+            "must be %(flow)s here (%(sentence)s)", flow=fit.flow.value, sentence=fit.sentence
+        )
         return [DocumentProblem(f"{where}.flow", sentence)]
     return []
 
@@ -106,7 +117,7 @@ def _transform_problems(
         )
     except TransformProblem as fault:
         unknown = fault
-    return [] if unknown is None else [DocumentProblem(f"{where}.transform", str(unknown))]
+    return [] if unknown is None else [DocumentProblem(f"{where}.transform", unknown.sentence)]
 
 
 def _target_problems(profile: Profile) -> list[DocumentProblem]:
@@ -115,7 +126,10 @@ def _target_problems(profile: Profile) -> list[DocumentProblem]:
     for place, mapping in enumerate(profile.fields):
         twin = keys.setdefault(mapping.key, place)
         if twin != place:
-            sentence = f"the same two fields as fields.{twin}; keep one, with flow both if needed"
+            sentence = said(
+                "the same two fields as fields.%(twin)s; keep one, with flow both if needed",
+                twin=twin,
+            )
             problems.append(DocumentProblem(f"fields.{place}", sentence))
             continue
         for side in Side:
@@ -124,9 +138,12 @@ def _target_problems(profile: Profile) -> list[DocumentProblem]:
                 continue
             first = feeders.setdefault((side, name), place)
             if first != place:
-                sentence = (
-                    f"{name} on the {side.value} side is already written by fields.{first}; "
-                    "remove one or limit its flow to the other direction"
+                sentence = said(
+                    "%(name)s on %(side)s is already written by fields.%(first)s; remove "
+                    "one or limit its flow to the other direction",
+                    name=name,
+                    side=the_side(side),
+                    first=first,
                 )
                 problems.append(DocumentProblem(f"fields.{place}.{side.value}", sentence))
     return problems

@@ -26,13 +26,14 @@ from app.mapping.profile import (
     MarkerMode,
     Side,
 )
+from app.said import said
 
 MAX_ITEMS = 20
 MAX_PREFIX = 200
 MAX_MARKER = 100
 MAX_TYPES = 200
 MAX_MB = 100_000
-SIDES_RULE = "must be a list of the sides that allow it: left, right, both or none of them"
+SIDES_RULE = said("must be a list of the sides that allow it: left, right, both or none of them")
 OPTIONS: Mapping[ItemKind, tuple[str, ...]] = {
     ItemKind.COMMENTS: ("flow", "deletions", "prefix", "marker", "marker_mode", "internal"),
     ItemKind.ATTACHMENTS: ("flow", "deletions", "limit_mb"),
@@ -64,14 +65,18 @@ class ItemSchema(Strict):
         allow_none=True,
         strict=True,
         validate=validate.Range(
-            1, MAX_MB, error="must be 1 to {max} megabytes, or null for no limit but the site's"
+            1,
+            MAX_MB,
+            error=said("must be 1 to %(max)s megabytes, or null for no limit but the site's"),
         ),
     )
     types = fields.List(
         fields.Nested(RowSchema),
         load_default=list,
-        validate=validate.Length(0, MAX_TYPES, error="must hold at most {max} rows; remove some"),
-        error_messages={"invalid": "must be a list of rows with left and right"},
+        validate=validate.Length(
+            0, MAX_TYPES, error=said("must hold at most %(max)s rows; remove some")
+        ),
+        error_messages={"invalid": said("must be a list of rows with left and right")},
     )
 
     @validates("prefix")
@@ -83,7 +88,7 @@ class ItemSchema(Strict):
     @validates("internal")
     def _check_internal(self, sides: Sequence[Side], **_: object) -> None:
         if len(set(sides)) < len(sides):
-            raise ValidationError("names a side twice; name each side that allows it once")
+            raise ValidationError(said("names a side twice; name each side that allows it once"))
 
     @validates("marker")
     def _check_marker(self, marker: str | None, **_: object) -> None:
@@ -91,7 +96,11 @@ class ItemSchema(Strict):
             return
         if not marker.strip() or len(marker) > MAX_MARKER or not marker.isprintable():
             raise ValidationError(
-                f"must be 1 to {MAX_MARKER} characters that can be seen, or null for no marker"
+                said(
+                    "must be 1 to %(max_marker)s characters that can be seen, or null for no "
+                    "marker",
+                    max_marker=MAX_MARKER,
+                )
             )
 
     @validates_schema(pass_original=True)
@@ -100,7 +109,9 @@ class ItemSchema(Strict):
         if kind is None or not isinstance(original_data, Mapping):
             return
         for name in self.fields.keys() & original_data.keys() - {"kind", *OPTIONS[kind]}:
-            raise ValidationError(f"is no option of {kind.value}; remove it", name)
+            raise ValidationError(
+                said("is no option of %(kind)s; remove it", kind=kind.value), name
+            )
 
     @post_load
     def _make(self, data: dict[str, Any], **_: object) -> ItemMapping:
@@ -111,15 +122,26 @@ class ItemSchema(Strict):
 def prefix_problem(prefix: str) -> str | None:
     """What is wrong with a template, with rule and cure; None: nothing."""
     if not prefix.strip() or len(prefix) > MAX_PREFIX or not prefix.isprintable():
-        return f"must be one line of 1 to {MAX_PREFIX} characters, or null for none"
+        return said(
+            "must be one line of 1 to %(max_prefix)s characters, or null for none",
+            max_prefix=MAX_PREFIX,
+        )
     names = ", ".join(f"{{{name}}}" for name in PREFIX_NAMES)
     try:
         parts = list(string.Formatter().parse(prefix))
     except ValueError as fault:
-        return f"has braces that do not fit ({fault}); use {names}, and {{{{ for a brace"
+        return said(
+            "has braces that do not fit (%(fault)s); use %(names)s, and {{ for a brace",
+            fault=fault,
+            names=names,
+        )
     for _, name, spec, conversion in parts:
         if name is not None and (name not in PREFIX_NAMES or spec or conversion):
-            return f"knows no {{{name[:40]}}}; use {names}, and {{{{ for a brace"
+            return said(
+                "knows no {%(name)s}; use %(names)s, and {{ for a brace",
+                name=name[:40],
+                names=names,
+            )
     return None
 
 
@@ -129,13 +151,13 @@ def items_field() -> fields.List[ItemMapping]:
     def once(found: Sequence[ItemMapping]) -> None:
         kinds = [one.kind for one in found]
         if len(set(kinds)) < len(kinds):
-            raise ValidationError("names a kind twice; keep one entry of each kind")
+            raise ValidationError(said("names a kind twice; keep one entry of each kind"))
 
     return fields.List(
         fields.Nested(ItemSchema),
         load_default=list,
         validate=[validate.Length(0, MAX_ITEMS), once],
-        error_messages={"invalid": "must be a list of kinds of items"},
+        error_messages={"invalid": said("must be a list of kinds of items")},
     )
 
 

@@ -14,6 +14,7 @@ from marshmallow import (
 
 from app.mapping.document_schema import Strict
 from app.mapping.lifecycle import Archived, Deleted, Lifecycle, Moved
+from app.said import said
 
 
 class LifecycleSchema(Strict):
@@ -31,12 +32,14 @@ class LifecycleSchema(Strict):
             found = data.get(name)
             if found is None and data.get("deleted") is Deleted.CLOSE:
                 raise ValidationError(
-                    "is missing, and deleted is close; give the id of the status that an issue of "
-                    "this side is closed with",
+                    said(
+                        "is missing, and deleted is close; give the id of the status that an "
+                        "issue of this side is closed with"
+                    ),
                     name,
                 )
             if found is not None:
-                rule = "must be the id of a status, a number as text"
+                rule = said("must be the id of a status, a number as text")
                 validate.Regexp(r"[0-9]{1,18}\Z", error=rule)(found)
 
     @post_load

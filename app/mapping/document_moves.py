@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields, post_load, validate
 
 from app.mapping.document_schema import Strict
 from app.mapping.profile import Constant, Side
+from app.said import said
 
 MAX_CONSTANTS = 100
 MAX_VALUE = 2000
@@ -18,19 +19,24 @@ FIELD = r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z"
 
 def _is_short(value: object) -> None:
     if len(json.dumps(value)) > MAX_VALUE:
-        raise ValidationError(f"must have at most {MAX_VALUE:,} characters as JSON; shorten it")
+        raise ValidationError(
+            said(
+                "must have at most %(max_value)s characters as JSON; shorten it",
+                max_value=f"{MAX_VALUE:,}",
+            )
+        )
     if value in (None, "", [], {}):
-        raise ValidationError("fills nothing in; give a value as Jira's REST API takes it")
+        raise ValidationError(said("fills nothing in; give a value as Jira's REST API takes it"))
 
 
 def _of_a_side() -> fields.Dict:
-    rule = "must be a Jira field id, such as resolution or customfield_10031"
+    rule = said("must be a Jira field id, such as resolution or customfield_10031")
     return fields.Dict(
         keys=fields.String(validate=validate.Regexp(FIELD, error=rule)),
         values=fields.Raw(validate=_is_short),
         load_default=dict,
-        validate=validate.Length(0, MAX_CONSTANTS, error="must hold at most {max} fields"),
-        error_messages={"invalid": "must be an object of values by field id"},
+        validate=validate.Length(0, MAX_CONSTANTS, error=said("must hold at most %(max)s fields")),
+        error_messages={"invalid": said("must be an object of values by field id")},
     )
 
 
@@ -38,8 +44,8 @@ class MovesSchema(Strict):
     """The key `moves`: for each side, by field id, what its transitions are given."""
 
     error_messages = {
-        "unknown": "is not known in version 1; name a side, left or right",
-        "type": "must be an object with left and right",
+        "unknown": said("is not known in version 1; name a side, left or right"),
+        "type": said("must be an object with left and right"),
     }
 
     left = _of_a_side()

@@ -8,6 +8,7 @@ from marshmallow import ValidationError, fields
 
 from app.mapping.document_items import SIDES_RULE
 from app.mapping.profile import Side
+from app.said import said
 
 
 def restricted_field() -> fields.List[Side]:
@@ -15,7 +16,7 @@ def restricted_field() -> fields.List[Side]:
 
     def once(sides: Sequence[Side]) -> None:
         if len(set(sides)) < len(sides):
-            raise ValidationError("names a side twice; name each side that allows it once")
+            raise ValidationError(said("names a side twice; name each side that allows it once"))
 
     return fields.List(
         fields.Enum(Side, by_value=True),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from marshmallow import RAISE, Schema
 
+from app.said import said
+
 
 class Strict(Schema):
     """An object of the document: with the keys of version 1 and no others."""
 
     error_messages = {
-        "unknown": "is not known in version 1; remove it or correct its name",
-        "type": "must be an object with the keys of version 1; correct it",
+        "unknown": said("is not known in version 1; remove it or correct its name"),
+        "type": said("must be an object with the keys of version 1; correct it"),
     }
 
     class Meta:

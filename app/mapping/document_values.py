@@ -14,6 +14,7 @@ from marshmallow import (
 
 from app.mapping.document_schema import Strict
 from app.mapping.profile import FieldMapping, Missing, Row, Tables, UserTable, ValueTable
+from app.said import said
 
 MAX_ROWS = 2000
 MAX_ID = 255
@@ -21,10 +22,14 @@ MAX_TABLES, MAX_ENTRIES, MAX_ENTRY = 20, 500, 500
 
 
 def _id(**more: Any) -> fields.String:
-    rule = f"must be an id of the site, as text of 1 to {MAX_ID} characters"
+    rule = said("must be an id of the site, as text of 1 to %(max_id)s characters", max_id=MAX_ID)
     return fields.String(
         validate=validate.Length(1, MAX_ID, error=rule),
-        error_messages={"required": f"is missing; {rule}", "null": rule, "invalid": rule},
+        error_messages={
+            "required": said("is missing; %(rule)s", rule=rule),
+            "null": rule,
+            "invalid": rule,
+        },
         **more,
     )
 
@@ -34,7 +39,7 @@ def _flag(default: bool) -> fields.Boolean:
         load_default=default,
         truthy={True},
         falsy={False},
-        error_messages={"invalid": "must be true or false"},
+        error_messages={"invalid": said("must be true or false")},
     )
 
 
@@ -53,8 +58,10 @@ class _TableSchema(Strict):
     rows = fields.List(
         fields.Nested(RowSchema),
         load_default=list,
-        validate=validate.Length(0, MAX_ROWS, error="must hold at most {max} rows; remove some"),
-        error_messages={"invalid": "must be a list of rows with left and right"},
+        validate=validate.Length(
+            0, MAX_ROWS, error=said("must hold at most %(max)s rows; remove some")
+        ),
+        error_messages={"invalid": said("must be a list of rows with left and right")},
     )
     left_default = _id(load_default=None, allow_none=True)
     right_default = _id(load_default=None, allow_none=True)
@@ -66,7 +73,8 @@ class _TableSchema(Strict):
             first = seen.setdefault(row, place)
             if first != place:
                 raise ValidationError(
-                    f"says the same as row {first}; remove one of them", f"rows.{place}"
+                    said("says the same as row %(first)s; remove one of them", first=first),
+                    f"rows.{place}",
                 )
 
 
@@ -76,7 +84,7 @@ class _ValuesSchema(_TableSchema):
         Missing,
         by_value=True,
         load_default=Missing.LEAVE,
-        error_messages={"unknown": "is not a choice; choose one of: {choices}"},
+        error_messages={"unknown": said("is not a choice; choose one of: %(choices)s")},
     )
 
     @validates_schema
@@ -84,13 +92,15 @@ class _ValuesSchema(_TableSchema):
         given = data.get("left_default") or data.get("right_default")
         if data.get("missing") is Missing.DEFAULT and not given:
             raise ValidationError(
-                "is default, but neither left_default nor right_default is given; give one, or "
-                "choose leave or fail",
+                said(
+                    "is default, but neither left_default nor right_default is given; give "
+                    "one, or choose leave or fail"
+                ),
                 "missing",
             )
         if given and data.get("missing") is not Missing.DEFAULT:
             raise ValidationError(
-                "must be default where left_default or right_default is given", "missing"
+                said("must be default where left_default or right_default is given"), "missing"
             )
 
     @post_load
@@ -111,9 +121,11 @@ class _Entry(fields.Field[Any]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> Any:
         if isinstance(value, str) and len(value) > MAX_ENTRY:
-            raise ValidationError(f"must have at most {MAX_ENTRY} characters")
+            raise ValidationError(
+                said("must have at most %(max_entry)s characters", max_entry=MAX_ENTRY)
+            )
         if not isinstance(value, str | int | float | bool):
-            raise ValidationError("must be a text, a number, true or false")
+            raise ValidationError(said("must be a text, a number, true or false"))
         return value
 
 
@@ -137,15 +149,15 @@ def tables_field() -> fields.Dict:
     entries = fields.Dict(
         keys=fields.String(validate=validate.Length(0, MAX_ENTRY)),
         values=_Entry(),
-        validate=validate.Length(0, MAX_ENTRIES, error="must hold at most {max} entries"),
+        validate=validate.Length(0, MAX_ENTRIES, error=said("must hold at most %(max)s entries")),
     )
-    name = "must be a name of lower-case letters, digits and underscores"
+    name = said("must be a name of lower-case letters, digits and underscores")
     return fields.Dict(
         keys=fields.String(validate=validate.Regexp(r"[a-z][a-z0-9_]{0,39}\Z", error=name)),
         values=entries,
         load_default=dict,
-        validate=validate.Length(0, MAX_TABLES, error="must hold at most {max} tables"),
-        error_messages={"invalid": "must be an object of tables by name"},
+        validate=validate.Length(0, MAX_TABLES, error=said("must hold at most %(max)s tables")),
+        error_messages={"invalid": said("must be an object of tables by name")},
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from app.mapping.profile import SYSTEM_KINDS, Flow, Kind
 from app.mapping.values import handler
+from app.said import said
 
 _JIRA = "com.atlassian.jira.plugin.system.customfieldtypes:"
 _SOFTWARE = "com.pyxis.greenhopper.jira:"
@@ -122,17 +123,39 @@ def pairs_with(left: Kind, right: Kind) -> Fit:
     """Whether a field of kind `left` can be mapped to a field of kind `right`, and how."""
     to_right, to_left = _carried(left, right), _carried(right, left)
     if to_right and to_left:
-        return Fit(Flow.BOTH, f"{left.value} and {right.value}: {to_right}")
+        return Fit(
+            Flow.BOTH,
+            said(
+                "%(left)s and %(right)s: %(how)s",
+                left=left.value,
+                right=right.value,
+                how=to_right,
+            ),
+        )
     if to_right or to_left:
         flow = Flow.TO_RIGHT if to_right else Flow.TO_LEFT
         source, target = (left, right) if to_right else (right, left)
-        return Fit(flow, f"{source.value} to {target.value} only: {to_right or to_left}")
+        return Fit(
+            flow,
+            said(
+                "%(left)s to %(right)s only: %(how)s",
+                left=source.value,
+                right=target.value,
+                how=to_right or to_left,
+            ),
+        )
     if not handler(left).writable and not handler(right).writable:
-        return Fit(None, f"neither side can be written: map {left.value} to a text field")
+        return Fit(
+            None, said("neither side can be written: map %(left)s to a text field", left=left.value)
+        )
     return Fit(
         None,
-        f"{left.value} cannot be carried to {right.value}, nor back: "
-        "map fields of one kind, or either to a text field",
+        said(
+            "%(left)s cannot be carried to %(right)s, nor back: map fields of one kind, or "
+            "either to a text field",
+            left=left.value,
+            right=right.value,
+        ),
     )
 
 
@@ -144,22 +167,22 @@ def _carried(source: Kind, target: Kind) -> str | None:
     elif source is target:
         how = _alike(source)
     elif _SEVERAL.get(source) is target:
-        how = "the one value, as the only one of several"
+        how = said("the one value, as the only one of several")
     elif any({source, target} <= alike for alike in (_CHOICES, _LISTS)):
-        how = "by a table of values"
+        how = said("by a table of values")
     elif target is Kind.TEXT and source not in _NO_TEXT:
-        how = "people by name, as text" if handler(source).has_users else "as text"
+        how = said("people by name, as text") if handler(source).has_users else said("as text")
     return how
 
 
 def _alike(kind: Kind) -> str:
     own = handler(kind)
     if own.by_transition:
-        return "by a table of values, through transitions of the workflow"
+        return said("by a table of values, through transitions of the workflow")
     if own.has_table:
-        return "by a table of values"
+        return said("by a table of values")
     if own.has_users:
-        return "by pairs of people"
+        return said("by pairs of people")
     if own.has_issues:
-        return "by pairs of issues"
-    return "as it is"
+        return said("by pairs of issues")
+    return said("as it is")

@@ -17,6 +17,7 @@ from app.mapping.difference import differences
 from app.mapping.models import ProfileRecord, ProfileRevision
 from app.mapping.profile import ItemMapping, Profile, Side
 from app.mapping.profiles import opened
+from app.said import said
 from app.vault.vault import Vault
 
 PAGE = 10  # revisions that are listed at once: each document of them is read
@@ -94,7 +95,7 @@ def at(vault: Vault, tenant: TenantId, profile_id: uuid.UUID, number: int) -> Pr
             )
         ).one_or_none()
         if document is None:
-            raise NotFound("This profile has no revision of this number.")
+            raise NotFound(said("This profile has no revision of this number."))
         return opened(vault, found, document, number)
 
 
@@ -119,7 +120,7 @@ def pace_of(tenant: TenantId, profile_id: uuid.UUID) -> int:
             {"profile": profile_id},
         ).scalar()
     if seconds is None:
-        raise NotFound("There is no such profile.")
+        raise NotFound(said("There is no such profile."))
     return int(seconds)
 
 
@@ -150,5 +151,5 @@ def _found(session: Session, profile_id: uuid.UUID) -> ProfileRecord:
         select(ProfileRecord).where(ProfileRecord.id == profile_id)
     ).one_or_none()
     if found is None:
-        raise NotFound("There is no such profile.")
+        raise NotFound(said("There is no such profile."))
     return found

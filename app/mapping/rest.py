@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from app.mapping.profile import FieldMapping, Moment, Profile, Side
+from app.said import said, together
 
 # A field of one scope: tenant, project, issue type, field id.
 Place: TypeAlias = tuple[str, str, str, str]
@@ -54,7 +55,12 @@ def _feeds(one: Wired) -> Iterator[_Feed]:
         if mapping.moment is Moment.CREATE:
             continue
         ends = {side: one.place(side, mapping) for side in Side}
-        words = f"'{one.name}' ({mapping.left} left, {mapping.right} right)"
+        words = said(
+            "'%(name)s' (%(left)s left, %(right)s right)",
+            name=one.name,
+            left=mapping.left,
+            right=mapping.right,
+        )
         two_way = all(mapping.flow.feeds(side) for side in Side)
         for side in Side:
             if mapping.flow.feeds(side):
@@ -83,10 +89,14 @@ def _crossed(feeds: Sequence[_Feed]) -> str | None:
             if other[:3] == start[:3] and other != start and start in reach.get(other, ()):
                 ring = {place for place in reach[start] if start in reach.get(place, ())}
                 parts = sorted({f.words for f in feeds if f.source in ring and f.target in ring})
-                return (
-                    f"{start[3]} and {other[3]} of project {start[1]} would feed each other in a "
-                    f"ring without end, through {', '.join(parts)}. Map each to the same field all "
-                    "the way round, or limit the flow of one mapping."
+                return said(
+                    "%(start)s and %(other)s of project %(start2)s would feed each other "
+                    "in a ring without end, through %(parts)s. Map each to the same "
+                    "field all the way round, or limit the flow of one mapping.",
+                    start=start[3],
+                    other=other[3],
+                    start2=start[1],
+                    parts=together(parts, ", "),
                 )
     return None
 
@@ -100,10 +110,16 @@ def _rivals(feeds: Sequence[_Feed]) -> str | None:
     for target, many in sorted(by_target.items()):
         sources = {feed.source for feed in many}
         if len(sources) > 1 and not all(feed.two_way for feed in many):
-            parts = " and by ".join(sorted({feed.words for feed in many}))
-            return (
-                f"{target[3]} of project {target[1]} would be written by {parts}, whose sources "
-                "may differ. Carry it in both directions everywhere, limit the flow of one of "
-                "them, or set its moment to create."
+            first, *others = sorted({feed.words for feed in many})
+            parts = first
+            for one in others:
+                parts = said("%(first)s and by %(second)s", first=parts, second=one)
+            return said(
+                "%(target)s of project %(target2)s would be written by %(parts)s, whose "
+                "sources may differ. Carry it in both directions everywhere, limit the "
+                "flow of one of them, or set its moment to create.",
+                target=target[3],
+                target2=target[1],
+                parts=parts,
             )
     return None

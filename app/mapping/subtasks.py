@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.mapping.profile import FieldMapping, Kind, Moment, Profile, Side
+from app.mapping.said import said, the_side
 
 PARENT = FieldMapping("parent", "parent", Kind.PARENT)
 
@@ -15,12 +16,17 @@ def problem(profile: Profile) -> str | None:
     wanting = [side for side in subtasks if not _is_fed(profile.fields, side)]
     if not wanting:
         return None
-    sides = " and ".join(side.value for side in wanting)
-    noun = "side's issue type is" if len(wanting) == 1 else "sides' issue types are"
-    return (
-        f"the {sides} {noun} one of sub-tasks, and Jira makes no sub-task without its parent. Map "
-        "parent to parent (kind parent) in that direction, not with moment update; or choose "
-        "another issue type"
+    if len(wanting) == 1:
+        return said(
+            "%(side)s's issue type is one of sub-tasks, and Jira makes no sub-task without its "
+            "parent. Map parent to parent (kind parent) in that direction, not with moment update; "
+            "or choose another issue type",
+            side=the_side(wanting[0]),
+        )
+    return said(
+        "the left and right sides' issue types are one of sub-tasks, and Jira makes no sub-task "
+        "without its parent. Map parent to parent (kind parent) in that direction, not with moment "
+        "update; or choose another issue type"
     )
 
 

@@ -9,6 +9,8 @@ from enum import Enum
 from typing import ClassVar, Final, Literal, TypeAlias
 
 from app.mapping.profile import FieldMapping, Kind, Side
+from app.mapping.said import said, the_side
+from app.said import words_of
 
 # Hashable, and the same after a trip through JSON but for tuples, which become lists.
 Value: TypeAlias = str | int | float | bool | tuple["Value", ...] | None
@@ -33,8 +35,13 @@ class UnreadableValueError(ValueError):
 
     def __init__(self, kind: Kind, expected: str, found: object) -> None:
         super().__init__(
-            f"expected {expected}, found {type(found).__name__}; "
-            f"the field is mapped as {kind.value}: map it with the kind that it has in Jira"
+            said(
+                "expected %(expected)s, found %(found)s; the field is mapped as %(kind)s: map it "
+                "with the kind that it has in Jira",
+                expected=expected,
+                found=type(found).__name__,
+                kind=kind.value,
+            )
         )
 
 
@@ -181,5 +188,10 @@ def read_fields(fields: Iterable[FieldMapping], side: Side, raw: Mapping[str, ob
         try:
             values[mapping.key] = own.read(raw[name])
         except UnreadableValueError as error:
-            unreadable[mapping.key] = f"{name} on the {side.value} side: {error}"
+            unreadable[mapping.key] = said(
+                "%(name)s on %(side)s: %(error)s",
+                name=name,
+                side=the_side(side),
+                error=words_of(error),
+            )
     return Reading(values, unreadable)

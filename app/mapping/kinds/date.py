@@ -4,6 +4,7 @@ from datetime import date
 
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, UnreadableValueError, Value, register
+from app.said import said
 
 
 @register(Kind.DATE)
@@ -18,7 +19,7 @@ class Day(Handler):
                 return date.fromisoformat(raw).isoformat()
         except ValueError:
             pass
-        raise UnreadableValueError(Kind.DATE, "a day as YYYY-MM-DD", raw)
+        raise UnreadableValueError(Kind.DATE, said("a day as YYYY-MM-DD"), raw)
 
     def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:
         # The text is a moment, in the site's own form; the id is the day.

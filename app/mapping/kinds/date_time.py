@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, UnreadableValueError, Value, register
+from app.said import said
 
 
 @register(Kind.DATETIME)
@@ -23,7 +24,7 @@ class Instant(Handler):
                 return in_utc.isoformat(timespec="milliseconds") + "Z"
         except (ValueError, OverflowError):
             pass
-        raise UnreadableValueError(Kind.DATETIME, "a moment with its zone", raw)
+        raise UnreadableValueError(Kind.DATETIME, said("a moment with its zone"), raw)
 
     def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:
         # The text is in the site's own form. An id without milliseconds tells less than the field.

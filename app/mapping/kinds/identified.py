@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, Part, UnreadableValueError, Value
+from app.said import said
 
 _LONGEST_ID = 255
 _IDS = re.compile(r"\[?\s*([0-9]+(?:\s*,\s*[0-9]+)*)\s*\]?")
@@ -33,7 +34,9 @@ class Identified(Handler):
             if id_ is not None:
                 names = (raw.get("name"), raw.get("value"))
                 return id_, next((name for name in names if isinstance(name, str)), "")
-        raise UnreadableValueError(self.kind, f"an object with {self.id_key}", raw)
+        raise UnreadableValueError(
+            self.kind, said("an object with %(id_key)s", id_key=self.id_key), raw
+        )
 
     def reference(self, part: Part) -> object:
         """What names the thing in a write. Raises ValueError for one that has no id yet."""
@@ -92,7 +95,9 @@ class SeveralOf(Identified):
         if raw is None:
             return ()
         if not isinstance(raw, list):
-            raise UnreadableValueError(self.kind, f"a list of objects with {self.id_key}", raw)
+            raise UnreadableValueError(
+                self.kind, said("a list of objects with %(id_key)s", id_key=self.id_key), raw
+            )
         return in_order(self.entry(one) for one in raw)
 
     def write(self, value: Value) -> object:

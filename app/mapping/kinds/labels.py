@@ -2,6 +2,7 @@
 
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, UnreadableValueError, Value, register
+from app.said import said
 
 
 @register(Kind.LABELS)
@@ -14,7 +15,7 @@ class Labels(Handler):
         if raw is None:
             return ()
         if not isinstance(raw, list) or not all(isinstance(label, str) for label in raw):
-            raise UnreadableValueError(Kind.LABELS, "a list of words", raw)
+            raise UnreadableValueError(Kind.LABELS, said("a list of words"), raw)
         return tuple(sorted(set(raw)))
 
     def write(self, value: Value) -> object:

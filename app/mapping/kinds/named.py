@@ -2,6 +2,7 @@
 
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, UnreadableValueError, Value, register
+from app.said import said
 
 
 @register(Kind.NAMED)
@@ -13,7 +14,7 @@ class Named(Handler):
             return None
         name = raw.get("name") if isinstance(raw, dict) else None
         if not isinstance(name, str):
-            raise UnreadableValueError(Kind.NAMED, "an object with a name", raw)
+            raise UnreadableValueError(Kind.NAMED, said("an object with a name"), raw)
         return name
 
     def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:

@@ -6,6 +6,7 @@ import math
 
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, UnreadableValueError, Value, register
+from app.said import said
 
 
 @register(Kind.NUMBER)
@@ -22,7 +23,7 @@ class Number(Handler):
                 number = math.inf
             if math.isfinite(number):
                 return number
-        raise UnreadableValueError(Kind.NUMBER, "a number", raw)
+        raise UnreadableValueError(Kind.NUMBER, said("a number"), raw)
 
     def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:
         if not text:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from app.mapping.kinds.identified import id_text, need_id
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, Part, UnreadableValueError, Value, register
+from app.said import said
 
 
 @register(Kind.PARENT)
@@ -23,7 +24,7 @@ class Parent(Handler):
             return None
         id_ = id_text(raw.get("id")) if isinstance(raw, Mapping) else None
         if id_ is None:
-            raise UnreadableValueError(Kind.PARENT, "an issue with its id", raw)
+            raise UnreadableValueError(Kind.PARENT, said("an issue with its id"), raw)
         return id_
 
     def write(self, value: Value) -> object:

@@ -15,6 +15,7 @@ from app.mapping.values import (
     Value,
     register,
 )
+from app.said import said
 
 # Editors give these new values at each save.
 _VOLATILE_ATTRS = {"localId"}
@@ -44,7 +45,7 @@ class RichText(Handler):
         if raw is None:
             return None
         if not isinstance(raw, dict) or raw.get("type") != "doc":
-            raise UnreadableValueError(Kind.RICH_TEXT, "an ADF document", raw)
+            raise UnreadableValueError(Kind.RICH_TEXT, said("an ADF document"), raw)
         try:
             document = _canonical(raw)
             if all(block == {"type": "paragraph"} for block in document.get("content") or ()):
@@ -52,7 +53,7 @@ class RichText(Handler):
             return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         except RecursionError:
             raise UnreadableValueError(
-                Kind.RICH_TEXT, "an ADF document of at most a few hundred levels", raw
+                Kind.RICH_TEXT, said("an ADF document of at most a few hundred levels"), raw
             ) from None
 
     def write(self, value: Value) -> object:

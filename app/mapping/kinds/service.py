@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from app.mapping.kinds.identified import OneOf, SeveralOf, need_id
 from app.mapping.profile import Kind
 from app.mapping.values import Part, UnreadableValueError, Value, register
+from app.said import said
 
 
 @register(Kind.REQUEST_TYPE)
@@ -43,7 +44,9 @@ class Organizations(SeveralOf):
     def entry(self, raw: object) -> Part:
         part = super().entry({"id": raw} if isinstance(raw, int) else raw)  # as it is written
         if not (part[0].isascii() and part[0].isdigit() and len(part[0]) <= 18):
-            raise UnreadableValueError(self.kind, "an organization with a number as its id", raw)
+            raise UnreadableValueError(
+                self.kind, said("an organization with a number as its id"), raw
+            )
         return str(int(part[0])), part[1]
 
     def reference(self, part: Part) -> object:

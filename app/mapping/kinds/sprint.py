@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from app.mapping.kinds.identified import OneOf, as_part, need_id
 from app.mapping.profile import Kind
 from app.mapping.values import Part, UnreadableValueError, Value, register
+from app.said import said
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 # The higher, the more it is the sprint now.
@@ -40,7 +41,7 @@ class Sprint(OneOf):
     def entry(self, raw: object) -> Part:
         part = super().entry(raw)
         if _NUMBER.fullmatch(part[0]) is None:
-            raise UnreadableValueError(self.kind, "a sprint with a number as its id", raw)
+            raise UnreadableValueError(self.kind, said("a sprint with a number as its id"), raw)
         return str(int(part[0])), part[1]
 
     def write(self, value: Value) -> object:

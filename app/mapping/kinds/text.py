@@ -2,6 +2,7 @@
 
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, UnreadableValueError, Value, register
+from app.said import said
 
 
 @register(Kind.TEXT)
@@ -12,7 +13,7 @@ class Text(Handler):
         if raw is None:
             return None
         if not isinstance(raw, str):
-            raise UnreadableValueError(Kind.TEXT, "text", raw)
+            raise UnreadableValueError(Kind.TEXT, said("text"), raw)
         return raw.replace("\r\n", "\n").strip() or None
 
     def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, UnreadableValueError, Value, register
+from app.said import said
 
 _MINUTE = 60
 _NAMES = ("originalEstimate", "remainingEstimate")
@@ -26,7 +27,7 @@ class TimeTracking(Handler):
         if raw is None:
             return None, None
         if not isinstance(raw, Mapping):
-            raise UnreadableValueError(Kind.TIME_TRACKING, "an object with estimates", raw)
+            raise UnreadableValueError(Kind.TIME_TRACKING, said("an object with estimates"), raw)
         original, remaining = (_seconds(raw, name) for name in _NAMES)
         return original, remaining
 
@@ -60,7 +61,7 @@ def _seconds(raw: Mapping[object, object], name: str) -> int | None:
     if seconds is None:
         return None
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds < 1 << 63:
-        raise UnreadableValueError(Kind.TIME_TRACKING, "an estimate in seconds", seconds)
+        raise UnreadableValueError(Kind.TIME_TRACKING, said("an estimate in seconds"), seconds)
     return seconds // _MINUTE * _MINUTE
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, UnreadableValueError, Value, register
+from app.said import said
 
 
 @register(Kind.URL)
@@ -14,7 +15,7 @@ class Url(Handler):
         if raw is None:
             return None
         if not isinstance(raw, str):
-            raise UnreadableValueError(Kind.URL, "an address as text", raw)
+            raise UnreadableValueError(Kind.URL, said("an address as text"), raw)
         return raw.strip() or None
 
     def of_changelog(self, id_: str | None, text: str | None) -> tuple[Value, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from app.mapping.kinds.identified import id_text, need_id
 from app.mapping.profile import Kind
 from app.mapping.values import Handler, Part, UnreadableValueError, Value, register
+from app.said import said
 
 
 @register(Kind.USER)
@@ -52,7 +53,7 @@ class Users(Handler):
         if raw is None:
             return ()
         if not isinstance(raw, list):
-            raise UnreadableValueError(Kind.USERS, "a list of users", raw)
+            raise UnreadableValueError(Kind.USERS, said("a list of users"), raw)
         return tuple(sorted({_account(Kind.USERS, one) for one in raw}))
 
     def write(self, value: Value) -> object:
@@ -74,7 +75,7 @@ class Users(Handler):
 def _account(kind: Kind, raw: object) -> str:
     id_ = raw.get("accountId") if isinstance(raw, Mapping) else None
     if not isinstance(id_, str) or id_text(id_) is None:
-        raise UnreadableValueError(kind, "a user with accountId", raw)
+        raise UnreadableValueError(kind, said("a user with accountId"), raw)
     return id_
 
 

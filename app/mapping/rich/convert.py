@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,9 +28,11 @@ from app.mapping.rich.shapes import NODE_ATTRS, PLACES
 from app.mapping.rich.standins import StandIn, carried, paragraph, text, words_of
 from app.mapping.rich.trial import vanished
 from app.mapping.values import UnreadableValueError, handler
+from app.said import said, together
 
-_UNREADABLE = "the text cannot be read as a document of Jira; it is left as it is on both sides"
-_LOST = "a trial showed that parts of the text would be lost ({}); it is not written"
+_UNREADABLE = said(
+    "the text cannot be read as a document of Jira; it is left as it is on both sides"
+)
 _SHOWN = 3
 
 
@@ -68,7 +71,7 @@ def carry_document(document: str, context: Context) -> Carried:
     after = written if isinstance(written, str) else None
     degraded = tuple(notes.degraded)
     lost = vanished(document, after, degraded)
-    refused = _LOST.format(", ".join(lost[:_SHOWN])) if lost else None
+    refused = _lost(lost[:_SHOWN]) if lost else None
     return Carried(None if refused else after, degraded, notes.needs(), refused)
 
 
@@ -184,3 +187,10 @@ class _Conversion:
 
 def _in_line(parent: str) -> bool:
     return "hardBreak" in PLACES.get(parent, {}) or parent == "codeBlock"
+
+
+def _lost(parts: Sequence[str]) -> str:
+    return said(
+        "a trial showed that parts of the text would be lost (%(parts)s); it is not written",
+        parts=together(parts, ", "),
+    )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from app.mapping.rich.characters import clean
+from app.said import said
 
 Node: TypeAlias = dict[str, Any]
 
@@ -83,13 +84,15 @@ class Reason(StrEnum):
 
 
 SENTENCES: Mapping[Reason, str] = {
-    Reason.NO_ACCOUNT: "this person has no account on the other site; the name is there as text",
-    Reason.NO_FILE: "this file is not on the other site; its name is there as text",
-    Reason.OF_ITS_SITE: "this works on its own site alone; what can be read of it is there",
-    Reason.UNKNOWN: "Tandem does not know this part yet; its text is there",
-    Reason.MISPLACED: "Jira does not take this part at this place; its text is there",
-    Reason.BROKEN: "Jira would refuse this part as it is; what can be read of it is there",
-    Reason.CHARACTERS: "Jira takes no such characters; they are left out or replaced",
+    Reason.NO_ACCOUNT: said(
+        "this person has no account on the other site; the name is there as text"
+    ),
+    Reason.NO_FILE: said("this file is not on the other site; its name is there as text"),
+    Reason.OF_ITS_SITE: said("this works on its own site alone; what can be read of it is there"),
+    Reason.UNKNOWN: said("Tandem does not know this part yet; its text is there"),
+    Reason.MISPLACED: said("Jira does not take this part at this place; its text is there"),
+    Reason.BROKEN: said("Jira would refuse this part as it is; what can be read of it is there"),
+    Reason.CHARACTERS: said("Jira takes no such characters; they are left out or replaced"),
 }
 
 
@@ -104,17 +107,17 @@ class Part(StrEnum):
 
 # What people call the parts whose names in the schema they never see.
 _CALLED = {
-    "annotation": "comment in the text",
-    "blockCard": "card",
-    "bodiedExtension": "app content",
-    "bodiedSyncBlock": "synced block",
-    "embedCard": "card",
-    "extension": "app content",
-    "inlineCard": "card",
-    "inlineExtension": "app content",
-    "media": "file",
-    "mediaInline": "file",
-    "syncBlock": "synced block",
+    "annotation": said("comment in the text"),
+    "blockCard": said("card"),
+    "bodiedExtension": said("app content"),
+    "bodiedSyncBlock": said("synced block"),
+    "embedCard": said("card"),
+    "extension": said("app content"),
+    "inlineCard": said("card"),
+    "inlineExtension": said("app content"),
+    "media": said("file"),
+    "mediaInline": said("file"),
+    "syncBlock": said("synced block"),
 }
 
 
@@ -134,8 +137,10 @@ class Degraded:
     @property
     def sentence(self) -> str:
         """For people: what it is, and what became of it."""
-        words = f" “{self.words}”" if self.words else ""
-        return f"{_CALLED.get(self.name, self.name)}{words}: {SENTENCES[self.reason]}"
+        part, what = _CALLED.get(self.name, self.name), SENTENCES[self.reason]
+        if not self.words:
+            return said("%(part)s: %(what)s", part=part, what=what)
+        return said("%(part)s “%(words)s”: %(what)s", part=part, words=self.words, what=what)
 
 
 @dataclass(frozen=True)

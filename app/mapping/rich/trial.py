@@ -10,6 +10,7 @@ from app.mapping.kinds.rich_text import nodes
 from app.mapping.rich.attrs import LOCAL_ID
 from app.mapping.rich.known import Degraded, Node, Part, attrs_of, marks_of, named, shown
 from app.mapping.rich.references import masked
+from app.said import said
 
 # The most characters that Jira takes in one text.
 LONGEST = 32_767
@@ -28,7 +29,7 @@ def vanished(before: str, after: str | None, degraded: tuple[Degraded, ...]) -> 
     """
     old, new = _tree(before), _tree(after)
     listed = Counter((one.part, one.name) for one in degraded)
-    lost = []
+    lost: list[str] = []
     gone = Counter(map(shown, old)) - Counter(map(shown, new))
     if after is None:
         gone.pop("paragraph", None)  # a text of empty paragraphs is no text
@@ -38,7 +39,8 @@ def vanished(before: str, after: str | None, degraded: tuple[Degraded, ...]) -> 
     gone = Counter(_marks(old)) - Counter(_marks(new))
     for name, count in gone.items():
         if count > listed[Part.MARK, name]:
-            lost.append(f"{name} as a mark ({count - listed[Part.MARK, name]})")
+            number = count - listed[Part.MARK, name]
+            lost.append(said("%(name)s as a mark (%(count)s)", name=name, count=number))
     lost += _words_lost(old, new)
     if not degraded and not lost:
         lost += _differences(old, new)
@@ -67,7 +69,7 @@ def _words_lost(old: list[Node], new: list[Node]) -> list[str]:
     for node in old:
         words = _words(node)
         if words and not any(words == other for other in left):
-            return ["a text"]
+            return [said("a text")]
     return []
 
 
@@ -76,10 +78,10 @@ def _differences(old: list[Node], new: list[Node]) -> list[str]:
     if _is_empty(old) and _is_empty(new):
         return []
     if len(old) != len(new):
-        return ["the order of the nodes"]
+        return [said("the order of the nodes")]
     for one, other in zip(old, new, strict=True):
         if _shape(one) != _shape(other):
-            return [f"a part of {shown(one)}"]
+            return [said("a part of %(node)s", node=shown(one))]
     return []
 
 

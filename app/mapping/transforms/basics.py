@@ -10,6 +10,7 @@ from celpy.celtypes import BoolType, DoubleType, IntType
 
 from app.mapping.transforms.limits import name_of
 from app.mapping.transforms.problems import Unfit
+from app.said import said
 
 Function: TypeAlias = Callable[..., Any]
 _INT = range(-(1 << 63), 1 << 63)
@@ -17,7 +18,10 @@ _INT = range(-(1 << 63), 1 << 63)
 
 def unfit(what: str, *given: object) -> NoReturn:
     """Raises Unfit: what the function or operator does not take."""
-    raise Unfit(f"{what} does not take {' and '.join(name_of(one) for one in given)}")
+    names = name_of(given[0])
+    for one in given[1:]:
+        names = said("%(first)s and %(second)s", first=names, second=name_of(one))
+    raise Unfit(said("%(what)s does not take %(names)s", what=what, names=names))
 
 
 def number(value: object) -> bool:
@@ -33,12 +37,12 @@ def bare(value: Any) -> int | float:
 def whole(found: int) -> IntType:
     """A whole number. Raises Unfit where it has more than 63 bits."""
     if found not in _INT:
-        raise Unfit("a number grows beyond 63 bits")
+        raise Unfit(said("a number grows beyond 63 bits"))
     return IntType(found)
 
 
 def finite(found: float) -> DoubleType:
     """A number. Raises Unfit where it is infinite or none."""
     if not math.isfinite(found):
-        raise Unfit("a number grows without end")
+        raise Unfit(said("a number grows without end"))
     return DoubleType(found)

@@ -20,6 +20,7 @@ from app.mapping.transforms import moments
 from app.mapping.transforms.limits import MAX_DEPTH
 from app.mapping.transforms.problems import Rule, TransformProblem
 from app.mapping.transforms.scan import scan
+from app.said import said
 
 NAMES = ("value", "source", "target", "source_issue", "target_issue", "tables")
 ISSUE = ("key", "type", "project")
@@ -58,11 +59,11 @@ _PASSING = {
     "member", "paren_expr",
 }  # fmt: skip
 _REFUSED = {
-    "member_object": "an object of a type",
-    "dot_ident": "a name that begins with a dot",
-    "dot_ident_arg": "a function that begins with a dot",
+    "member_object": said("an object of a type"),
+    "dot_ident": said("a name that begins with a dot"),
+    "dot_ident_arg": said("a function that begins with a dot"),
 }
-_REFUSED_LITERALS = {"BYTES_LIT": "bytes", "UINT_LIT": "a number with u"}
+_REFUSED_LITERALS = {"BYTES_LIT": said("bytes"), "UINT_LIT": said("a number with u")}
 _parsing = threading.Lock()
 
 
@@ -96,11 +97,13 @@ def _parsed(text: str) -> Tree[Token]:
         where = (line, column) if line > 0 and column > 0 else (0, 0)
         raise TransformProblem(
             Rule.SYNTAX,
-            "this is no CEL expression; compare it with the examples in docs/transforms.md",
+            said("this is no CEL expression; compare it with the examples in docs/transforms.md"),
             *where,
         ) from None
     except Exception:
-        raise TransformProblem(Rule.SYNTAX, "this is no CEL expression; write it anew") from None
+        raise TransformProblem(
+            Rule.SYNTAX, said("this is no CEL expression; write it anew")
+        ) from None
 
 
 def _slim(root: Tree[Token]) -> Tree[Token]:
@@ -125,8 +128,11 @@ def _slim(root: Tree[Token]) -> Tree[Token]:
     if depth[id(slim)] > MAX_DEPTH:
         raise TransformProblem(
             Rule.TOO_DEEP,
-            f"the expression has more than {MAX_DEPTH} levels, of which each + in a row has two; "
-            "write it flatter, such as with ['a', 'b'].join('')",
+            said(
+                "the expression has more than %(max_depth)s levels, of which each + in a row "
+                "has two; write it flatter, such as with ['a', 'b'].join('')",
+                max_depth=MAX_DEPTH,
+            ),
         )
     return slim
 
@@ -146,7 +152,11 @@ def _look(checked: Checked) -> None:
     while waiting:
         node, names = waiting.pop()
         if node.data in _REFUSED:
-            raise _problem(Rule.SYNTAX, f"{_REFUSED[node.data]} is not known here; leave it", node)
+            raise _problem(
+                Rule.SYNTAX,
+                said("%(refused)s is not known here; leave it", refused=_REFUSED[node.data]),
+                node,
+            )
         if node.data == "literal":
             _literal(checked, node)
         if node.data in {"member_dot", "member_index"} and _reads(checked, node):
@@ -168,13 +178,20 @@ def _literal(checked: Checked, node: Tree[Token]) -> Any:
     token = node.children[0]
     kind = token.type if isinstance(token, Token) else ""
     if kind in _REFUSED_LITERALS:
-        raise _problem(Rule.SYNTAX, f"{_REFUSED_LITERALS[kind]} is not known here; leave it", node)
+        raise _problem(
+            Rule.SYNTAX,
+            said(
+                "%(refused_literals)s is not known here; leave it",
+                refused_literals=_REFUSED_LITERALS[kind],
+            ),
+            node,
+        )
     try:
         found = Evaluator(node, Activation()).literal(node)
     except Exception:
         found = CELEvalError()
     if isinstance(found, CELEvalError) or (isinstance(found, float) and math.isinf(found)):
-        sentence = "this number or text cannot be read; numbers have at most 63 bits"
+        sentence = said("this number or text cannot be read; numbers have at most 63 bits")
         raise _problem(Rule.SYNTAX, sentence, node)
     checked.literals[id(node)] = found
     return found
@@ -192,7 +209,9 @@ def _reads(checked: Checked, node: Tree[Token]) -> bool:
     if part is None:
         return False
     if name.endswith("_issue") and part not in ISSUE:
-        sentence = f"an issue has {', '.join(ISSUE)}, and no other name; use one of these"
+        sentence = said(
+            "an issue has %(issue)s, and no other name; use one of these", issue=", ".join(ISSUE)
+        )
         raise _problem(Rule.UNKNOWN_NAME, sentence, node)
     checked.reads.add(f"{name}.{part}")
     return True
@@ -209,7 +228,9 @@ def _known_text(checked: Checked, node: Tree[Token]) -> str | None:
 def _name(checked: Checked, node: Tree[Token], names: frozenset[str]) -> None:
     name = _token(node)
     if name not in names:
-        sentence = f"{name[:40]} is no name here; there are: {', '.join(NAMES)}"
+        sentence = said(
+            "%(name)s is no name here; there are: %(names)s", name=name[:40], names=", ".join(NAMES)
+        )
         raise _problem(Rule.UNKNOWN_NAME, sentence, node)
     if name in NAMES:
         checked.reads.add(name)
@@ -219,14 +240,16 @@ def _function(checked: Checked, node: Tree[Token]) -> None:
     name, arguments = _token(node), _arguments(node)
     if name not in FUNCTIONS:
         known = ", ".join(FUNCTIONS)
-        sentence = f"{name[:40]}() is no function here; there are: {known}"
+        sentence = said(
+            "%(name)s() is no function here; there are: %(known)s", name=name[:40], known=known
+        )
         raise _problem(Rule.UNKNOWN_FUNCTION, sentence, node)
     _counted(node, name, arguments, FUNCTIONS[name])
     if name == "lookup":
         table = _known_text(checked, arguments[0])
         checked.reads.add("tables" if table is None else f"tables.{table}")
     if name == "has" and arguments[0].data != "member_dot":
-        sentence = "has() asks for a name of a map; write has(source.summary)"
+        sentence = said("has() asks for a name of a map; write has(source.summary)")
         raise _problem(Rule.ARGUMENTS, sentence, node)
 
 
@@ -238,15 +261,23 @@ def _method(node: Tree[Token], names: frozenset[str]) -> tuple[str, Tree[Token]]
         return None
     if name not in MACROS:
         known = ", ".join((*METHODS, *MACROS))
-        sentence = f".{name[:40]}() is no function here; there are: {known}"
+        sentence = said(
+            ".%(name)s() is no function here; there are: %(known)s", name=name[:40], known=known
+        )
         raise _problem(Rule.UNKNOWN_FUNCTION, sentence, node)
     _counted(node, name, arguments, (2,))
     variable = arguments[0].children[0]
     if not isinstance(variable, Tree) or variable.data != "ident":
-        sentence = f"{name}() wants a name first, then what to do: {name}(x, x.lower())"
+        sentence = said(
+            "%(name)s() wants a name first, then what to do: %(name)s(x, x.lower())", name=name
+        )
         raise _problem(Rule.ARGUMENTS, sentence, node)
     if _token(variable) in names:
-        sentence = f"{_token(variable)[:40]} is a name already; take another in {name}()"
+        sentence = said(
+            "%(token)s is a name already; take another in %(name)s()",
+            token=_token(variable)[:40],
+            name=name,
+        )
         raise _problem(Rule.ARGUMENTS, sentence, node)
     return _token(variable), arguments[1]
 
@@ -256,7 +287,12 @@ def _counted(
 ) -> None:
     if len(arguments) not in counts:
         wanted = " or ".join(map(str, counts))
-        sentence = f"{name}() takes {wanted} in its brackets and has {len(arguments)}; correct it"
+        sentence = said(
+            "%(name)s() takes %(wanted)s in its brackets and has %(count)s; correct it",
+            name=name,
+            wanted=wanted,
+            count=len(arguments),
+        )
         raise _problem(Rule.ARGUMENTS, sentence, node)
 
 

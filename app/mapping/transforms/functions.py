@@ -20,6 +20,7 @@ from app.mapping.transforms.limits import Meter
 from app.mapping.transforms.operators import Operators, both, choose, either
 from app.mapping.transforms.problems import Unfit
 from app.mapping.transforms.texts import Texts
+from app.said import said
 
 _LONGEST_NUMBER = 400
 
@@ -55,7 +56,7 @@ def to_int(value: Any) -> IntType:
     """int(): without the fraction."""
     if isinstance(value, str):
         if len(value) > _LONGEST_NUMBER or not re.fullmatch(r"\s*[+-]?[0-9]+\s*", value):
-            raise Unfit("int() was given a text that is no whole number")
+            raise Unfit(said("int() was given a text that is no whole number"))
     elif not number(value):
         unfit("int()", value)
     return whole(int(value))
@@ -67,7 +68,7 @@ def to_double(value: Any) -> DoubleType:
         if len(value) > _LONGEST_NUMBER or not re.fullmatch(
             r"\s*[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\s*", value
         ):
-            raise Unfit("double() was given a text that is no number")
+            raise Unfit(said("double() was given a text that is no number"))
     elif not number(value):
         unfit("double()", value)
     return finite(float(value))
@@ -85,9 +86,9 @@ def look_up(tables: Mapping[str, Mapping[str, Any]], name: Any, key: Any, *other
     if not isinstance(name, str) or not isinstance(key, str | None):
         unfit("lookup()", name, key)
     if name not in tables:
-        raise Unfit("asks lookup() for a table that the mapping does not have")
+        raise Unfit(said("asks lookup() for a table that the mapping does not have"))
     if key is not None and key in tables[name]:
         return tables[name][key]
     if other:
         return other[0]
-    raise Unfit("lookup() found no row; give what else to take as its third argument")
+    raise Unfit(said("lookup() found no row; give what else to take as its third argument"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from celpy.celtypes import BoolType, ListType, MapType
 
+from app.said import said
+
 MAX_EXPRESSION = 2_000  # characters
 MAX_DEPTH = 80  # levels of the tree that is evaluated
 MAX_TEXT = 32_767  # characters of any text, as in Jira
@@ -40,7 +42,10 @@ class Meter:
         self.spent += units
         if self.spent > self._budget:
             raise Exhausted(
-                "takes more steps than a transform may; loop over fewer items, and not in a loop"
+                said(
+                    "takes more steps than a transform may; loop over fewer items, and not "
+                    "in a loop"
+                )
             )
 
     def read(self, text: str) -> None:
@@ -56,13 +61,23 @@ class Meter:
     def room(self, characters: int) -> None:
         """Raises Exhausted where a text of so many characters would be too long."""
         if characters > MAX_TEXT:
-            raise Exhausted(f"makes a text of more than {MAX_TEXT:,} characters; use truncate()")
+            raise Exhausted(
+                said(
+                    "makes a text of more than %(max_text)s characters; use truncate()",
+                    max_text=f"{MAX_TEXT:,}",
+                )
+            )
         self.charge(1 + characters // CHARACTERS)
 
     def items(self, count: int) -> None:
         """Raises Exhausted where a list of so many items would be too long."""
         if count > MAX_ITEMS:
-            raise Exhausted(f"makes a list of more than {MAX_ITEMS:,} items; filter it first")
+            raise Exhausted(
+                said(
+                    "makes a list of more than %(max_items)s items; filter it first",
+                    max_items=f"{MAX_ITEMS:,}",
+                )
+            )
 
     def weigh(self, value: ListType | MapType) -> None:
         """Raises Exhausted where a list or map is too large, with all that is in it."""
@@ -75,7 +90,12 @@ class Meter:
             self.items(len(inner))
             parts += len(inner)
             if parts > MAX_PARTS:
-                raise Exhausted(f"makes a list of lists with more than {MAX_PARTS:,} items in all")
+                raise Exhausted(
+                    said(
+                        "makes a list of lists with more than %(max_parts)s items in all",
+                        max_parts=f"{MAX_PARTS:,}",
+                    )
+                )
             waiting.extend(inner.values() if isinstance(inner, MapType) else inner)
         self.charge(1 + parts // 2)
 
@@ -83,15 +103,15 @@ class Meter:
 def name_of(value: object) -> str:
     """What an expression's value is, for people; never the value."""
     kinds: tuple[tuple[type, str], ...] = (
-        (BoolType, "true or false"),
-        (bool, "true or false"),
-        (str, "a text"),
-        (int, "a number"),
-        (float, "a number"),
-        (MapType, "a map"),
-        (ListType, "a list"),
+        (BoolType, said("true or false")),
+        (bool, said("true or false")),
+        (str, said("a text")),
+        (int, said("a number")),
+        (float, said("a number")),
+        (MapType, said("a map")),
+        (ListType, said("a list")),
     )
     if value is None:
-        return "nothing (null)"
+        return said("nothing (null)")
     found = (name for kind, name in kinds if isinstance(value, kind))
-    return next(found, "a moment or a duration")
+    return next(found, said("a moment or a duration"))

@@ -12,6 +12,7 @@ from celpy.celtypes import DurationType, IntType, StringType, TimestampType
 
 from app.mapping.transforms.basics import Function, number, unfit
 from app.mapping.transforms.problems import Unfit
+from app.said import said
 
 _DURATION = re.compile(r"([+-]?)((?:[0-9]{1,12}(?:\.[0-9]{1,9})?(?:ms|s|m|h|d)){1,5})")
 _PIECE = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
@@ -57,7 +58,7 @@ def moved(moment: datetime, by: timedelta) -> TimestampType:
     try:
         return TimestampType(utc(moment) + by)
     except OverflowError:
-        raise Unfit("a moment leaves the years 1 to 9999") from None
+        raise Unfit(said("a moment leaves the years 1 to 9999")) from None
 
 
 def lasting(time: timedelta) -> DurationType:
@@ -65,7 +66,7 @@ def lasting(time: timedelta) -> DurationType:
     try:
         return DurationType(time)
     except (ValueError, OverflowError):
-        raise Unfit("a duration grows beyond 10,000 years") from None
+        raise Unfit(said("a duration grows beyond 10,000 years")) from None
 
 
 def spelled(moment: TimestampType | DurationType) -> str:
@@ -90,7 +91,7 @@ def to_timestamp(value: Any) -> TimestampType:
             return TimestampType(moment.astimezone(UTC))
     except (ValueError, OverflowError):
         pass
-    raise Unfit("timestamp() was given a text that is no day and no moment with its zone")
+    raise Unfit(said("timestamp() was given a text that is no day and no moment with its zone"))
 
 
 def to_duration(value: Any) -> DurationType:
@@ -101,7 +102,7 @@ def to_duration(value: Any) -> DurationType:
         unfit("duration()", value)
     match = _DURATION.fullmatch(value)
     if match is None:
-        raise Unfit('duration() was given a text that is no duration such as "36h" or "2d"')
+        raise Unfit(said('duration() was given a text that is no duration such as "36h" or "2d"'))
     seconds = sum(float(count) * _SECONDS[unit] for count, unit in _PIECE.findall(match[2]))
     return _long(-seconds if match[1] == "-" else seconds)
 
@@ -115,7 +116,7 @@ def days(count: Any) -> DurationType:
 
 def _long(seconds: float) -> DurationType:
     if not abs(seconds) <= DurationType.MaxSeconds:
-        raise Unfit("a duration grows beyond 10,000 years")
+        raise Unfit(said("a duration grows beyond 10,000 years"))
     return lasting(timedelta(seconds=seconds))
 
 

@@ -22,6 +22,7 @@ from app.mapping.transforms.basics import Function, bare, finite, number, unfit,
 from app.mapping.transforms.limits import Meter
 from app.mapping.transforms.moments import lasting, moved, plain_time, utc
 from app.mapping.transforms.problems import Unfit
+from app.said import said
 
 
 def both(a: Any, b: Any) -> Any:
@@ -121,11 +122,13 @@ class Operators:
     def _item(self, group: Any, place: Any) -> Any:
         if isinstance(group, MapType) and isinstance(place, str):
             if place not in group:
-                raise Unfit("a name in brackets is not in the map; ask with in or has() first")
+                raise Unfit(
+                    said("a name in brackets is not in the map; ask with in or has() first")
+                )
             return group[place]
         if isinstance(group, ListType) and number(place) and int(place) == place:
             if not 0 <= place < len(group):
-                raise Unfit("a place in brackets is not in the list; ask size() first")
+                raise Unfit(said("a place in brackets is not in the list; ask size() first"))
             return group[int(place)]
         unfit("[ ]", group, place)
 
@@ -199,7 +202,7 @@ def _divide(a: Any, b: Any) -> IntType | DoubleType:
     if not (number(a) and number(b)):
         unfit("/", a, b)
     if b == 0:
-        raise Unfit("a division by zero; ask for it first")
+        raise Unfit(said("a division by zero; ask for it first"))
     if isinstance(a, float) or isinstance(b, float):
         return finite(bare(a) / bare(b))
     found = abs(int(a)) // abs(int(b))  # towards zero, as CEL says
@@ -210,6 +213,6 @@ def _remainder(a: Any, b: Any) -> IntType:
     if not all(number(one) and not isinstance(one, float) for one in (a, b)):
         unfit("%", a, b)
     if int(b) == 0:
-        raise Unfit("a division by zero; ask for it first")
+        raise Unfit(said("a division by zero; ask for it first"))
     found = abs(int(a)) % abs(int(b))
     return IntType(-found if int(a) < 0 else found)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from app.said import said, words_of
+
 
 class Rule(StrEnum):
     """Which rule an expression breaks."""
@@ -24,13 +26,19 @@ class TransformProblem(ValueError):
 
     def __init__(self, rule: Rule, sentence: str, line: int = 0, column: int = 0) -> None:
         self.rule, self.line, self.column = rule, line, column
-        place = f"line {line}, character {column}: " if line else ""
-        super().__init__(place + sentence)
+        if line:
+            sentence = said(
+                "line %(line)s, character %(column)s: %(sentence)s",
+                line=line,
+                column=column,
+                sentence=sentence,
+            )
+        super().__init__(sentence)
 
     @property
     def sentence(self) -> str:
         """Place, rule and cure."""
-        return str(self)
+        return words_of(self)
 
 
 class TransformFailed(Exception):
@@ -40,7 +48,10 @@ class TransformFailed(Exception):
     code = "transform-failed"
 
     def __init__(self, mapping: str, sentence: str) -> None:
-        self.mapping, self.sentence = mapping, f"The transform of {mapping} {sentence}."
+        self.mapping = mapping
+        self.sentence = said(
+            "The transform of %(mapping)s %(sentence)s.", mapping=mapping, sentence=sentence
+        )
         super().__init__(self.sentence)
 
 

@@ -14,6 +14,7 @@ from app.mapping.transforms.check import MACROS, Checked
 from app.mapping.transforms.functions import table
 from app.mapping.transforms.limits import STEP, TURN, Exhausted, Meter, name_of
 from app.mapping.transforms.problems import Unfit
+from app.said import Said, said, words_of
 
 # It would log the values of issues.
 logging.getLogger("celpy").setLevel(logging.CRITICAL + 1)
@@ -77,7 +78,14 @@ class _Counting(Evaluator):
         if isinstance(items, CELEvalError):
             return items
         if not isinstance(items, ListType | MapType):
-            return _error(tree, f"{name}() is asked of {name_of(items)}, and wants a list")
+            return _error(
+                tree,
+                said(
+                    "%(name)s() is asked of %(name_of)s, and wants a list",
+                    name=name,
+                    name_of=name_of(items),
+                ),
+            )
         first, body = cast("list[Tree[Token]]", arguments.children)
         variable = str(next(first.find_data("ident")).children[0])
         inner = self.sub_evaluator(body)
@@ -98,8 +106,12 @@ class _Counting(Evaluator):
         if isinstance(owner, MapType) and str(name) in owner:
             return owner[str(name)]
         if isinstance(owner, MapType):
-            return _error(tree, f".{name[:40]} is not there; ask with has() first")
-        return _error(tree, f".{name[:40]} is asked of {name_of(owner)}")
+            return _error(
+                tree, said(".%(name)s is not there; ask with has() first", name=name[:40])
+            )
+        return _error(
+            tree, said(".%(name)s is asked of %(name_of)s", name=name[:40], name_of=name_of(owner))
+        )
 
 
 def _error(tree: Tree[Token], sentence: str) -> CELEvalError:
@@ -154,7 +166,7 @@ def _exists_one(tree: Tree[Token], results: _Results) -> Any:
 def _no_condition(tree: Tree[Token], result: Any) -> CELEvalError:
     if isinstance(result, CELEvalError):
         return result
-    return _error(tree, f"a condition does not take {name_of(result)}")
+    return _error(tree, said("a condition does not take %(name_of)s", name_of=name_of(result)))
 
 
 _MACROS: Mapping[str, Callable[[Tree[Token], _Results], Any]] = {
@@ -180,18 +192,25 @@ def evaluate(
     except CELEvalError as error:
         raise Failed(_why(error)) from None
     except RecursionError:
-        raise Failed("is nested too deep; write it flatter") from None
+        raise Failed(said("is nested too deep; write it flatter")) from None
     except Exception:
         # cel-python's words would hold values.
-        raise Failed("cannot be worked out; try it with tandem transform try") from None
+        raise Failed(said("cannot be worked out; try it with tandem transform try")) from None
 
 
 def _why(error: CELEvalError) -> str:
     line, column = error.line, error.column
-    place = f" (line {line}, character {column})" if line and column else ""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, Unfit):
-            return f"fails{place}: {cause}"
+            return _fails(words_of(cause), line, column)
         cause = cause.__cause__
-    return f"fails{place}: a function or operator was given what it does not take"
+    return _fails(said("a function or operator was given what it does not take"), line, column)
+
+
+def _fails(why: str, line: int | None, column: int | None) -> Said:
+    if not line or not column:
+        return said("fails: %(why)s", why=why)
+    return said(
+        "fails (line %(line)s, character %(column)s): %(why)s", line=line, column=column, why=why
+    )

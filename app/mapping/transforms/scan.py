@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from app.mapping.transforms.limits import MAX_EXPRESSION
 from app.mapping.transforms.problems import Rule, TransformProblem
+from app.said import said
 
 MAX_BRACKETS = 25
 _OPEN, _CLOSE = "([{", ")]}"
@@ -16,11 +17,17 @@ def scan(text: str) -> None:
     if len(text) > MAX_EXPRESSION:
         raise TransformProblem(
             Rule.TOO_LONG,
-            f"the expression has {len(text):,} characters and may have {MAX_EXPRESSION:,}; "
-            "shorten it, or put what it looks up into a table",
+            said(
+                "the expression has %(count)s characters and may have %(max_expression)s; "
+                "shorten it, or put what it looks up into a table",
+                count=f"{len(text):,}",
+                max_expression=f"{MAX_EXPRESSION:,}",
+            ),
         )
     if not text.strip():
-        raise TransformProblem(Rule.SYNTAX, "the expression is empty; write one, such as value")
+        raise TransformProblem(
+            Rule.SYNTAX, said("the expression is empty; write one, such as value")
+        )
     at, open_ = 0, 0
     while at < len(text):
         if text.startswith("//", at):
@@ -33,7 +40,10 @@ def scan(text: str) -> None:
             if open_ > MAX_BRACKETS:
                 raise TransformProblem(
                     Rule.TOO_DEEP,
-                    f"brackets nest more than {MAX_BRACKETS} levels deep; write it flatter",
+                    said(
+                        "brackets nest more than %(max_brackets)s levels deep; write it flatter",
+                        max_brackets=MAX_BRACKETS,
+                    ),
                     *place(text, at),
                 )
             at += 1
@@ -58,6 +68,8 @@ def _end(text: str, start: int) -> int:
         at += after
     raise TransformProblem(
         Rule.SYNTAX,
-        f"a text begins and does not end; close it with {closing} on its line",
+        said(
+            "a text begins and does not end; close it with %(closing)s on its line", closing=closing
+        ),
         *place(text, start),
     )

@@ -20,6 +20,7 @@ from app.mapping.transforms.basics import Function, number, unfit
 from app.mapping.transforms.limits import MATCHED, MAX_PATTERN, Meter
 from app.mapping.transforms.moments import spelled
 from app.mapping.transforms.problems import Unfit
+from app.said import said
 
 
 class Texts:
@@ -95,14 +96,14 @@ class Texts:
     def _replace(self, text: Any, old: Any, new: Any) -> StringType:
         whole = self._text("replace()", text, old, new)
         if not old:
-            raise Unfit("replace() was given an empty text to look for")
+            raise Unfit(said("replace() was given an empty text to look for"))
         self._meter.room(len(whole) + whole.count(old) * (len(new) - len(old)))
         return StringType(whole.replace(str(old), str(new)))
 
     def _split(self, text: Any, between: Any) -> ListType:
         whole = self._text("split()", text, between)
         if not between:
-            raise Unfit("split() was given an empty text to look for")
+            raise Unfit(said("split() was given an empty text to look for"))
         count = whole.count(between) + 1
         self._meter.items(count)
         self._meter.charge(count)
@@ -115,7 +116,7 @@ class Texts:
             unfit("join()", between)
         texts = [str(part) for part in parts if isinstance(part, str)]
         if len(texts) < len(parts):
-            raise Unfit("join() wants a list of texts; make texts with map() and string()")
+            raise Unfit(said("join() wants a list of texts; make texts with map() and string()"))
         self._meter.charge(len(parts) // 4)
         self._meter.room(sum(map(len, texts)) + len(between) * len(texts))
         return StringType(str(between).join(texts))
@@ -123,7 +124,7 @@ class Texts:
     def _truncate(self, text: Any, length: Any) -> StringType:
         whole = self._text("truncate()", text)
         if not number(length) or int(length) != length or length < 1:
-            raise Unfit("truncate() wants a whole number from 1 on")
+            raise Unfit(said("truncate() wants a whole number from 1 on"))
         if len(whole) <= length:
             return StringType(whole)
         return StringType(whole[: int(length) - 1].rstrip() + "…")
@@ -134,11 +135,16 @@ def matches(meter: Meter, text: Any, pattern: Any) -> BoolType:
     if not isinstance(text, str) or not isinstance(pattern, str):
         unfit("matches()", text, pattern)
     if len(pattern) > MAX_PATTERN:
-        raise Unfit(f"a regular expression of more than {MAX_PATTERN} characters")
+        raise Unfit(
+            said(
+                "a regular expression of more than %(max_pattern)s characters",
+                max_pattern=MAX_PATTERN,
+            )
+        )
     meter.pattern(pattern)
     found = _compiled(str(pattern))
     if found is None:
-        raise Unfit("a regular expression that RE2 does not take; correct or shorten it")
+        raise Unfit(said("a regular expression that RE2 does not take; correct or shorten it"))
     meter.charge(1 + len(text) * found.programsize // MATCHED)
     return BoolType(found.search(str(text)) is not None)
 

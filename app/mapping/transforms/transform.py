@@ -11,6 +11,7 @@ from app.mapping.profile import FieldMapping, Flow, Side
 from app.mapping.transforms.inputs import Held, Inputs, Target
 from app.mapping.transforms.problems import Rule, TransformFailed, TransformProblem
 from app.mapping.values import Value, handler
+from app.said import said, words_of
 
 if TYPE_CHECKING:
     from app.mapping.transforms.check import Checked
@@ -63,9 +64,14 @@ class Transform:
         for name in sorted(self.reads):
             group, dot, part = name.partition(".")
             if dot and group in known and part not in known[group]:
-                there = ", ".join(sorted(known[group])) or "none"
-                what = "table" if group == "tables" else "field that the profile maps"
-                sentence = f"{name[:120]} is no {what} here; there are: {there[:400]}"
+                there = ", ".join(sorted(known[group])) or said("none")
+                what = said("table") if group == "tables" else said("field that the profile maps")
+                sentence = said(
+                    "%(name)s is no %(what)s here; there are: %(there)s",
+                    name=name[:120],
+                    what=what,
+                    there=there if len(there) <= 400 else there[:400],
+                )
                 return TransformProblem(Rule.UNKNOWN_NAME, sentence)
         return None
 
@@ -78,9 +84,10 @@ class Transform:
         after = dict(inputs.target) | {target.field: Held(target.kind, value)}
         again = self._value(replace(inputs, target=after), target)
         if not handler(target.kind).same(value, again):
-            sentence = (
-                f"reads {target.field}, which it writes, and would change it again each time; "
-                "make it give the same value once that is written"
+            sentence = said(
+                "reads %(field)s, which it writes, and would change it again each time; "
+                "make it give the same value once that is written",
+                field=target.field,
             )
             raise TransformFailed(target.mapping, sentence)
 
@@ -91,7 +98,9 @@ class Transform:
         try:
             return taken(target.kind, result)
         except Misfit as misfit:
-            sentence = f"cannot fill {target.field}: it {misfit}"
+            sentence = said(
+                "cannot fill %(field)s: it %(misfit)s", field=target.field, misfit=words_of(misfit)
+            )
             raise TransformFailed(target.mapping, sentence) from None
 
     def _run(self, inputs: Inputs, mapping: str) -> tuple[Any, int]:
@@ -101,11 +110,11 @@ class Transform:
             names, tables = forms.names(self.reads, inputs), forms.tables(inputs)
         except Exception:
             # Values that are not of the kind that they are given as.
-            raise TransformFailed(mapping, "was given a field it cannot read") from None
+            raise TransformFailed(mapping, said("was given a field it cannot read")) from None
         try:
             return sandbox.evaluate(self._checked, names, tables)
         except sandbox.Failed as failed:
-            raise TransformFailed(mapping, str(failed)) from None
+            raise TransformFailed(mapping, words_of(failed)) from None
 
 
 @lru_cache(maxsize=_CACHED)
@@ -124,12 +133,15 @@ def flow_problem(mapping: FieldMapping) -> str | None:
     if mapping.transform is None:
         return None
     if mapping.flow is Flow.BOTH:
-        return (
-            "a transform works in one direction, as nothing says how to undo it; set the flow to "
-            "to_right or to_left"
+        return said(
+            "a transform works in one direction, as nothing says how to undo it; set the "
+            "flow to to_right or to_left"
         )
     to = Side.RIGHT if mapping.flow is Flow.TO_RIGHT else Side.LEFT
     kind = mapping.kind_of(to)
     if not can_make(kind):
-        return f"a field of kind {kind.value} cannot be made by a transform; remove the transform"
+        return said(
+            "a field of kind %(kind)s cannot be made by a transform; remove the transform",
+            kind=kind.value,
+        )
     return None
