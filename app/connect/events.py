@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from app.errors import Problem
 from app.jira.times import UNCHANGING, parse_time
@@ -30,6 +30,10 @@ TYPE_NAME = "issue_event_type_name"
 TOLD = {"issue_archived": Why.ARCHIVED}
 # What a changelog calls the parent, by the kind of issue.
 OF_PARENTS = frozenset({"Parent", "IssueParentAssociation", "Epic Link", "Parent Link"})
+
+
+Chosen: TypeAlias = tuple[str, str, str | None]
+"""What a changelog tells of a value: its field, and the id and the text that it has now."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Event:
     """What it says of the issue as a whole."""
     is_back: bool = False
     """Whether it says that the issue was brought back from the archive."""
+    chosen: tuple[Chosen, ...] = field(default=(), repr=False)
+    """What its changelog tells of values."""
     others: tuple[Event, ...] = ()
     """The same of the other issues that the delivery is about."""
 
@@ -93,6 +99,7 @@ def read_event(body: Mapping[str, Any]) -> Event:
         told=Why.DELETED if kind == DELETED else TOLD.get(str(body.get(TYPE_NAME))),
         is_back=body.get(TYPE_NAME) == "issue_restored",
         item=_item(body, ITEMS[kind], event=kind) if kind in ITEMS else _file(changelog),
+        chosen=_chosen(changelog),
     )
 
 
@@ -203,3 +210,13 @@ def _changed(changelog: Mapping[str, Any]) -> frozenset[str] | None:
         return None
     named = {str(i.get("fieldId") or i.get("field")) for i in items if isinstance(i, dict)}
     return frozenset(named | ({"parent"} if named & OF_PARENTS else set())) or None
+
+
+def _chosen(changelog: object) -> tuple[Chosen, ...]:
+    items = changelog.get("items") if isinstance(changelog, Mapping) else None
+    found: list[Chosen] = []
+    for one in items if isinstance(items, list) else ():
+        id_, words = (one.get("to"), one.get("toString")) if isinstance(one, Mapping) else (0, 0)
+        if isinstance(id_, str) and isinstance(words, str | None):
+            found.append((str(one.get("fieldId") or one.get("field")), id_, words))
+    return tuple(found)

@@ -16,6 +16,7 @@ from flask import Blueprint, Response, g, request
 from app.connect.bodies import json_object
 from app.connect.events import FILES_FIELD, UPDATED, Event, ItemEvent, read_event
 from app.connect.gathering import Gatherer
+from app.connect.new_values import NewValues
 from app.connect.twin_edits import keep_edit, may_be_replaced
 from app.connect.verifier import verified_again
 from app.connect.webhook_routes import KnownItem, Route, routes_of
@@ -48,11 +49,13 @@ class Delivery:
 
 
 class Mappings:
-    """What profiles carry, kept by revision: a revision never changes."""
+    """What profiles carry, kept by revision: a revision never changes. `news`: values of their
+    fields that they do not know."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._kept: dict[tuple[uuid.UUID, int], Profile] = {}
+        self.news = NewValues()
 
     def of(self, route: Route) -> Profile:
         """The mapping of a route's profile."""
@@ -127,6 +130,8 @@ def _take(
         if marks:
             _mark(pipe, marks)
             for event, route in marks:
+                if event.chosen:
+                    mappings.news.bring_forward(pipe, event.chosen, route, mappings.of(route))
                 if event.item is not None and event.item.is_edit:
                     keep_edit(pipe, vault, event, route, mappings.of(route))
             tell_through(

@@ -16,7 +16,7 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.repair import Target, Way, What
 from app.sync.drift_model import NOTHING_KNOWN, Finding, How, Known
-from app.sync.drift_refs import references
+from app.sync.drift_refs import certain, references
 from app.sync.drift_repairs import Choice, Repair
 from app.vault.vault import Place, Vault
 
@@ -171,7 +171,8 @@ def place(profile: StoredProfile) -> Place:
 
 
 def _named(profile: StoredProfile) -> list[str]:
-    targets = {ref.target for ref in references(profile.profile) if ref.target.what in TELLING}
+    # Ids alone: what may be a name, or words of a transform, is not kept in the clear.
+    targets = {one for one in certain(profile.profile) if one.what in TELLING}
     return sorted(_told(one.side, one.what, one.id) for one in targets)
 
 

@@ -616,6 +616,8 @@ def test_a_sites_own_event_about_what_the_mapping_names_brings_a_look_forward(
         ({"webhookEvent": "user_updated", "user": {"accountId": "bob"}}, True),
         ({"webhookEvent": "issuetype_deleted", "issuetype": {"id": 20003}}, True),
         ({"webhookEvent": "jira:version_deleted", "version": {"id": "12"}}, True),
+        ({"webhookEvent": "sprint_deleted", "sprint": {"id": 12}}, True),
+        ({"webhookEvent": "project_restored_deleted", "project": {"id": 20000}}, True),
         ({"webhookEvent": "user_deleted", "user": {"accountId": "joe"}}, False),
         ({"webhookEvent": "user_deleted", "user": "bob"}, False),
         ({"webhookEvent": "sprint_closed", "user": {"accountId": "bob"}}, False),
@@ -633,6 +635,74 @@ def test_a_sites_own_event_about_what_the_mapping_names_brings_a_look_forward(
         assert seen.due() is False  # of the other site it says nothing
         assert right.post(path, right.token("POST", path), event).status_code == 204
         assert seen.due() is brings, event
+
+
+def test_a_change_that_names_an_unknown_value_brings_one_look_forward(seen: Scene) -> None:
+    right, path = seen.jira["right"], "/webhooks/jira"
+
+    def wait(minutes: int) -> None:
+        seen.sql(
+            "UPDATE drift SET looked_at = now() - make_interval(mins => %s),"
+            " due_at = now() + interval '1 day'",
+            minutes,
+        )
+
+    def changes(option: str | None, name: str, field: str = "customfield_9") -> None:
+        item = {"field": "Area", "fieldId": field, "to": option, "toString": name}
+        event: dict[str, Any] = {
+            "webhookEvent": "jira:issue_updated",
+            "issue": {
+                "id": "20033",
+                "key": "PLAT-3",
+                "fields": {
+                    "project": {"id": "20000"},
+                    "issuetype": {"id": "20003"},
+                    "updated": UPDATED,
+                },
+            },
+            "changelog": {"items": [item]},
+        }
+        assert right.post(path, right.token("POST", path), event).status_code == 204
+
+    wait(11)
+    changes("12", "Stock")  # in the table
+    changes(None, "")
+    changes("77", "Stock", field="customfield_10")  # no field of the profile's
+    assert seen.due() is False
+    seen.sql(
+        "INSERT INTO value_pair (profile_id, left_tenant_id, right_tenant_id, field_key, left_id,"
+        " right_id) SELECT id, left_tenant_id, right_tenant_id, %s, '5', '15' FROM profile",
+        "customfield_1=customfield_9",
+    )
+    changes("15", "Depot")  # learned by its name
+    assert seen.due() is False
+    changes("77", "Stock")
+    assert seen.due() is True
+    seen.right.options = {"11": "Shop", "77": "Stock"}
+    seen.sql("DELETE FROM change")  # live changes go first
+    assert seen.watch.tick() == 1
+    assert seen.found() == [("value", "12", "Stock")]
+    wait(11)
+    changes("77", "Stock")
+    assert seen.due() is False  # it was looked for
+    wait(1)
+    changes("78", "Other")
+    assert seen.due() is False  # not within ten minutes of the last look
+
+
+def test_what_is_kept_in_the_clear_are_ids_alone(scene: Scene) -> None:
+    document: Any = dump_profile(scene.stored().profile)
+    document["fields"][1] |= {
+        "flow": "to_right",
+        "transform": 'value.name == "Very secret" ? "Shop" : "Stock"',
+        "values": {},
+    }
+    revisions.set_mapping(scene.tandem.vault, scene.tandem.record, scene.stored(), document)
+    scene.watch.look(scene.stored())
+    [(named, held)] = scene.sql("SELECT named, held FROM drift")
+    assert "left:project:10000" in named
+    assert not {"secret", "Shop", "Stock"} & set(" ".join(named).replace(":", " ").split())
+    assert b"Shop" not in held
 
 
 @pytest.fixture
