@@ -147,7 +147,8 @@ class ReviewStep:
             parts={key: json.dumps(value) for key, value in parts.items()},
         )
         return _(
-            "The profile is made. It begins once %(partner)s approves it in its own Jira.",
+            "The profile is made. It begins once %(partner)s approves it in its own Jira; then its "
+            "page offers to load the issues that are there already.",
             partner=self._partner_name(draft),
         )
 

@@ -18,6 +18,7 @@ from app.screens.desk import Desk
 from app.screens.drift import Drifts, drift_blueprint
 from app.screens.editor_mount import mount_editor
 from app.screens.editor_review import ReviewStep, review_blueprint
+from app.screens.first_load import first_load_blueprint
 from app.screens.inbox import Inbox, inbox_blueprint
 from app.screens.pages import screens_blueprint
 from app.screens.parked import Parked, parked_blueprint
@@ -92,6 +93,7 @@ def _what_happens(screens: Blueprint, parts: Parts, desk: Desk) -> None:
     hands = parts.settings.worker_concurrency
     deeds = RunDeeds(vault, open_site, record, ring, desk, hands=hands)
     screens.register_blueprint(runs_blueprint(Runs(vault, open_site, desk), deeds, desk))
+    screens.register_blueprint(first_load_blueprint(deeds, desk))
 
 
 def _around(screens: Blueprint, parts: Parts, desk: Desk) -> None:

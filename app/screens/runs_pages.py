@@ -46,7 +46,12 @@ def _views(blueprint: Blueprint, runs: Runs) -> None:
     def view() -> str:
         chosen = request.args.get("profile", "")
         shown = runs.profiles(current_caller(), current_standing())
-        return render_template("views/runs.html", profiles=shown, chosen=chosen, **_list(runs))
+        # Of what the address says only a profile within reach is put into the page.
+        known = {str(one.id) for one in shown}
+        load = chosen if request.args.get("begin") == "load" and chosen in known else None
+        return render_template(
+            "views/runs.html", profiles=shown, chosen=chosen, chosen_load=load, **_list(runs)
+        )
 
     @blueprint.get("/runs")
     @accepts(Proof.CONTEXT, Permission.SEE)

@@ -130,8 +130,8 @@ def test_a_viewer_sees_and_changes_nothing_and_out_of_reach_is_never_there(scene
     seen = scene.view(who="vi").text
     assert "What is carried" in seen
     for button in ("profile-edit", "profile-switch", "profile-end", "profile-import"):
-        assert button not in seen
-        assert button in scene.view().text
+        assert f'id="{button}"' not in seen
+        assert f'id="{button}"' in scene.view().text
     changes: list[tuple[str, dict[str, str] | None]] = [
         ("/head/pause", {}),
         ("/revisions/1/restore", {"base": "1"}),
@@ -398,3 +398,44 @@ def test_the_end_is_told_before_and_asks_for_the_name(scene: Scene) -> None:
     assert scene.ask("SELECT count(*) FROM profile_revision") == [(0,)]
     told_on = scene.ask("SELECT actor FROM audit_event WHERE action = 'profile.deleted' ORDER BY 1")
     assert told_on == [("ed",), ("partner",)]
+
+
+def test_the_first_load_is_offered_with_its_count_as_soon_as_the_profile_is_on_until_it_ran(
+    scene: Scene,
+) -> None:
+    assert 'id="first-load"' in scene.view().text
+    assert 'id="first-load"' not in scene.view(who="vi").text
+    assert scene.call("/first-load", who="vi").status_code == 403
+    told = scene.call("/first-load").json
+    assert (told["offered"], told["issues"]) == (True, {"left": 3, "right": 3})
+    shown = scene.call("/first-load", accept="text/html").text
+    assert "About 3 issues are in your project and type already, and 3 at" in shown
+    assert "Load existing issues" in shown
+    begin = f"/pages/views/runs?profile={scene.id}&begin=load"
+    assert begin.replace("&", "&amp;") in shown
+    runs = scene.call(begin, accept="text/html").text
+    assert 'hx-get="/pages/runs/load"' in runs.split('id="run-panel"')[1].split(">")[0]
+    wrong = scene.call(f"/pages/views/runs?profile={uuid.uuid4()}&begin=load", accept="text/html")
+    assert 'hx-trigger="load, tandem:again" hx-target="this"' not in wrong.text
+    listed = scene.call("/pages/parts/overview", accept="text/html").text
+    assert f'id="load-{scene.id}"' in listed
+    with psycopg.connect(scene.database) as owner:
+        owner.execute("UPDATE profile SET state = 'proposed'")
+    waits = scene.call("/first-load", accept="text/html").text
+    assert "as soon as the profile is approved" in waits
+    assert "first-load-begin" not in waits
+    with psycopg.connect(scene.database) as owner:
+        owner.execute("UPDATE profile SET state = 'paused'")
+    assert scene.call("/first-load").json == {"offered": False}
+    with psycopg.connect(scene.database) as owner:
+        owner.execute("UPDATE profile SET state = 'on'")
+    scene.sites[Side.RIGHT].refuses = 503
+    away = scene.call("/first-load")
+    assert away.status_code == 502
+    scene.sites[Side.RIGHT].refuses = 0
+    form = {"sources": "both", "match": ""}
+    assert scene.call("/load", form).status_code == 200
+    for site in scene.sites.values():
+        site.asked.clear()
+    assert scene.call("/first-load", accept="text/html").text == ""
+    assert not any("count" in one for site in scene.sites.values() for one in site.asked)

@@ -321,6 +321,7 @@ PLAIN = (
     ("GET", "/pages/drafts/<uuid:draft>/values/<int:number>"),
     ("GET", "/pages/drafts/<uuid:draft>/values/links"),
     ("GET", "/pages/parts/samples"),
+    ("GET", "/pages/profiles/<uuid:profile>/first-load"),
     ("POST", "/pages/connections/<uuid:connection>/samples/<any(allow, withdraw):action>"),
     ("POST", "/pages/drafts/<uuid:draft>/again"),
     ("POST", "/pages/drafts/<uuid:draft>/finish"),

@@ -129,6 +129,7 @@ PLAIN = (
     "GET /parked/<uuid:profile>/issues",
     "GET /profiles/<uuid:profile>/carried",
     "GET /profiles/<uuid:profile>/drift",
+    "GET /profiles/<uuid:profile>/first-load",
     "GET /profiles/<uuid:profile>/head",
     "GET /profiles/<uuid:profile>/panels/<any(file, import, copy, end):name>",
     "GET /profiles/<uuid:profile>/revisions",
