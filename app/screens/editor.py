@@ -14,10 +14,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from flask import (
-    Blueprint,
     Response,
     after_this_request,
-    jsonify,
     make_response,
     render_template,
     request,
@@ -33,10 +31,8 @@ from app.mapping.drafts import Draft, DraftChanged
 from app.mapping.profile import Side
 from app.screens.desk import Desk
 from app.screens.forms import form_id, form_number, refuse
-from app.screens.pages import wants_json
-from app.screens.words import ago
 from app.tenants import pairing
-from app.tenants.caller import Permission, Proof, accepts, current_caller
+from app.tenants.caller import Permission, current_caller
 from app.tenants.gate import current_standing
 from app.vault.vault import Vault
 
@@ -230,43 +226,6 @@ class Editor:
     @staticmethod
     def _covers(project: int) -> bool:
         return current_standing().covers(Permission.MAP, project)
-
-
-def editor_blueprint(editor: Editor) -> Blueprint:
-    """The frame's views, part of the pages."""
-    blueprint = Blueprint("editor", __name__)
-
-    @blueprint.get("/drafts")
-    @accepts(Proof.CONTEXT, Permission.MAP)
-    def list_drafts() -> Response | str:
-        found = editor.mine()
-        if wants_json():
-            return jsonify([{"id": str(one["id"]), "name": one["title"]} for one in found])
-        return render_template("parts/drafts.html", drafts=found, ago=ago)
-
-    @blueprint.post("/drafts")
-    @accepts(Proof.CONTEXT, Permission.MAP)
-    def begin() -> Response:
-        draft = editor.begin()
-        if wants_json():
-            return jsonify(draft=str(draft.id), version=draft.version)
-        return editor.frame(draft, editor.first(draft))
-
-    @blueprint.get("/drafts/<uuid:draft>/<step>")
-    @accepts(Proof.CONTEXT, Permission.MAP)
-    def show(draft: uuid.UUID, step: str) -> Response:
-        return editor.frame(editor.open(draft), step)
-
-    @blueprint.post("/drafts/<uuid:draft>/drop")
-    @accepts(Proof.CONTEXT, Permission.MAP)
-    def drop(draft: uuid.UUID) -> Response | str:
-        drafts.drop(current_caller(), draft)
-        if wants_json():
-            return jsonify(dropped=str(draft))
-        shown = editor.desk.home(current_caller(), current_standing())
-        return render_template("views/profiles.html", **shown)
-
-    return blueprint
 
 
 def title(draft: Draft) -> str:

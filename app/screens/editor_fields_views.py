@@ -13,6 +13,7 @@ from app.language import gettext as _
 from app.mapping.drafts import Draft
 from app.mapping.profile import Side
 from app.screens.editor_fields import FieldsStep
+from app.screens.editor_fields_deeds import FieldDeeds
 from app.screens.editor_fields_try import Samples, try_transform
 from app.screens.forms import refuse
 from app.tenants.caller import Permission, Proof, accepts
@@ -21,15 +22,15 @@ from app.tenants.caller import Permission, Proof, accepts
 def fields_blueprint(step: FieldsStep) -> Blueprint:
     """The step's parts and its saves, part of the pages."""
     blueprint = Blueprint("editor_fields", __name__)
-    editor, samples = step.editor, Samples(step)
+    editor, samples, deeds = step.editor, Samples(step), FieldDeeds(step)
     saves: dict[str, Callable[[Draft], Draft]] = {
-        "accept": step.accept,
-        "pair": step.pair,
-        "row": step.change,
-        "drop": step.drop,
-        "constant": step.constant,
-        "items": step.items,
-        "lifecycle": step.lifecycle,
+        "accept": deeds.accept,
+        "pair": deeds.pair,
+        "row": deeds.change,
+        "drop": deeds.drop,
+        "constant": deeds.constant,
+        "items": deeds.items,
+        "lifecycle": deeds.lifecycle,
     }
 
     @blueprint.get("/drafts/<uuid:draft>/fields/<part>")
@@ -42,7 +43,7 @@ def fields_blueprint(step: FieldsStep) -> Blueprint:
             key = request.args.get("key", "").strip().upper()
             return render_template("editor/fields_samples.html", **samples.shown(opened, key))
         if part == "constant":
-            return render_template("editor/fields_constant.html", **step.constant_form(opened))
+            return render_template("editor/fields_constant.html", **deeds.constant_form(opened))
         if part == "closed":
             return _closed(step, opened)
         raise NotFound

@@ -6,15 +6,17 @@ from flask import Blueprint
 
 from app.jira.addresses import NetworkPolicy
 from app.screens.desk import Desk
-from app.screens.editor import Editor, editor_blueprint
+from app.screens.editor import Editor
 from app.screens.editor_fields import FieldsStep
 from app.screens.editor_fields_views import fields_blueprint
 from app.screens.editor_links import LinkTypes, links_blueprint
 from app.screens.editor_moves import MovesTable, moves_blueprint
 from app.screens.editor_partner import PartnerStep, partner_blueprint
 from app.screens.editor_people import PeopleTable, people_table_blueprint
-from app.screens.editor_projects import ProjectsStep, projects_blueprint
+from app.screens.editor_projects import ProjectsStep
+from app.screens.editor_projects_views import projects_blueprint
 from app.screens.editor_values import ValuesStep, values_blueprint
+from app.screens.editor_views import editor_blueprint
 from app.screens.site_lists import SiteLists
 from app.screens.value_lists import ValueLists
 from app.sync.field_cache import FieldCache

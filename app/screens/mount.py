@@ -17,7 +17,8 @@ from app.screens.consent import Consents, consent_blueprint
 from app.screens.desk import Desk
 from app.screens.drift import Drifts, drift_blueprint
 from app.screens.editor_mount import mount_editor
-from app.screens.editor_review import ReviewStep, review_blueprint
+from app.screens.editor_review import ReviewStep
+from app.screens.editor_review_views import review_blueprint
 from app.screens.first_load import first_load_blueprint
 from app.screens.inbox import Inbox, inbox_blueprint
 from app.screens.pages import screens_blueprint
