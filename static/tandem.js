@@ -275,6 +275,11 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.copy) copy(button);
   if (button?.dataset.focus) focusOn(button);
+  if (button?.dataset.empties) {
+    const { empties, back } = button.dataset;
+    document.getElementById(empties).replaceChildren();
+    (document.getElementById(back) ?? document.getElementById("view-title"))?.focus();
+  }
   if (button?.matches("[data-dismiss]")) {
     document.getElementById("panel").replaceChildren();
     (document.getElementById("new") ?? document.getElementById("view-title"))?.focus();

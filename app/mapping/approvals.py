@@ -20,6 +20,7 @@ from app.mapping.profile import Profile, Side
 from app.mapping.profiles import owned, require_rest
 from app.mapping.proposals import Outcome, Proposal
 from app.mapping.renaming import Naming, rename
+from app.mapping.too_late import changed_meanwhile, require_known
 from app.tenants.caller import Caller
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
@@ -67,14 +68,17 @@ def save(
     covers: Covers = lambda project: True,
     told: revisions.Detail = MappingProxyType({}),
     naming: Naming | None = None,
+    asks: bool = False,
+    over: int | None = None,
 ) -> Saved:
     """Take another whole mapping from a person of one side, which is his own side's approval.
 
     Where it lets more leave the partner's side than now, it waits for the partner. `base`: the
     number of the revision that was edited, where the caller knows it. `seen`: the newest number,
     in force or not, that he knew: with a newer one the save is refused. `told`: what the trail says
-    besides. `naming`: the profile's name, which lets nothing cross and holds at once. Raises
-    Problem, NotFound.
+    besides. `naming`: the profile's name, which lets nothing cross and holds at once. `asks`: to
+    replace a change that waits is refused, but for the one of the number `over`. Raises Problem,
+    NotFound, ProposalWaits.
     """
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
@@ -85,6 +89,8 @@ def save(
             raise changed_meanwhile()
         old = revisions.current(vault, session, found)
         _require_own(old, new, side)
+        if asks:
+            require_known(vault, session, found, waits, wanted=new, over=over)
         if naming is not None and not rename(record, session, found, caller, naming):
             raise changed_meanwhile()
         sites = TenantId(found.left_tenant_id), TenantId(found.right_tenant_id)
@@ -248,18 +254,6 @@ def _require_base(found: ProfileRecord, waits: Proposal | None, base: int | None
     head = found.revision if waits is None else waits.number
     if base is not None and base not in {head, found.revision}:
         raise changed_meanwhile()
-
-
-def changed_meanwhile() -> Problem:
-    """The refusal of a save that somebody else was faster than."""
-    return Problem(
-        _(
-            "The profile was changed while you edited it. Compare with what it says now, and save "
-            "again."
-        ),
-        status=409,
-        code="changed-meanwhile",
-    )
 
 
 def _require_own(old: Profile, new: Profile, side: Side) -> None:

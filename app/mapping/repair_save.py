@@ -36,9 +36,11 @@ def save(
     chosen: Mend,
     *,
     covers: Covers,
+    over: int | None = None,
 ) -> Saved:
     """Mend the mapping by a new revision. What waits for an approval is mended with it. Where more
-    would leave the partner's side than now, this waits for the partner. Raises Problem, NotFound.
+    would leave the partner's side than now, this waits for the partner, in the place of the
+    proposal `over`. Raises Problem, NotFound; ProposalWaits where another one waits.
     """
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
@@ -49,7 +51,15 @@ def save(
             case = _Case(profile, found, chosen, caller.actor, (side,))
             return _amended(vault, record, session, case, own=tenant)
     return approvals.save(
-        vault, record, caller, profile.id, new, base=profile.revision, covers=covers
+        vault,
+        record,
+        caller,
+        profile.id,
+        new,
+        base=profile.revision,
+        covers=covers,
+        asks=True,
+        over=over,
     )
 
 

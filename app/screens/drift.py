@@ -18,9 +18,11 @@ from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.repair import Way, What, repaired
 from app.mapping.repair_save import Mend
+from app.mapping.too_late import ProposalWaits
 from app.screens.desk import Desk
 from app.screens.forms import form_text, refuse
 from app.screens.pages import wants_json
+from app.screens.proposal_waits import ask, form_over
 from app.screens.words import ago
 from app.sync.drift_model import Finding
 from app.sync.drift_repairs import MOST_CHOICES, Choice, chosen_of
@@ -91,10 +93,25 @@ class Drifts:
             stored,
             chosen,
             covers=lambda project: standing.covers(Permission.MAP, project),
+            over=form_over(),
         )
         after = self._after(profiles.load(self._vault, profile), finding, saved)
         sites = {side: self._site(stored, side) for side in Side}
         return after | {"said": " ".join([after["said"], *unasked(checked.unasked, sites)])}
+
+    def ask(self, caller: Caller, profile: uuid.UUID, waits: ProposalWaits) -> Response:
+        """Whether the repair of the form is to replace what waits."""
+        stored = profiles.load(self._vault, profile)
+        own = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
+        finding = request.form["finding"]
+        again = {
+            "path": f"/pages/profiles/{profile}/repairs",
+            "vals": {name: request.form.get(name, "") for name in ("finding", "choice", "to")},
+            "target": "#drift",
+            "back": f"finding-{finding}",
+        }
+        partner = self._site(stored, own.other)
+        return ask(waits, f"asks-{finding}", side=own, names=None, partner=partner, again=again)
 
     def _after(self, stored: StoredProfile, finding: Finding, saved: Saved) -> dict[str, Any]:
         """What is left, from a new look where the sites can be asked."""
@@ -171,7 +188,10 @@ def drift_blueprint(drifts: Drifts) -> Blueprint:
     @blueprint.post("/profiles/<uuid:profile>/repairs")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def repair(profile: uuid.UUID) -> Response:
-        return _part(drifts.repair(current_caller(), current_standing(), profile))
+        try:
+            return _part(drifts.repair(current_caller(), current_standing(), profile))
+        except ProposalWaits as waits:
+            return drifts.ask(current_caller(), profile, waits)
 
     return blueprint
 

@@ -10,10 +10,12 @@ from flask import Blueprint, Response, jsonify, make_response, render_template, 
 from app.language import gettext as _
 from app.language import ngettext
 from app.mapping.told import Difference
+from app.mapping.too_late import ProposalWaits
 from app.screens.forms import form_text
 from app.screens.pages import ACTIONS, wants_json
 from app.screens.profile_file_view import ProfileFiles
 from app.screens.profile_view import ProfileView, Seen, Taken
+from app.screens.proposal_waits import ask
 from app.screens.waits import say_approval, say_change
 from app.screens.words import STATES, ago
 from app.sync.drift_words import unasked
@@ -107,7 +109,16 @@ def _history(blueprint: Blueprint, page: ProfileView) -> None:
     def restore(profile: uuid.UUID, number: int) -> Response | str:
         caller, standing = current_caller(), current_standing()
         seen = page.seen(caller, standing, profile, Permission.MAP)
-        return _saved(page, seen, page.restore(caller, standing, seen, number))
+        try:
+            return _saved(page, seen, page.restore(caller, standing, seen, number))
+        except ProposalWaits as waits:
+            again = {
+                "path": f"/pages/profiles/{profile}/revisions/{number}/restore",
+                "vals": {"base": request.form["base"]},
+                "target": "#view",
+                "back": f"open-{number}",
+            }
+            return _asks(page, seen, waits, f"revision-{number}", again)
 
 
 def _files(blueprint: Blueprint, page: ProfileView, files: ProfileFiles) -> None:
@@ -134,7 +145,12 @@ def _files(blueprint: Blueprint, page: ProfileView, files: ProfileFiles) -> None
         caller, standing = current_caller(), current_standing()
         seen = page.seen(caller, standing, profile, Permission.MAP)
         if "take" in request.form:
-            return _saved(page, seen, files.take(caller, standing, seen))
+            try:
+                return _saved(page, seen, files.take(caller, standing, seen))
+            except ProposalWaits as waits:
+                hidden = {name: request.form[name] for name in ("base", "take")}
+                again = {"hidden": hidden, "back": "import-text"}
+                return _asks(page, seen, waits, "import-differences", again)
         shown = files.shown(seen)
         if wants_json():
             found = [_told(one) for one in shown.found]
@@ -224,6 +240,14 @@ def _saved(page: ProfileView, seen: Seen, taken: Taken) -> Response:
             partner=seen.partner,
         )
     return _whole(_view(page, now, " ".join([said, *unasked(taken.unasked, seen.sites)])))
+
+
+def _asks(
+    page: ProfileView, seen: Seen, waits: ProposalWaits, place: str, again: dict[str, Any]
+) -> Response:
+    """Whether to replace what waits for its approval. See `proposal_waits.ask`."""
+    names = page.names(seen, ask=False)
+    return ask(waits, place, side=seen.side, names=names, partner=seen.partner, again=again)
 
 
 def _whole(view: str) -> Response:

@@ -25,6 +25,7 @@ from app.mapping.told import Difference
 from app.screens.desk import Desk
 from app.screens.forms import form_number, form_scope, form_text
 from app.screens.profile_words import row
+from app.screens.proposal_waits import form_over
 from app.sync.drift_model import Finding
 from app.sync.drift_save import check_new, check_on_save, fitted
 from app.sync.drift_watch import Watch
@@ -217,6 +218,8 @@ class ProfileView:
             base=int(base),
             covers=lambda project: standing.covers(Permission.MAP, project),
             told=told,
+            asks=True,
+            over=form_over(),
         )
         if saved.in_force and new != old:
             follow(self.vault, self._ring, seen.stored.id, old, new)

@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from flask.testing import FlaskClient
 from app import Tandem
 from app.connect.site_news import EVENTS
 from app.jira.site import SiteError
-from app.mapping import drafts, profiles, revisions
+from app.mapping import approvals, drafts, profiles, revisions
 from app.mapping.document import dump_profile
+from app.mapping.profile import Policy
 from app.sync import drift_watch
 from app.sync.drift_watch import Watch
 from app.tenants.caller import Caller, Proof
@@ -552,6 +553,26 @@ def test_a_repair_by_which_more_leaves_the_partner_waits_for_him(seen: Scene) ->
     assert (waits.status_code, waits.json["inForce"]) == (200, False)
     assert "it waits until somebody there approves it" in waits.json["said"]
     assert seen.stored().revision == 2
+    # With another change it would be gone unseen, so it asks: replace it, or keep it.
+    assert seen.call("repairs", data=asked).json["inForce"] is False  # the same, asked already
+    stored = seen.stored()
+    first, second, *rest = stored.profile.fields
+    moved = (replace(first, policy=Policy.LEFT), replace(second, right="customfield_10"), *rest)
+    saved = approvals.save(
+        seen.tandem.vault,
+        seen.tandem.record,
+        Caller(stored.left_tenant, "ed", Proof.CONTEXT),
+        stored.id,
+        replace(stored.profile, fields=moved),
+    )
+    assert not saved.in_force
+    over = saved.number
+    refused = seen.call("repairs", data=asked)
+    assert (refused.status_code, refused.get_json(force=True)["over"]) == (409, over)
+    shown = seen.call("repairs", data=asked, accept="text/html")
+    assert shown.headers["HX-Retarget"] == f"#asks-{found['id']}"
+    assert "Replace what waits" in shown.text
+    assert seen.call("repairs", data=asked | {"over": str(over)}).json["inForce"] is False
     # The people of that side may do it themselves: nothing more leaves the other one.
     assert seen.call("repairs", side="right", data=asked).json["inForce"] is True
     assert seen.stored().profile.fields[1].right == "customfield_10"

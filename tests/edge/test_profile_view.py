@@ -213,6 +213,55 @@ def test_revisions_tell_who_when_and_what_and_one_can_be_restored(scene: Scene) 
     } <= set(deeds)
 
 
+def test_what_waits_for_its_approval_is_replaced_only_by_who_saw_what_differs(
+    scene: Scene,
+) -> None:
+    assert scene.save(scene.ruled(policy=Policy.LEFT)).in_force
+    assert scene.save(scene.ruled(flow=Flow.TO_RIGHT), scene.right, "gert").in_force
+    proposed = scene.call("/revisions/1/restore", {"base": "3"})
+    assert proposed.json == {"revision": 4, "inForce": False}
+    # The same again is asked for already.
+    assert scene.call("/revisions/1/restore", {"base": "3"}).json == proposed.json
+
+    other = {"base": "3"}
+    refused = scene.call("/revisions/2/restore", other)
+    told = refused.get_json(force=True)
+    assert (refused.status_code, told["type"]) == (409, "urn:tandem:problem:proposal-waits")
+    assert told["over"] == 4
+    assert "Summary is carried in both directions." in told["waiting"]
+    assert told["wanted"] == [
+        f"Where both sides changed Summary, {scene.sites[Side.LEFT].host} wins."
+    ]
+    shown = scene.call("/revisions/2/restore", other, accept="text/html")
+    assert (shown.status_code, shown.headers["HX-Retarget"]) == (200, "#revision-2")
+    partner = scene.sites[Side.RIGHT].host
+    assert f"A change waits for the approval of {partner}." in shown.text
+    vals = '{"base": "3", "over": 4}'
+    assert f"hx-vals='{vals}'" in shown.text.replace("&#34;", '"')
+    assert 'data-empties="revision-2" data-back="open-2"' in shown.text
+    # Of another number than what waits by now it is asked anew.
+    assert scene.call("/revisions/2/restore", other | {"over": "3"}).status_code == 409
+    theirs = scene.call("/revisions/2/restore", other, accept="text/html", site=scene.right)
+    assert "proposed waits for your approval" in theirs.text
+    assert scene.call("/revisions").json["revisions"][0]["standing"] == "waiting"
+
+    # A file is asked in its own place, and keeps what it was compared with.
+    text = scene.call("/panels/file").json["file"].replace("flow: to_right", "flow: to_left")
+    compared = scene.call("/file", {"text": text}).json
+    taken = {"text": text, "base": "3", "take": compared["digest"]}
+    asked = scene.call("/file", taken, accept="text/html")
+    assert asked.headers["HX-Retarget"] == "#import-differences"
+    assert f'name="take" value="{compared["digest"]}"' in asked.text
+    assert scene.call("/file", taken).status_code == 409
+
+    replaced = scene.call("/revisions/2/restore", other | {"over": "4"})
+    assert replaced.status_code == 200
+    standings = {
+        one["number"]: one["standing"] for one in scene.call("/revisions").json["revisions"]
+    }
+    assert standings[4] == "replaced"
+
+
 def test_restoring_leaves_the_partners_filter_and_his_consent_as_they_are(scene: Scene) -> None:
     stored = scene.stored()
     with_comments = revisions.set_items(
