@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.said import said
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -109,7 +111,11 @@ def _site_opener(settings: Settings, installations: Installations) -> SiteOpener
         known = installations.of(tenant)
         if known.state != InstallationState.ENABLED or known.secret is None:
             error = SiteError(
-                f"Tandem is {known.state} on {known.base_url}; work waits until it is enabled.",
+                said(
+                    "Tandem is %(state)s on %(base_url)s; work waits until it is enabled.",
+                    state=known.state,
+                    base_url=known.base_url,
+                ),
                 site_status=403,
             )
             error.tenant = tenant

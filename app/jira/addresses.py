@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NoReturn
 
 from app.errors import Problem
+from app.said import Said, said, together
 from app.settings import Settings, is_loopback_host
 
 METADATA = frozenset(
@@ -52,6 +53,20 @@ KINDS = [
     for kind, networks in (SHUT | OPENABLE).items()
     for network in networks.split()
 ]
+KIND_WORDS = (
+    said("loopback"),
+    said("unspecified"),
+    said("link-local"),
+    said("multicast"),
+    said("tunnel"),
+    said("reserved"),
+    said("private"),
+    said("shared"),
+    said("special"),
+    said("documentation"),
+    said("metadata"),
+)
+"""The kinds of addresses, as they are told."""
 PUBLIC_V6 = IPv6Network("2000::/3")
 
 
@@ -96,8 +111,8 @@ class NetworkPolicy:
 def cure(kind: str) -> str:
     """What helps where an address of this kind was refused."""
     if kind in OPENABLE:
-        return "Whoever runs Tandem can allow its network with TANDEM_ALLOWED_NETWORKS."
-    return "Give a name that leads to public addresses."
+        return said("Whoever runs Tandem can allow its network with TANDEM_ALLOWED_NETWORKS.")
+    return said("Give a name that leads to public addresses.")
 
 
 # -- the URL that a user gave
@@ -106,11 +121,11 @@ HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as a last label, it makes a host a number to some
 PATH = re.compile(r"(?:/(?!\.+(?:/|\Z))[A-Za-z0-9._~-]+)*")
-FORM = "Write it like https://jira.example.com, or https://jira.example.com/jira."
+FORM = said("Write it like https://jira.example.com, or https://jira.example.com/jira.")
 
 
 def _refuse(rule: str, remedy: str = FORM) -> NoReturn:
-    raise Problem(f"url: {rule} {remedy}", code="invalid-field", field="url")
+    raise Problem(together(["url:", rule, remedy]), code="invalid-field", field="url")
 
 
 def check_url(url: str, policy: NetworkPolicy) -> str:
@@ -121,28 +136,30 @@ def check_url(url: str, policy: NetworkPolicy) -> str:
     """
     if not re.fullmatch(r"[\x21-\x5b\x5d-\x7e]{1,1024}", url):
         _refuse(
-            "must be 1 to 1024 plain ASCII characters without spaces, control characters or "
-            "backslashes.",
-            "A name with other letters is written in its xn-- form.",
+            said(
+                "must be 1 to 1024 plain ASCII characters without spaces, control characters or "
+                "backslashes."
+            ),
+            said("A name with other letters is written in its xn-- form."),
         )
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
     if scheme not in {"https", "http"}:
-        _refuse("must begin with https://.")
+        _refuse(said("must begin with https://."))
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if "@" in authority:
-        _refuse("must hold no user or password.", "Give them in their own fields.")
+        _refuse(said("must hold no user or password."), said("Give them in their own fields."))
     if "?" in rest or "#" in rest:
-        _refuse("must hold no query (?) and no fragment (#).")
+        _refuse(said("must hold no query (?) and no fragment (#)."))
     path = rest[len(authority) :].rstrip("/")
     if not PATH.fullmatch(path):
-        _refuse("the path may hold letters, digits, dots, dashes and underscores alone.")
+        _refuse(said("the path may hold letters, digits, dots, dashes and underscores alone."))
     found = HOST.fullmatch(authority)
     if not found:
-        _refuse("must name a host, and after a colon a port if there is one.")
+        _refuse(said("must name a host, and after a colon a port if there is one."))
     host = _host(found["host"].lower(), policy)
     if scheme == "http" and not (policy.insecure_http and is_loopback_host(host.strip("[]"))):
-        _refuse("must be https.")
+        _refuse(said("must be https."))
     return f"{scheme}://{host}{_port(found['port'], scheme)}{path}"
 
 
@@ -156,19 +173,28 @@ def _host(host: str, policy: NetworkPolicy) -> str:
             literal = IPv4Address(host) if NUMBER.fullmatch(labels[-1]) else None
     except ValueError:
         _refuse(
-            "a host of numbers must be an IPv4 address of four decimal numbers (like 192.0.2.7), "
-            "or an IPv6 address in brackets.",
-            "Other spellings mean different machines to different programs.",
+            said(
+                "a host of numbers must be an IPv4 address of four decimal numbers (like "
+                "192.0.2.7), or an IPv6 address in brackets."
+            ),
+            said("Other spellings mean different machines to different programs."),
         )
     if literal is None:
         if len(host) > 253 or not all(LABEL.fullmatch(label) for label in labels):
-            _refuse("the host must be a name of letters, digits and dashes, parted by single dots.")
+            _refuse(
+                said(
+                    "the host must be a name of letters, digits and dashes, parted by single dots."
+                )
+            )
         if labels[-1] == "localhost" and not policy.insecure_http:
-            _refuse("the host is this machine itself.")
+            _refuse(said("the host is this machine itself."))
         return host
     kind = policy.refusal(str(literal))
     if kind is not None:
-        _refuse(f"the host is a {kind} address, which is not called.", cure(kind))
+        _refuse(
+            said("the host is a %(kind)s address, which is not called.", kind=Said(kind)),
+            cure(kind),
+        )
     return str(literal) if literal.version == 4 else f"[{literal}]"
 
 
@@ -178,5 +204,5 @@ def _port(text: str | None, scheme: str) -> str:
     port = usual if text is None else int(text)
     # Below 1024 live the services that are not Jira; nobody shall knock there through us.
     if port != usual and not 1024 <= port <= 65535:
-        _refuse(f"the port must be {usual}, or one from 1024 to 65535.")
+        _refuse(said("the port must be %(usual)s, or one from 1024 to 65535.", usual=usual))
     return "" if port == usual else f":{port}"

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from app.jira.site import Changelog, Edit, FieldChanges, FieldRule, Issue, ParsedJql, SiteError
 from app.jira.times import parse_time
+from app.said import said
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +32,10 @@ def understood(method: Callable[P, T]) -> Callable[P, T]:
             return method(*args, **kwargs)
         except (AttributeError, KeyError, TypeError, ValueError) as fault:
             raise SiteError(
-                f"The site answered {method.__name__} in an unknown form. It is tried again."
+                said(
+                    "The site answered %(name)s in an unknown form. It is tried again.",
+                    name=method.__name__,
+                )
             ) from fault
 
     return reading

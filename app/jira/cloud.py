@@ -31,6 +31,7 @@ from app.jira.site import (
 )
 from app.jira.wire import Wire
 from app.jira.worklogs import CloudWorklogs
+from app.said import said
 
 PEOPLE = 20
 PROJECTS_A_CHECK = 1000
@@ -328,7 +329,12 @@ class CloudSite(CloudTransitions, CloudValues):
             "GET", "rest/api/3/user/search", params={"query": query, "maxResults": PEOPLE}
         )
         if not isinstance(found, list):
-            raise SiteError(f"{self.base_url} answered the search of people in an unknown form.")
+            raise SiteError(
+                said(
+                    "%(base_url)s answered the search of people in an unknown form.",
+                    base_url=self.base_url,
+                )
+            )
         return [
             Person(str(raw["accountId"]), str(raw["displayName"]))
             for raw in found

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from app.jira.answers import field_at_large, is_of_project, text, understood
 from app.jira.site import FieldRule, SiteError, Value
 from app.jira.wire import PAGE
+from app.said import said
 
 GROUPS = 1000  # that are listed at once
 # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/
@@ -150,7 +151,7 @@ class CloudValues:
     def _list(self, path: str, params: dict[str, Any]) -> list[dict[str, Any]]:
         found = self._answer("GET", path, params=params)
         if not isinstance(found, list):
-            raise SiteError(f"The site answered {path} in an unknown form.")
+            raise SiteError(said("The site answered %(path)s in an unknown form.", path=path))
         return found
 
 

@@ -19,6 +19,7 @@ from app.errors import Problem
 from app.jira.outbound import NetworkPolicy, Stopped, check_url, guarded_session
 from app.language import gettext as _
 from app.language import noop
+from app.said import said, together, words_of
 from app.tenants.models import CLOUD
 from app.traceless import Traceless, in_hand
 
@@ -125,7 +126,7 @@ def _ask(url: str, email: str, token: str, policy: NetworkPolicy) -> Outcome:
                 allow_redirects=False,
             )
         except Stopped as stop:
-            return _unknown(f"the site {stop}.")
+            return _unknown(said("the site %(stop)s.", stop=words_of(stop)))
         except requests.RequestException:
             return _unknown(_("the site does not answer over a safe connection."))
     with in_hand(answer.headers.values()):
@@ -155,7 +156,7 @@ def _judge(answer: requests.Response, url: str, email: str, token: str) -> Outco
 def _unknown(rule: str) -> Problem:
     advice = _("Give the address that people open Jira at.")
     return Problem(
-        f"url: {rule} {advice}",
+        together(["url:", rule, advice]),
         status=422,
         code="no-jira",
         field="url",

@@ -24,6 +24,7 @@ from app.jira.item_calls import BrokenOff, File
 from app.jira.outbound import CALL_SECONDS, Stopped, streaming_session
 from app.jira.site import SiteError
 from app.jira.wire import Wire
+from app.said import said, together, words_of
 
 # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-attachments/
 PIECE = 64 * 1024  # bytes
@@ -82,15 +83,25 @@ class CloudFiles:
         for _ in range(HOPS):
             parts = urlsplit(where)
             if parts.scheme not in {"https", "http"} or "@" in parts.netloc:
-                raise SiteError(f"{site} sends us for a file to where Tandem does not go.")
+                raise SiteError(
+                    said("%(site)s sends us for a file to where Tandem does not go.", site=site)
+                )
             answer = self._called(session, "GET", where)
             if answer.status_code not in REDIRECTS:
                 if answer.status_code == 200:
                     return answer
-                raise SiteError(f"The media service of {site} answered {answer.status_code}.")
+                raise SiteError(
+                    said(
+                        "The media service of %(site)s answered %(status_code)s.",
+                        site=site,
+                        status_code=answer.status_code,
+                    )
+                )
             where = urljoin(where, answer.headers.get("Location", ""))
             answer.close()
-        raise SiteError(f"{site} sends us for a file from one address to the next.")
+        raise SiteError(
+            said("%(site)s sends us for a file from one address to the next.", site=site)
+        )
 
     def add(self, issue_id: int, file: File, pieces: Iterable[bytes]) -> dict[str, Any]:
         """See Files.add."""
@@ -118,10 +129,14 @@ class CloudFiles:
         try:
             return session.request(method, url, headers=headers, **options)
         except Stopped as fault:
-            raise SiteError(f"{self._wire.base_url} {fault}") from fault
+            raise SiteError(together([self._wire.base_url, words_of(fault)])) from fault
         except requests.RequestException as fault:
             raise SiteError(
-                f"{self._wire.base_url} did not answer ({type(fault).__name__}). It is tried again."
+                said(
+                    "%(base_url)s did not answer (%(name)s). It is tried again.",
+                    base_url=self._wire.base_url,
+                    name=type(fault).__name__,
+                )
             ) from fault
 
     def delete(self, file_id: str) -> None:
@@ -167,14 +182,14 @@ def _pieces(answer: requests.Response, size: int) -> Iterator[bytes]:
         for piece in answer.iter_content(PIECE):
             left -= len(piece)
             if left < 0:
-                raise BrokenOff("The file went on after its end.")
+                raise BrokenOff(said("The file went on after its end."))
             yield piece
     except (requests.RequestException, HTTPError, OSError, Stopped) as fault:
-        raise BrokenOff("The file broke off while it was read.") from fault
+        raise BrokenOff(said("The file broke off while it was read.")) from fault
     finally:
         answer.close()
     if left:
-        raise BrokenOff("The file ended before its end.")
+        raise BrokenOff(said("The file ended before its end."))
 
 
 @understood

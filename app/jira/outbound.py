@@ -31,6 +31,7 @@ from urllib3.util.connection import allowed_gai_family
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 from app.jira.addresses import NetworkPolicy, check_url, cure
+from app.said import Said, said, together
 from app.settings import is_loopback_host
 
 __all__ = [
@@ -86,7 +87,9 @@ class _Call:
         """Seconds until the deadline. Raises TookTooLong."""
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise TookTooLong(f"took longer than {self._seconds:g} seconds")
+            raise TookTooLong(
+                said("took longer than %(seconds)s seconds", seconds=f"{self._seconds:g}")
+            )
         return left
 
     def received(self, count: int) -> None:
@@ -107,7 +110,11 @@ class _Call:
 
     def _too_much(self) -> NoReturn:
         mega = self._limit // (1024 * 1024)
-        raise SentTooMuch(f"sent more than {f'{mega} MB' if mega else f'{self._limit} bytes'}")
+        raise SentTooMuch(
+            said("sent more than %(count)s MB", count=mega)
+            if mega
+            else said("sent more than %(count)s bytes", count=self._limit)
+        )
 
 
 # Set by the adapter around a call. Without it no socket opens and none reads.
@@ -167,9 +174,18 @@ def _open(host: str, port: int, timeout: Any, options: Any, *, plain: bool) -> s
     for *_, where in found:
         kind = policy.refusal(str(where[0]))
         if kind is not None:
-            raise AddressRefused(f"leads to a {kind} address, which is not called. {cure(kind)}")
+            raise AddressRefused(
+                together(
+                    [
+                        said("leads to a %(kind)s address, which is not called.", kind=Said(kind)),
+                        cure(kind),
+                    ]
+                )
+            )
         if plain and not is_loopback_host(str(where[0])):
-            raise AddressRefused("is no loopback address, and only those are called without TLS.")
+            raise AddressRefused(
+                said("is no loopback address, and only those are called without TLS.")
+            )
     fault: OSError | None = None
     for family, kind_of, protocol, _, where in found:
         opened = _Socket(family, kind_of, protocol)

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from app.database import TenantId
 from app.errors import Problem
 from app.jira.item_calls import Comments, Files, Links, Worklogs
+from app.said import said
 
 
 class SiteError(Problem):
@@ -189,8 +190,10 @@ class JqlRefused(SiteError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Jira does not understand the profile's filter any more: a status, a person or a field "
-            "that it names may be gone. Correct the filter on Tandem's page.",
+            said(
+                "Jira does not understand the profile's filter any more: a status, a person "
+                "or a field that it names may be gone. Correct the filter on Tandem's page."
+            ),
             site_status=400,
         )
 

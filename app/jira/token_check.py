@@ -11,6 +11,7 @@ from requests.auth import AuthBase
 from app.errors import Problem
 from app.jira.deployment import ANSWER_LIMIT, CALL_SECONDS, CONNECT_SECONDS, READ_SECONDS
 from app.jira.outbound import NetworkPolicy, Stopped, guarded_session
+from app.said import said, together, words_of
 from app.traceless import in_hand
 
 NEEDED = ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES")
@@ -79,13 +80,17 @@ def _ask(url: str, email: str, token: str, policy: NetworkPolicy) -> Permitted:
                 allow_redirects=False,
             )
         except Stopped as stop:
-            raise _refused(f"the site {stop}. Try again in a minute.") from None
+            raise _refused(
+                said("the site %(stop)s. Try again in a minute.", stop=words_of(stop))
+            ) from None
         except requests.RequestException:
-            raise _refused("the site did not answer. Try again in a minute.") from None
+            raise _refused(said("the site did not answer. Try again in a minute.")) from None
     if answer.status_code in {401, 403}:
         raise _refused(
-            "the site does not know this email with this token. Copy both again; a token is made "
-            "at id.atlassian.com under Security."
+            said(
+                "the site does not know this email with this token. Copy both again; a token "
+                "is made at id.atlassian.com under Security."
+            )
         )
     return Permitted(_read(answer, asked))
 
@@ -96,10 +101,12 @@ def _read(answer: requests.Response, asked: tuple[str, ...]) -> frozenset[str]:
         return frozenset(one for one in asked if told[one]["havePermission"] is True)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise _refused(
-            "the site did not say what it may do. Try again in a minute; if it stays so, that site "
-            "may be under maintenance."
+            said(
+                "the site did not say what it may do. Try again in a minute; if it stays so, "
+                "that site may be under maintenance."
+            )
         ) from None
 
 
 def _refused(rule: str) -> Problem:
-    return Problem(f"token: {rule}", status=422, code="token-not-checked", field="token")
+    return Problem(together(["token:", rule]), status=422, code="token-not-checked", field="token")

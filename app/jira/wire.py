@@ -19,6 +19,7 @@ from app.jira.outbound import (
     streaming_session,
 )
 from app.jira.site import Observer, SiteError
+from app.said import said, together, words_of
 
 # The client logs whole answers at debug level; issue content never reaches a log.
 logging.getLogger("atlassian").setLevel(logging.WARNING)
@@ -100,7 +101,14 @@ class Wire:
         """One call. Raises SiteError for everything but a 2xx with a JSON object (or nothing)."""
         parsed = self.answer(method, path, params=params, body=body)
         if not isinstance(parsed, dict):
-            raise SiteError(f"{self._base_url} answered {method} {path} in an unknown form.")
+            raise SiteError(
+                said(
+                    "%(base_url)s answered %(method)s %(path)s in an unknown form.",
+                    base_url=self._base_url,
+                    method=method,
+                    path=path,
+                )
+            )
         return parsed
 
     def answer(
@@ -139,12 +147,24 @@ class Wire:
                 allow_redirects=False,
             )
         except AddressRefused as fault:
-            raise SiteError(f"{self._base_url} {fault}") from fault
+            raise SiteError(together([self._base_url, words_of(fault)])) from fault
         except Stopped as fault:
-            raise SiteError(f"{self._base_url} {fault} for {method} {path}.") from fault
+            raise SiteError(
+                said(
+                    "%(site)s %(fault)s for %(method)s %(path)s.",
+                    site=self._base_url,
+                    fault=words_of(fault),
+                    method=method,
+                    path=path,
+                )
+            ) from fault
         except requests.RequestException as fault:
             raise SiteError(
-                f"{self._base_url} did not answer ({type(fault).__name__}). It is tried again."
+                said(
+                    "%(base_url)s did not answer (%(name)s). It is tried again.",
+                    base_url=self._base_url,
+                    name=type(fault).__name__,
+                )
             ) from fault
         if not 200 <= answer.status_code < 300:
             raise _refusal(self._base_url, method, path, answer)
@@ -154,8 +174,13 @@ class Wire:
             return answer.headers, answer.json()
         except (ValueError, RecursionError) as fault:
             raise SiteError(
-                f"{self._base_url} answered {method} {path} with something that is not JSON, as "
-                "during maintenance. It is tried again."
+                said(
+                    "%(base_url)s answered %(method)s %(path)s with something that is not "
+                    "JSON, as during maintenance. It is tried again.",
+                    base_url=self._base_url,
+                    method=method,
+                    path=path,
+                )
             ) from fault
 
 
@@ -170,9 +195,16 @@ def _refusal(site: str, method: str, path: str, answer: requests.Response) -> Si
     except (ValueError, RecursionError, AttributeError, TypeError):
         pass  # an HTML page of a proxy or of maintenance
     sentences += [f"{name}: {text}" for name, text in by_field.items()]
-    said = "; ".join(sentences)[:500] or "no reason given"
+    told = "; ".join(sentences)[:500] or said("no reason given")
     return SiteError(
-        f"{site} answered {answer.status_code} to {method} {path}: {said}",
+        said(
+            "%(site)s answered %(status_code)s to %(method)s %(path)s: %(words)s",
+            site=site,
+            status_code=answer.status_code,
+            method=method,
+            path=path,
+            words=told,
+        ),
         site_status=answer.status_code,
         retry_after=_seconds(answer.headers.get("Retry-After")),
         field_errors=by_field,

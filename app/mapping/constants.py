@@ -169,4 +169,4 @@ def _moment(text: str) -> str:
 
 
 def _refused(rule: str) -> Problem:
-    return Problem(f"constant: {rule}.", code="invalid-field", field="constant")
+    return Problem(said("constant: %(rule)s.", rule=rule), code="invalid-field", field="constant")

@@ -32,7 +32,7 @@ from app.mapping.profile import (
     Scope,
     Side,
 )
-from app.said import said
+from app.said import said, together
 
 VERSION = 1
 MAX_FIELDS = 200
@@ -52,7 +52,7 @@ class DocumentError(ValueError):
     @property
     def line(self) -> str:
         """All that is wrong, as one line for people."""
-        return "; ".join(f"{one.where} {one.sentence}" for one in self.problems)
+        return together((together([one.where, one.sentence]) for one in self.problems), "; ")
 
 
 def load_profile(document: object) -> Profile:

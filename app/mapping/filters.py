@@ -13,6 +13,7 @@ from app.jira.site import JiraSite, ParsedJql, SiteError
 from app.language import gettext as _
 from app.mapping.document import filter_problem
 from app.mapping.profile import Scope, Side
+from app.said import together
 
 MOST_ISSUES = 100_000
 """How many issues a filter may find: more would not be kept in step within a day's points."""
@@ -130,4 +131,4 @@ def _unanswered(error: SiteError, side: Side, *, own: bool) -> Problem:
 
 def _refused(side: Side, sentence: str) -> Problem:
     name = f"{side.value}.filter"
-    return Problem(f"{name}: {sentence}", code="invalid-field", field=name)
+    return Problem(together([f"{name}:", sentence]), code="invalid-field", field=name)

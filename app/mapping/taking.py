@@ -17,6 +17,7 @@ from app.mapping.mirror import mirrored
 from app.mapping.profile import Profile, Scope, Side
 from app.mapping.profiles import StoredProfile, owned, require_rest
 from app.mapping.yaml_file import Content
+from app.said import together
 from app.tenants.caller import Caller
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
@@ -172,4 +173,4 @@ def _allowed(profile: Profile, side: Side) -> set[str]:
 
 
 def _refused(where: str, sentence: str) -> Problem:
-    return Problem(f"{where}: {sentence}", code="invalid-file", field="file")
+    return Problem(together([f"{where}:", sentence]), code="invalid-file", field="file")

@@ -18,6 +18,7 @@ import yaml
 
 from app.errors import Problem
 from app.language import gettext as _
+from app.language import tell
 
 MAX_CHARACTERS = 2_000_000
 MAX_DEPTH = 12
@@ -47,7 +48,7 @@ class Fault:
         """All of it, for people."""
         place = [_("line %(number)s", number=self.line) if self.line else "", self.where]
         said = ", ".join(one for one in place if one)
-        return f"{said}: {self.sentence}" if said else self.sentence
+        return f"{said}: {tell(self.sentence)}" if said else tell(self.sentence)
 
 
 class FileProblem(Problem):

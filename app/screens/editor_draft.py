@@ -18,6 +18,7 @@ from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
 from app.mapping.profile_name import name_problem, tidy
 from app.mapping.profiles import StoredProfile
 from app.mapping.subtasks import PARENT
+from app.said import together
 from app.screens.rehearsed import crossing
 from app.tenants import samples
 from app.tenants.caller import Permission
@@ -133,7 +134,7 @@ def problem_of(wrong: list[Wrong]) -> Problem:
     """The refusal of a draft that is not whole."""
     first = wrong[0]
     return Problem(
-        f"{first.where}: {first.sentence}",
+        together([f"{first.where}:", first.sentence]),
         code="draft-not-whole",
         field=first.where,
         status=422,

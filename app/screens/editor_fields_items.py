@@ -14,6 +14,7 @@ from app.mapping.document_items import OPTIONS, ItemSchema
 from app.mapping.document_lifecycle import LifecycleSchema
 from app.mapping.drafts import Draft
 from app.mapping.profile import DEFAULT_PREFIX, Flow, ItemKind, MarkerMode, Side
+from app.said import together
 from app.screens.editor import Editor
 from app.screens.editor_fields_rows import Shown, below
 from app.screens.editor_fields_words import ITEMS, LIFECYCLE, MARKERS
@@ -165,4 +166,4 @@ def _megabytes(text: str) -> int | None:
 def _refused(error: ValidationError) -> Exception:
     name, messages = next(iter(error.messages_dict.items()))
     sentence = messages[0] if isinstance(messages, list) else str(messages)
-    return refuse(str(name), f"{sentence}.")
+    return refuse(str(name), together([sentence, "."], ""))

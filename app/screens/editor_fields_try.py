@@ -14,6 +14,7 @@ from flask import request
 
 from app.jira.site import Issue, JiraSite, SiteError
 from app.language import gettext as _
+from app.language import tell
 from app.mapping.drafts import Draft
 from app.mapping.profile import FieldMapping, Flow, Kind, Profile, Scope, Side
 from app.mapping.transforms import (
@@ -130,13 +131,13 @@ def try_transform(draft: Draft) -> dict[str, object]:
             frozenset(name for name, _entries in mapping.tables),
         )
         if unknown is not None:
-            return {"wrong": unknown.sentence}
+            return {"wrong": tell(unknown.sentence)}
         inputs = _inputs(profile, mapping, to)
         if inputs is None:
             return {"said": "", "waits": True}
         value = transform.apply(inputs, Target.of(mapping, to))
     except (TransformProblem, TransformFailed) as fault:
-        return {"wrong": fault.sentence}
+        return {"wrong": tell(fault.sentence)}
     told = handler(mapping.kind_of(to)).text(value)
     return {"said": shorten(told, LONGEST), "empty": not told.strip()}
 

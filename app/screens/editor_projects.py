@@ -12,6 +12,7 @@ from app.database import TenantId
 from app.errors import NotFound, Problem
 from app.jira.site import Named, SiteError
 from app.language import gettext as _
+from app.language import tell
 from app.mapping import filters
 from app.mapping.drafts import Draft
 from app.mapping.profile import Scope, Side
@@ -298,5 +299,5 @@ def _sought(project: Named) -> str:
 
 def _bare(problem: Problem) -> str:
     """A problem's sentence without the name of its field."""
-    said = problem.detail.removeprefix(f"{problem.field}: ")
+    said = tell(problem.detail).removeprefix(f"{problem.field}: ")
     return said[:1].upper() + said[1:]

@@ -11,11 +11,12 @@ from app.jira.site import JiraSite
 from app.language import gettext as _
 from app.mapping.filters import written
 from app.mapping.profile import Scope, Side
+from app.said import together
 
 
 def refuse(field: str, rule: str) -> Problem:
     """The problem of a field that does not hold what it must."""
-    return Problem(f"{field}: {rule}", code="invalid-field", field=field)
+    return Problem(together([f"{field}:", rule]), code="invalid-field", field=field)
 
 
 def form_text(name: str) -> str:

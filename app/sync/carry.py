@@ -125,7 +125,7 @@ class Carrier:
         try:
             found = compile_expression(expression).apply(inputs, Target.of(mapping, to))
         except TransformFailed as failed:
-            return Refused(str(failed), stops=Stop.TRANSFORM)
+            return Refused(failed.sentence, stops=Stop.TRANSFORM)
         if target.has_users:
             return self._own_people(mapping, to, found, target)
         if not target.has_table:
