@@ -224,15 +224,20 @@ class ProjectsStep:
         return {"name": after}
 
     def _suggestion(self, draft: Draft, document: Mapping[str, Any]) -> str | None:
-        names = []
+        """The name that both projects suggest; None where one is not chosen, or cannot be named.
+        Their lists may be kept by another process than the one that is asked now."""
+        chosen_projects = []
         for side in Side:
             where, wanted = self.where(draft, side), (document.get(side.value) or {}).get("project")
-            known = None if isinstance(where, str) else self._lists.kept(where.tenant)
-            found = None if known is None else known.find(wanted)
-            if found is None:
+            if isinstance(where, str) or not wanted:
                 return None
-            names.append(found.name)
-        return suggested(*names)
+            chosen_projects.append((where.tenant, wanted))
+        try:
+            found = [self._lists.projects(tenant).find(one) for tenant, one in chosen_projects]
+        except SiteError:
+            return None
+        names = [one.name for one in found if one is not None]
+        return suggested(*names) if len(names) == len(chosen_projects) else None
 
     def _side_or_wait(self, draft: Draft, side: Side) -> dict[str, Any]:
         where = self.where(draft, side)

@@ -12,6 +12,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.jira.token_check import NEEDED, WANTED
+from app.screens import site_lists
 from app.tenants import pairing
 from tests.edge.editor_scene import Scene, caller_of, grant, played_jira, scene
 from tests.edge.jira import Jira
@@ -60,6 +61,14 @@ def test_the_name_follows_the_projects_until_one_is_given(scene: Scene) -> None:
     assert "Acme web ↔ Globex platform" in scene.save("projects", right_project="20").text
     scene.save("projects", left_project="11")
     assert scene.stored().document["name"] == "Shop ↔ Globex platform"
+
+
+def test_the_name_is_suggested_where_another_process_has_read_the_projects(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_lists, "KEPT_SECONDS", 0.0)  # as if each call went to a new process
+    scene.save("projects", left_project="10")
+    assert "Acme web ↔ Globex platform" in scene.save("projects", right_project="20").text
 
 
 def test_what_is_not_there_is_refused_by_its_field_and_saves_nothing(scene: Scene) -> None:
