@@ -1,6 +1,7 @@
 // The pages' own script: a fresh token on each request, views, problems as sentences, Jira's theme.
 
 const TOKEN_MS = 10_000; // how long Jira may take to answer with a token
+const DOWNLOAD_MS = 60_000; // how long a browser may take to ask where a file goes
 const QUIET_MS = 2_500; // how long the counts must rest before they are read out
 const AGAIN_MS = 3_000; // after how long a part that could not load is asked for again, at first
 const AGAIN_MOST_MS = 60_000; // and at most: each time the wait is twice as long
@@ -263,6 +264,16 @@ async function copy(button) {
   announce(words.copied);
 }
 
+/** Have the browser keep a text as a file: the page's own address cannot give it without a token. */
+function download(button) {
+  const { value } = document.getElementById(button.dataset.download);
+  const address = URL.createObjectURL(new Blob([value], { type: "application/yaml" }));
+  const link = Object.assign(document.createElement("a"), { href: address, download: button.dataset.name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), DOWNLOAD_MS);
+  announce(words.downloads);
+}
+
 /** Put the focus on what a button names; `data-view`: the view that has it, where it is not here. */
 function focusOn(button) {
   const wanted = document.getElementById(button.dataset.focus);
@@ -274,6 +285,7 @@ function focusOn(button) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.copy) copy(button);
+  if (button?.dataset.download) download(button);
   if (button?.dataset.focus) focusOn(button);
   if (button?.dataset.empties) {
     const { empties, back } = button.dataset;

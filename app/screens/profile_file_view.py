@@ -21,6 +21,8 @@ from app.screens.profile_view import ProfileView, Seen, Taken
 from app.tenants.caller import Caller
 from app.tenants.roles import Standing
 
+NAME_LIMIT = 60  # characters: 240 bytes at most, where file systems take 255
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -104,6 +106,13 @@ class ProfileFiles:
     def _pace(seen: Seen, content: Content) -> int | None:
         now = history.pace_of(seen.tenants[seen.side], seen.stored.id)
         return content.search_seconds if content.search_seconds not in {None, now} else None
+
+
+def file_name(profile: str) -> str:
+    """What the file of a profile is called: its name, of letters and digits of any script."""
+    plain = "".join(each if each.isalnum() else "-" for each in profile.lower())
+    words = "-".join(one for one in plain.split("-") if one)
+    return f"{words[:NAME_LIMIT].rstrip('-') or 'profile'}.yaml"
 
 
 def form_file() -> str:

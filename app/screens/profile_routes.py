@@ -13,7 +13,7 @@ from app.mapping.told import Difference
 from app.mapping.too_late import ProposalWaits
 from app.screens.forms import form_text
 from app.screens.pages import ACTIONS, wants_json
-from app.screens.profile_file_view import ProfileFiles
+from app.screens.profile_file_view import ProfileFiles, file_name
 from app.screens.profile_view import ProfileView, Seen, Taken
 from app.screens.proposal_waits import ask
 from app.screens.waits import say_approval, say_change
@@ -129,7 +129,7 @@ def _files(blueprint: Blueprint, page: ProfileView, files: ProfileFiles) -> None
         seen = page.seen(caller, standing, profile, Permission.MAP)
         shown: dict[str, Any] = {"seen": seen}
         if name == "file":
-            shown["text"] = files.text(seen)
+            shown["text"], shown["file_name"] = files.text(seen), file_name(seen.stored.name)
             if wants_json():
                 return jsonify(name=seen.stored.name, file=shown["text"])
         if name == "import":

@@ -5,6 +5,12 @@ const EVERY_MS = 2000;
 const frames = [...document.querySelectorAll('[data-app-frame]')];
 const { connectHost } = window;
 
+// What an app's frame may do, as far as Jira's frames may: leave the page by a person's click alone.
+const FRAME_MAY = [
+  'allow-downloads', 'allow-forms', 'allow-modals', 'allow-popups', 'allow-popups-to-escape-sandbox',
+  'allow-same-origin', 'allow-scripts', 'allow-top-navigation-by-user-activation',
+].join(' ');
+
 /** Where a page is shown and for whom: with each call that is about it. */
 function placeOf(frame) {
   const { account, issueKey, projectKey } = frame.dataset;
@@ -64,7 +70,8 @@ async function embed(frame) {
     const given = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith('ac.'));
     const asked = new URLSearchParams([...new URLSearchParams(place), ...given]);
     const { url } = await call('GET', `/sandbox/apps/${appKey}/modules/${moduleKey}?${asked}`);
-    const iframe = connectHost.create({ addon_key: appKey, key: moduleKey, url, options: { place } });
+    const options = { place, sandbox: FRAME_MAY };
+    const iframe = connectHost.create({ addon_key: appKey, key: moduleKey, url, options });
     window.AJS.$(frame).empty().append(iframe);
   } catch (error) {
     say(frame, `The app's page could not be opened: ${error.message}`);

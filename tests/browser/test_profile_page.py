@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
@@ -45,6 +46,11 @@ def test_a_file_goes_out_and_comes_back_and_a_revision_is_restored(
     field = frame.get_by_label("The profile as YAML")
     expect(field).to_have_value(re.compile("project_key: WEB"))
     text = field.input_value()
+    with page.expect_download() as downloaded:
+        frame.get_by_role("button", name="Download").click()
+    assert downloaded.value.suggested_filename == "web-and-platform.yaml"
+    assert Path(downloaded.value.path()).read_text() == text
+    expect(frame.locator("#news")).to_have_text("The download has begun.")
     frame.get_by_role("button", name="Import").click()
     frame.get_by_label("Or its text").fill(text.replace("kind: text", "kind: txet", 1))
     frame.get_by_role("button", name="Compare").click()
@@ -94,6 +100,29 @@ def test_a_file_goes_out_and_comes_back_and_a_revision_is_restored(
         "Somebody changed the profile"
     )
     expect(late.get_by_label("Or its text")).to_have_value(re.compile("policy: left"))
+
+    # What waits for the partner is not replaced before somebody saw what differs.
+    frame.get_by_role("button", name="Import").click()
+    frame.get_by_label("Or its text").fill(text.replace("flow: both", "flow: to_right", 1))
+    frame.get_by_role("button", name="Compare").click()
+    frame.get_by_role("button", name="Take it").click()
+    expect(frame.locator(".said")).to_have_text("Revision 4 is in force.")
+    frame.locator("#open-3").click()
+    frame.get_by_role("button", name="Restore revision 3").click()
+    expect(frame.locator(".said")).to_contain_text("Revision 5 waits for the approval")
+    frame.locator("#open-2").click()
+    frame.get_by_role("button", name="Restore revision 2").click()
+    asks = frame.locator("#revision-2 [data-proposal-waits]")
+    expect(asks.get_by_role("heading", level=3)).to_be_focused()
+    expect(asks).to_contain_text("Where both sides changed Summary, a person is asked.")
+    look_at(page)
+    asks.get_by_role("button", name="Keep what waits").click()
+    expect(asks).to_have_count(0)
+    expect(frame.locator("#open-2")).to_be_focused()
+    frame.locator("#open-2").click()
+    frame.get_by_role("button", name="Restore revision 2").click()
+    asks.get_by_role("button", name="Replace what waits").click()
+    expect(frame.locator(".said")).to_contain_text("Revision 6 waits for the approval")
 
 
 def test_a_profile_is_paused_copied_and_deleted_from_its_page(

@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from app import Tandem
 from app.mapping import approvals, profiles, revisions
 from app.mapping.profile import Flow, ItemKind, Policy, Profile, Row, Side
+from app.screens.profile_file_view import file_name
 from app.tenants.caller import Caller, Proof
 from demo.stack import wait_until
 from tests.edge.jira import Jira
@@ -488,3 +489,17 @@ def test_the_first_load_is_offered_with_its_count_as_soon_as_the_profile_is_on_u
         site.asked.clear()
     assert scene.call("/first-load", accept="text/html").text == ""
     assert not any("count" in one for site in scene.sites.values() for one in site.asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("Web & platform", "web-platform.yaml"),
+        ("../../etc/passwd", "etc-passwd.yaml"),
+        ("שלום 😀\u202e", "שלום.yaml"),
+        ("😀", "profile.yaml"),
+        ("n" * 255, f"{'n' * 60}.yaml"),
+    ],
+)
+def test_the_file_of_a_profile_is_called_after_it(name: str, file: str) -> None:
+    assert file_name(name) == file
