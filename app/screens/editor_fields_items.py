@@ -102,16 +102,16 @@ def _item(draft: Draft, kind: ItemKind, problems: Sequence[DocumentProblem]) -> 
         (None, None),
     )
     name, hint = ITEMS[kind]
-    said = {key: (row or {}).get(key, USUAL[key]) for key in OPTIONS[kind] if key in USUAL}
+    kept = {key: (row or {}).get(key, USUAL[key]) for key in OPTIONS[kind] if key in USUAL}
     return {
         "kind": kind.value,
         "name": _(name),
         "hint": _(hint),
-        "way": NOT_CARRIED if row is None else str(said["flow"]),
-        "said": said,
+        "way": NOT_CARRIED if row is None else str(kept["flow"]),
+        "said": kept,
         "more": row is not None and len(OPTIONS[kind]) > 1,
-        "own_internal": draft.side.value in (said.get("internal") or ()),
-        "usual": all(said[key] == USUAL[key] for key in said if key != "internal"),
+        "own_internal": draft.side.value in (kept.get("internal") or ()),
+        "usual": all(kept[key] == USUAL[key] for key in kept if key != "internal"),
         "wrong": [] if place is None else below(problems, "items", str(place)),
     }
 

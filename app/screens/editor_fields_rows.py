@@ -54,11 +54,14 @@ def row_of(mapping: FieldMapping) -> dict[str, Any]:
 
 def scope_of(draft: Draft, side: Side) -> Scope | None:
     """The scope that was chosen of a side; None where it was not."""
-    said = draft.document.get(side.value) or {}
-    if not said.get("project") or not said.get("issue_type"):
+    chosen = draft.document.get(side.value) or {}
+    if not chosen.get("project") or not chosen.get("issue_type"):
         return None
     return Scope(
-        str(said["project"]), str(said["issue_type"]), said.get("filter"), bool(said.get("subtask"))
+        str(chosen["project"]),
+        str(chosen["issue_type"]),
+        chosen.get("filter"),
+        bool(chosen.get("subtask")),
     )
 
 

@@ -133,7 +133,7 @@ def _lack(how: Amiss, side: str, count: int, things: str) -> str:
 def _counted(kind: str, count: int) -> str:
     """So many items of a kind."""
     given = f"{count:,}"
-    said = {
+    words = {
         "comments": ngettext("%(count)s comment", "%(count)s comments", count, count=given),
         "attachments": ngettext("%(count)s file", "%(count)s files", count, count=given),
         "worklogs": ngettext("%(count)s worklog", "%(count)s worklogs", count, count=given),
@@ -142,7 +142,7 @@ def _counted(kind: str, count: int) -> str:
             "%(count)s link to the twin", "%(count)s links to the twin", count, count=given
         ),
     }
-    return said[kind]
+    return words[kind]
 
 
 def _kinds() -> dict[str, str]:

@@ -54,11 +54,11 @@ class WorklogKind(KindOfItem):
 
     def write(self, to: Target, twin: Item, source: Item) -> Item:
         """See KindOfItem. What is not sent would stay; and no file of the issue goes by it."""
-        said = _said(to, source)
-        body, now = RICH.read(said.get("comment")) or EMPTY, _parts(twin)[0]
+        sent = _said(to, source)
+        body, now = RICH.read(sent.get("comment")) or EMPTY, _parts(twin)[0]
         if now is not None and isinstance(body, str):
-            said["comment"] = RICH.write(to.media.keeping(now, body))
-        return _item(to.site.worklogs.edit(to.issue.id, twin.id, said))
+            sent["comment"] = RICH.write(to.media.keeping(now, body))
+        return _item(to.site.worklogs.edit(to.issue.id, twin.id, sent))
 
     def delete(self, to: Target, twin: Item) -> bool:
         """See KindOfItem."""
@@ -106,11 +106,11 @@ def _said(to: Target, source: Item) -> dict[str, Any]:
     """What a twin says. Jira takes a beginning in this form alone."""
     words, started, seconds = _parts(source)
     milliseconds = started.microsecond // 1000
-    said: dict[str, Any] = {
+    sent: dict[str, Any] = {
         "started": f"{started:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}+0000",
         "timeSpentSeconds": seconds,
     }
     body = twin_text(to, source, words)
     if body.get("content"):
-        said["comment"] = body
-    return said
+        sent["comment"] = body
+    return sent
