@@ -10,7 +10,7 @@ import requests
 from playwright.sync_api import FrameLocator, Route, expect
 
 from demo.stack import APP_KEY, Stack, scope_ids, wait_until
-from demo.walk import LEFT, RIGHT
+from demo.walk import LEFT, RIGHT, create_issue
 from tests.browser.conftest import OpenPage
 from tests.browser.looks import serious
 
@@ -309,4 +309,66 @@ def test_fields_are_found_paired_tried_and_shown_with_a_real_issues_values(
     frame.locator("#right-labels").press("Space")
     frame.locator("#fields-pair-now").press("Enter")
     expect(frame.locator("#flow-labels--labels")).to_be_attached()
+    assert serious(page) == []
+
+
+def say(stack: Stack, draft: str, path: str, version: str, **form: str) -> str:
+    """Save to a draft of Acme's admin, as the page itself would; gives its version."""
+    acme = stack.sandbox.acme
+    token = acme.context_token(APP_KEY, accountId=acme.admin["accountId"])
+    answer = requests.post(
+        f"{stack.url}/pages/drafts/{draft}/{path}",
+        data={**form, "version": version},
+        headers={"Authorization": f"JWT {token}"},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.headers["Tandem-Draft-Version"]
+
+
+def test_values_links_and_transitions_are_paired_and_samples_of_both_sides_show_where_allowed(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    screen = {"screen": ["resolution", "comment"], "required": ["resolution", "comment"]}
+    close = {"id": "31", "name": "Close", "to": "Done", **screen}
+    paired.sandbox.globex.workflow(*RIGHT, initial="To Do", moves=[close])
+    create_issue(paired.sandbox.globex, *RIGHT, summary="Stands at the begin of its workflow")
+    draft = begin(paired)
+    choose_scopes(paired, draft)
+    version = say(paired, draft, "fields/items", "5", kind="links", flow="both")
+    page, frame = open_page(paired.sandbox.acme)
+    go_on(frame, draft, "fields")
+    expect(frame.locator("#refresh-right")).to_have_text("Refresh")
+    theirs = frame.locator("#fields-mapped [data-sample='right:summary']")
+    expect(frame.locator("#fields-samples")).to_contain_text("under Sample values")
+    expect(theirs).to_be_empty()
+    version = say(paired, draft, "fields/pair", version, left="status", right="status")
+    # Globex' admin allows it in the settings there.
+    other, settings = open_page(paired.sandbox.globex)
+    settings.locator("#view-settings").click()
+    allow = settings.locator("#samples button")
+    expect(allow).to_contain_text("Allow it for")
+    allow.press("Enter")
+    expect(allow).to_contain_text("Take it back for")
+    expect(allow).to_be_focused()
+    assert serious(other) == []
+    other.close()
+    frame.locator("#fields-key-show").press("Enter")
+    expect(theirs).not_to_be_empty()
+    # The fourth step: each card says its age, and a refresh keeps the focus.
+    frame.locator("#step-values").click()
+    links = frame.locator("#values-links")
+    expect(links).to_contain_text("Read ")
+    fresh = frame.locator("#fresh-links")
+    fresh.press("Enter")
+    expect(fresh).to_be_focused()
+    moves = frame.locator("#values-moves")
+    expect(moves).to_contain_text("Required by")
+    give = moves.locator("form.constant").first
+    before = moves.locator("li.wanting").count()
+    chosen = give.locator("[name=constant]")
+    if chosen.evaluate("one => one.tagName") != "SELECT":
+        chosen.fill("Closed by its twin.")
+    give.locator("button").press("Enter")
+    expect(moves.locator("li.wanting")).to_have_count(before - 1)
     assert serious(page) == []
