@@ -10,6 +10,7 @@ from app.activity.retention import most_days
 from app.database_faults import Disk
 from app.jira.addresses import NetworkPolicy
 from app.jira.site import SiteOpener
+from app.screens import apart
 from app.screens.activity import Activity, activity_blueprint
 from app.screens.approvals import Approvals, approvals_blueprint
 from app.screens.completeness import completeness_blueprint
@@ -61,6 +62,7 @@ def screens_of(parts: Parts) -> Blueprint:
         parts.vault, parts.open_site, parts.installations, parts.record, policy, disk=parts.disk
     )
     screens = screens_blueprint(desk)
+    apart.register(screens)
     _profiles(screens, parts, desk, policy)
     _what_happens(screens, parts, desk)
     _around(screens, parts, desk)
