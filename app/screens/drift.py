@@ -60,7 +60,7 @@ class Drifts:
     def look(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> dict[str, Any]:
         """Look now. Raises Problem where a site is away, and NotFound."""
         stored = self._desk.reached(caller, standing, profile, Permission.MAP)
-        return self._shown(stored, self._watch.look(stored))
+        return self._shown(stored, self._watch.look_soon(stored))
 
     def repair(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> dict[str, Any]:
         """Do the repair of the form. Raises Problem, NotFound."""
@@ -116,7 +116,7 @@ class Drifts:
     def _after(self, stored: StoredProfile, finding: Finding, saved: Saved) -> dict[str, Any]:
         """What is left, from a new look where the sites can be asked."""
         try:
-            left = self._watch.look(stored) if saved.in_force else self._watch.read(stored)
+            left = self._watch.look_soon(stored) if saved.in_force else self._watch.read(stored)
         except Problem:  # it is mended all the same; the next look says the rest
             left = self._watch.read(stored)
         site = self._site(stored, finding.target.side)

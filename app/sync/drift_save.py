@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
 
 from app.errors import Problem
 from app.jira.site import SiteError, SiteOpener
@@ -12,6 +14,7 @@ from app.language import noop
 from app.mapping.profile import SYSTEM_KINDS, Profile, Side, UserTable
 from app.mapping.profiles import StoredProfile
 from app.mapping.repair import Target, Way, What, repaired
+from app.sync.beside import begin
 from app.sync.drift import compare, mapping_of
 from app.sync.drift_model import COMMENT, Finding, How, Now
 from app.sync.drift_read import Tenants, look_at, reader_of, tenants_of
@@ -20,6 +23,7 @@ from app.sync.drift_store import Drift
 from app.sync.planning_read import Reader
 
 PATIENCE = 5.0  # seconds that somebody who saves waits for a busy site
+SLOW = 15.0  # seconds that he waits for the answers of both
 
 _RULES: Mapping[tuple[What, How], str] = {
     (What.FIELD, How.GONE): noop(
@@ -95,6 +99,12 @@ def fitted(
     return made, found.wrong
 
 
+def _look_at(
+    open_site: SiteOpener, tenants: Tenants, new: Profile, side: Side, added: set[Target]
+) -> Now:
+    return look_at(reader_of(open_site, tenants, PATIENCE), new, side, only=added)
+
+
 def bare(profile: Profile) -> Profile:
     """A profile of the same projects and types that names nothing else."""
     return replace(profile, fields=(), users=UserTable(), items=(), moves=())
@@ -118,17 +128,19 @@ def _asked(
 ) -> _Asked:
     added = added_by(old, new)
     reader = reader_of(open_site, tenants, PATIENCE)
+    sides = [one for one in Side if any(one is target.side for target in added)]
+    looks = {side: begin(partial(_look_at, open_site, tenants, new, side, added)) for side in sides}
+    until = monotonic() + SLOW
     told: dict[Side, Now] = {}
-    unasked: list[Side] = []
-    for side in [one for one in Side if any(one is target.side for target in added)]:
+    for side, look in looks.items():
         try:
-            told[side] = look_at(reader, new, side, only=added)
-        except SiteError:
-            unasked.append(side)
+            told[side] = look.result(max(0.0, until - monotonic()))
+        except (SiteError, TimeoutError):
+            continue
         except Problem as problem:
             if problem.code != "site-busy":
                 raise
-            unasked.append(side)
+    unasked = [side for side in sides if side not in told]
     found = compare(new, told, before.known)
     wrong = [one for one in found if one.target in added and (one.target.what, one.how) in _RULES]
     named = {ref.target for ref in references(new)}

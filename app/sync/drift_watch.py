@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -14,6 +15,7 @@ from app.language import gettext as _
 from app.mapping import profiles
 from app.mapping.profiles import StoredProfile
 from app.sync import drift_read, drift_store, learned
+from app.sync.beside import begin
 from app.sync.drift import compare, remembered
 from app.sync.drift_store import Drift, Taken
 from app.vault.vault import Vault
@@ -23,6 +25,7 @@ log = structlog.get_logger(__name__)
 LOOKS_A_TICK = 20
 WAIT = 30.0  # seconds until a site without room is asked again
 LONGEST_DELAY = 3600.0  # seconds
+SLOW = 20.0  # seconds that somebody at a page waits for both sites
 PATIENCE = 30.0  # seconds that somebody waits for a busy site
 
 
@@ -74,6 +77,20 @@ class Watch:
         except Problem as problem:
             self._put_off(profile, taken, problem)
             raise
+
+    def look_soon(self, profile: StoredProfile) -> Drift:
+        """The same for somebody at a page, who does not wait for a slow site. Raises Problem."""
+        try:
+            return begin(partial(self.look, profile)).result(SLOW)
+        except TimeoutError:
+            raise Problem(
+                _(
+                    "A site answers slowly. It is looked on: open the profile again in a minute to "
+                    "see what was found."
+                ),
+                status=504,
+                code="site-slow",
+            ) from None
 
     def read(self, profile: StoredProfile) -> Drift:
         """What the last look found, of what the profile still names."""

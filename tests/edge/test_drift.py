@@ -26,9 +26,10 @@ from app.jira.site import SiteError
 from app.mapping import approvals, drafts, profiles, revisions
 from app.mapping.document import dump_profile
 from app.mapping.profile import Policy
-from app.sync import drift_watch
+from app.sync import drift_save, drift_watch
 from app.sync.drift_watch import Watch
 from app.tenants.caller import Caller, Proof
+from demo.stack import wait_until
 from tests.edge.jira import Jira, KeyServer
 from tests.edge.test_webhooks import profile
 
@@ -54,6 +55,7 @@ class Site:
     groups: list[dict[str, str]] = field(default_factory=list)
     links: list[dict[str, str]] = field(default_factory=list)
     refuses: int = 0
+    html: bool = False
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -128,6 +130,8 @@ def served(site: Site) -> Iterator[str]:
                 site.asked.append(path)
             said = site.answer(path, parse_qs(query))
             body = json.dumps(said if said is not None else {"errorMessages": ["no"]}).encode()
+            if site.html and path != "permissions/check":
+                body = b"<!doctype html><h1>Maintenance</h1>"
             self.send_response(200 if said is not None else site.refuses or 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -628,6 +632,45 @@ def test_a_look_at_a_site_that_is_away_says_so_and_keeps_what_was_found(seen: Sc
     answer = seen.call("drift/look")
     assert answer.status_code == 502
     assert len(seen.call().json["findings"]) == 2
+
+
+def test_a_site_that_answers_with_html_is_said_beside_the_look_and_spoils_no_save(
+    seen: Scene,
+) -> None:
+    bob = {"finding": lost(seen)["bob"]["id"], "choice": "swap", "to": "joe"}
+    seen.right.html = True
+    answer = seen.call("drift/look")
+    assert answer.status_code == 502
+    assert "something that is not JSON" in answer.json["detail"]
+    part = seen.call(accept="text/html").text
+    assert part.count("data-finding=") == 2  # what was found before
+    saved = seen.call("repairs", data=bob)
+    assert saved.status_code == 200, saved.text
+    assert "could not be asked whether it has what is new in the mapping" in saved.json["said"]
+    assert [one.right for one in seen.stored().profile.users.rows] == ["joe"]
+
+
+def test_a_site_that_is_slow_keeps_nobody_waiting_and_is_looked_at_on(
+    seen: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, go = lost(seen)["bob"], threading.Event()
+    plain = seen.right.answer
+
+    def late(path: str, query: dict[str, list[str]]) -> Any:
+        assert go.wait(120)
+        return plain(path, query)
+
+    seen.right.answer = late  # type: ignore[method-assign]
+    monkeypatch.setattr(drift_watch, "SLOW", 0.2)
+    monkeypatch.setattr(drift_save, "SLOW", 0.2)
+    slow = seen.call("drift/look")
+    assert (slow.status_code, slow.json["type"]) == (504, "urn:tandem:problem:site-slow")
+    asked = {"finding": found["id"], "choice": "swap", "to": "joe"}
+    saved = seen.call("repairs", data=asked)
+    assert "could not be asked" in saved.json["said"]
+    assert seen.stored().profile.users.rows[0].right == "joe"
+    go.set()
+    wait_until("joe is found gone", lambda: ("user", "joe", "") in seen.found(), seconds=120)
 
 
 def test_a_sites_own_event_about_what_the_mapping_names_brings_a_look_forward(
