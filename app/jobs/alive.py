@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import text
@@ -26,7 +26,8 @@ _WAITING = text(
     SELECT count(*) AS changes, min(c.first_at) AS since
     FROM change c JOIN profile p ON p.id = c.profile_id
     WHERE NOT EXISTS ({_ALIVE})
-      AND c.profile_id = ANY(:profiles) AND p.state = 'on'
+      AND (CAST(:profiles AS uuid[]) IS NULL OR c.profile_id = ANY(CAST(:profiles AS uuid[])))
+      AND p.state = 'on'
       AND NOT c.parked AND c.not_before <= now()
     HAVING min(c.first_at) < now() - make_interval(secs => :silent)
     """  # noqa: S608  our own words
@@ -34,10 +35,12 @@ _WAITING = text(
 
 
 def waiting_without_worker(
-    session: Session, profiles: Sequence[uuid.UUID]
+    session: Session, profiles: Collection[uuid.UUID] | None
 ) -> tuple[int, datetime] | None:
-    """How many due changes of these profiles wait for a worker, since when; None where one runs."""
-    asked = {"profiles": list(profiles), "silent": SILENT_AFTER}
+    """How many due changes of these profiles, or of all of the tenant, wait for a worker, since
+    when; None where one runs."""
+    wanted = None if profiles is None else list(profiles)
+    asked = {"profiles": wanted, "silent": SILENT_AFTER}
     found = session.execute(_WAITING, asked).one_or_none()
     return None if found is None else (found.changes, found.since)
 

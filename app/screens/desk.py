@@ -66,9 +66,10 @@ class Desk:
         """The address of a tenant's site."""
         return self._installations.of(tenant).base_url
 
-    def addresses(self, tenant: TenantId) -> list[str]:
-        """Where a tenant's site is reached: its base URL, and the one that people see."""
-        known = self._installations.of(tenant)
+    def addresses(self, tenant: TenantId, *, fresh: bool = True) -> list[str]:
+        """Where a tenant's site is reached: its base URL, and the one that people see. Not `fresh`:
+        they may be a minute old."""
+        known = self._installations.of(tenant, fresh=fresh)
         shown = known.display_url or ""
         return [known.base_url, *([shown] if shown.startswith("https://") else [])]
 
@@ -247,7 +248,7 @@ class Desk:
     def home(self, caller: Caller, standing: Standing, *, whole: bool = False) -> dict[str, Any]:
         """What the home page shows. `whole`: all profiles at once, whatever the request says."""
         asked = Asked(shown=MOST) if whole else Asked.of_request()
-        return self._overview.shown(caller, standing, asked, self.partners(caller.tenant))
+        return self._overview.shown(caller, standing, asked)
 
 
 def _seen(known: list[P], standing: Standing) -> list[P]:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from flask import (
     Response,
     after_this_request,
+    g,
     make_response,
     render_template,
     request,
@@ -156,7 +157,11 @@ class Editor:
         """Whose site a side is. Raises as `partner_site`."""
         if side is draft.side:
             return draft.tenant
-        return pairing.partner_of(draft.tenant, connection_of(draft))
+        asked = (draft.tenant, connection_of(draft))
+        known: dict[object, TenantId] = g.setdefault("partners", {})  # a step asks again and again
+        if asked not in known:
+            known[asked] = pairing.partner_of(*asked)
+        return known[asked]
 
     def site(self, draft: Draft, side: Side) -> JiraSite:
         """The site of one side, as `own_site` and `partner_site`."""
@@ -184,6 +189,13 @@ class Editor:
             return self._answer(draft, step, "parts/editor_step.html", {"beside": True, **more})
         shown = {"draft": draft, "part": template, "beside": True, **self._bar(draft, step)}
         return self._rendered(draft, "parts/editor_step.html", shown | more)
+
+    def part_of(self, draft: Draft, name: str, shown: Mapping[str, object]) -> Response:
+        """A step's part, of what it shows: nothing is looked up again."""
+        step = self._steps[name]
+        around = {"draft": draft, "part": f"editor/{name}.html", "beside": True}
+        around |= self._bar(draft, step)
+        return self._rendered(draft, "parts/editor_step.html", around | dict(shown))
 
     def _answer(
         self, draft: Draft, step: Step, template: str, more: Mapping[str, object]

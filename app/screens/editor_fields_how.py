@@ -94,7 +94,7 @@ REFUSED = re.compile(r"(\S+=\S+): (.+)\.")
 
 def say_how(said: str) -> str:
     """What the mapping says of two fields, in the reader's language."""
-    return "; ".join(_phrase(one) for one in BETWEEN.split(said))
+    return "; ".join(_phrase(one) for one in BETWEEN.split(said)) if said else ""
 
 
 def pairs_of(offer: Offer, asked: Sequence[tuple[str, str]]) -> tuple[Pair, ...]:

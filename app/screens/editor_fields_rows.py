@@ -207,7 +207,6 @@ def _end(one: OfferedField, kinds: Mapping[Kind, str]) -> Shown:
         "name": one.name,
         "kind": kinds[one.kind],
         "required": one.required,
-        "why": say_how(one.why),
     }
 
 
@@ -224,7 +223,7 @@ def _end_of(
         return {**_end(there, kinds), "kind": kinds[kind]}
     rule = offer.seen[side].every.get(name)
     words = rule.name if rule else field_name(name)
-    return {"id": name, "name": words, "required": False, "why": "", "kind": kinds[kind]}
+    return {"id": name, "name": words, "required": False, "kind": kinds[kind]}
 
 
 def _flows(mapping: FieldMapping, sites: Mapping[Side, str]) -> list[Shown]:

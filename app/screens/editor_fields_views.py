@@ -38,7 +38,7 @@ def fields_blueprint(step: FieldsStep) -> Blueprint:
     def part(draft: uuid.UUID, part: str) -> Response | str:
         opened = editor.open(draft)
         if part == "table":
-            return editor.part(opened, step.name, **step.loaded(opened))
+            return editor.part_of(opened, step.name, step.loaded(opened))
         if part == "samples":
             key = request.args.get("key", "").strip().upper()
             return render_template("editor/fields_samples.html", **samples.shown(opened, key))
@@ -53,8 +53,7 @@ def fields_blueprint(step: FieldsStep) -> Blueprint:
     def do(draft: uuid.UUID, deed: str) -> Response | str:
         opened = editor.open(draft)
         if deed == "refresh":
-            shown = step.loaded(opened, anew=_side())
-            return editor.part(opened, step.name, **shown)
+            return editor.part_of(opened, step.name, step.loaded(opened, anew=_side()))
         if deed == "try":
             return render_template("editor/fields_result.html", **try_transform(opened))
         if deed not in saves:

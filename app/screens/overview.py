@@ -22,10 +22,11 @@ from app.mapping import profile_lists
 from app.mapping.directions import Directions
 from app.mapping.profile import Flow
 from app.mapping.profile_lists import Counts, ProfileHealth
-from app.screens.waits import say_approval, say_change, say_server, say_sites
+from app.screens.waits import say_approval, say_change, say_server, say_sites_in
 from app.screens.words import OUTCOMES, STATES, ago, arrow, field_name, say
 from app.sync import completeness_store
 from app.sync.completeness_words import sentence
+from app.tenants import pairing
 from app.tenants.caller import Caller, Permission
 from app.tenants.roles import Standing
 from app.vault.vault import Vault
@@ -61,19 +62,17 @@ class Overview:
         self._vault, self._disk, self._site_name = vault, disk, site_name
         self._directions = Directions(vault)
 
-    def shown(
-        self,
-        caller: Caller,
-        standing: Standing,
-        asked: Asked,
-        partners: Sequence[Mapping[str, str]],
-    ) -> dict[str, Any]:
+    def shown(self, caller: Caller, standing: Standing, asked: Asked) -> dict[str, Any]:
         """All that the page shows of profiles and their latest activity."""
         tenant = caller.tenant
         with tenant_transaction(tenant) as session:
             there = profile_lists.health(session, tenant)
+            paired = pairing.partners_in(session, tenant)
         seen = [one for one in there if standing.covers(Permission.SEE, one.own_project)]
         names = {one: self._site_name(one) for one in {tenant, *(each.partner for each in seen)}}
+        partners = [
+            {"id": str(one.connection_id), "name": self._site_name(one.tenant)} for one in paired
+        ]
         found = sorted((one for one in seen if _matches(one, names, asked.find)), key=_rank)
         page = found[: asked.shown]
         ids = [one.id for one in page]
@@ -83,8 +82,9 @@ class Overview:
             said = checks_in(session, tenant, ids)
             reached = None if len(seen) == len(there) else {one.id for one in seen}
             entries = latest(session, self._vault, ENTRIES, reached)
-            server = say_server(
-                session, tenant, names[tenant], [one.id for one in seen], self._disk
+            server = say_server(session, tenant, names[tenant], reached, self._disk)
+            sites = say_sites_in(
+                session, dict(sorted(names.items(), key=lambda one: (one[0] != tenant, one[1])))
             )
         told = {
             "profiles": [_row(one, counted.get(one.id, Counts()), names) for one in page],
@@ -96,7 +96,7 @@ class Overview:
             "more": min(A_PAGE, len(found) - len(page)),
             "summary": summary(seen),
             "server": server,
-            "sites": say_sites(dict(sorted(names.items(), key=lambda one: one[0] != tenant))),
+            "sites": sites,
             "checked": said,
             "arrows": arrows,
             "partners": partners,

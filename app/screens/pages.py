@@ -58,7 +58,8 @@ def _headers(blueprint: Blueprint, desk: Desk) -> None:
             tenant = late
         # The gate may have refused the call: then nobody's site may frame the answer, and all
         # refusals look alike, but where our own clock is why.
-        sites = desk.addresses(tenant) if tenant else []
+        # Only what a browser loads itself is framed.
+        sites = desk.addresses(tenant, fresh=_is_loaded()) if tenant else []
         return protect(_for_people(response, sites), sites)
 
 

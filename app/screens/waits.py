@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import text
@@ -144,20 +144,30 @@ def say_change(code: str | None) -> str | None:
 
 def say_sites(names: Mapping[TenantId, str]) -> list[str]:
     """A sentence for each of these sites that is paused or must not be called now."""
-    said = []
     with unscoped_transaction() as session:
-        for tenant, name in names.items():
-            scope_to(session, tenant)
-            row = session.execute(_SITE, {"tenant": tenant}).one_or_none()
-            if row is not None:
-                said.append(_say(name, row.paused_code, row.paused_since, row.code, row.seconds))
+        return say_sites_in(session, names)
+
+
+def say_sites_in(session: Session, names: Mapping[TenantId, str]) -> list[str]:
+    """The same at the end of a running transaction, which is then scoped to the last of them."""
+    said = []
+    for tenant, name in names.items():
+        scope_to(session, tenant)
+        row = session.execute(_SITE, {"tenant": tenant}).one_or_none()
+        if row is not None:
+            said.append(_say(name, row.paused_code, row.paused_since, row.code, row.seconds))
     return said
 
 
 def say_server(
-    session: Session, tenant: TenantId, site: str, profiles: Sequence[uuid.UUID], disk: Disk
+    session: Session,
+    tenant: TenantId,
+    site: str,
+    profiles: Collection[uuid.UUID] | None,
+    disk: Disk,
 ) -> list[str]:
-    """A sentence for all that is wrong with Tandem's own server, as this tenant's site meets it."""
+    """A sentence for all that is wrong with Tandem's own server, as this tenant's site meets it.
+    `profiles`: those that are looked at, or None for all of the tenant."""
     waiting = alive.waiting_without_worker(session, profiles)
     ahead = clocks.told(session, tenant)
     said = [FULL] if disk.is_full() else []

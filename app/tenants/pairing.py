@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, insert, or_, select, text
+from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
 from app.errors import NotFound, Problem
@@ -119,7 +120,12 @@ def claim(record: Recorder, caller: Caller, code: str) -> uuid.UUID:
 def partners(tenant: TenantId) -> list[Partner]:
     """The connections of a tenant."""
     with tenant_transaction(tenant) as session:
-        rows = session.scalars(select(Connection).order_by(Connection.created_at)).all()
+        return partners_in(session, tenant)
+
+
+def partners_in(session: Session, tenant: TenantId) -> list[Partner]:
+    """The same in the tenant's running transaction."""
+    rows = session.scalars(select(Connection).order_by(Connection.created_at)).all()
     return [
         Partner(
             row.id,

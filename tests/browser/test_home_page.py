@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import psycopg
 import pytest
 import requests
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
+from app.screens.overview import A_PAGE
 from demo.stack import APP_KEY, Stack, StackError, scope_ids
 from demo.walk import LEFT, RIGHT
 from sandbox.process import SiteHandle
@@ -87,7 +89,7 @@ def test_what_a_click_brings_is_shown_without_waiting_for_a_poll(
 ) -> None:
     page, frame = open_page(paired.sandbox.acme)
     expect(frame.get_by_role("button", name=f"Pause {NAME}")).to_be_visible()
-    page.route("**/pages/parts/overview", lambda route: None)  # never answered
+    page.route("**/pages/parts/overview*", lambda route: None)  # never answered
     for name, then in (("Pause", "Resume"), ("Resume", "Pause")):
         frame.get_by_role("button", name=f"{name} {NAME}").click()
         expect(frame.get_by_role("button", name=f"{then} {NAME}")).to_be_visible()
@@ -242,3 +244,42 @@ def test_the_host_page_grows_with_the_page(paired: Stack, open_page: OpenPage) -
     page.wait_for_function(f"before => ({height})() !== before", arg=needed)
     other = frame.locator("#page").evaluate("page => page.offsetHeight")
     page.wait_for_function(f"wanted => ({height})() === wanted", arg=other)
+
+
+def test_a_long_list_is_searched_and_shown_further_with_the_keyboard_alone(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    with psycopg.connect(paired.database, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO profile (id, connection_id, left_tenant_id, right_tenant_id, name, state,"
+            " revision, left_project_id, left_type_id, right_project_id, right_type_id)"
+            " SELECT gen_random_uuid(), connection_id, left_tenant_id, right_tenant_id,"
+            " 'Listed ' || n, 'paused', 1, 900 + n, 1, 900 + n, 1"
+            " FROM profile, generate_series(10, 39) n WHERE name = %s",
+            (NAME,),
+        )
+    there = len(paired.overview())
+    page, frame = open_page(paired.sandbox.acme)
+    rows = frame.locator("#overview tr[data-profile]")
+    expect(rows).to_have_count(A_PAGE)
+    more = frame.get_by_role("button", name=f"Show {there - A_PAGE} more")
+    more.press("Enter")
+    expect(rows).to_have_count(there)
+    expect(rows.nth(A_PAGE).get_by_role("button").first).to_be_focused()
+    expect(more).to_have_count(0)
+
+    find = frame.get_by_role("searchbox", name="Find a profile or a partner")
+    find.press_sequentially("listed 3")
+    expect(rows).to_have_count(10)
+    wait_for_polls(page)
+    expect(rows).to_have_count(10)
+    expect(find).to_be_focused()
+    find.fill("web AND")
+    expect(rows).to_have_count(1)
+    frame.get_by_role("button", name=f"Pause {NAME}").press("Enter")
+    expect(frame.get_by_role("button", name=f"Resume {NAME}")).to_be_focused()
+    frame.get_by_role("button", name=f"Resume {NAME}").press("Enter")
+    expect(frame.get_by_role("button", name=f"Pause {NAME}")).to_be_focused()
+    expect(rows).to_have_count(1)
+    find.fill("")
+    expect(rows).to_have_count(there)
