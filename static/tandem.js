@@ -1,6 +1,7 @@
 // The pages' own script: a fresh token on each request, views, problems as sentences, Jira's theme.
 
 const TOKEN_MS = 10_000; // how long Jira may take to answer with a token
+const NOBODY = "urn:tandem:problem:not-authorised"; // why, a refusal does not say
 const DOWNLOAD_MS = 60_000; // how long a browser may take to ask where a file goes
 const QUIET_MS = 2_500; // how long the counts must rest before they are read out
 const AGAIN_MS = 3_000; // after how long a part that could not load is asked for again, at first
@@ -165,7 +166,8 @@ function finish(form) {
 /** What an answer says is wrong: a sentence for people, and the field at fault if one is. */
 function sentenceOf(xhr) {
   try {
-    const { detail, field } = JSON.parse(xhr.responseText);
+    const { type, detail, field } = JSON.parse(xhr.responseText);
+    if (type === NOBODY) return { sentence: words.session };
     const bare = field && detail.startsWith(`${field}: `) ? detail.slice(field.length + 2) : detail;
     return { sentence: bare.charAt(0).toUpperCase() + bare.slice(1), field };
   } catch {

@@ -5,7 +5,8 @@ const EVERY_MS = 2000;
 const frames = [...document.querySelectorAll('[data-app-frame]')];
 const { connectHost } = window;
 
-// What an app's frame may do, as far as Jira's frames may: leave the page by a person's click alone.
+// What an app's frame may do. It leaves the page by a person's click alone.
+// Reference: https://developer.atlassian.com/platform/forge/custom-ui/iframe/ of Forge's frames.
 const FRAME_MAY = [
   'allow-downloads', 'allow-forms', 'allow-modals', 'allow-popups', 'allow-popups-to-escape-sandbox',
   'allow-same-origin', 'allow-scripts', 'allow-top-navigation-by-user-activation',

@@ -201,3 +201,12 @@ def test_the_panel_and_the_page_of_a_project(
     page.goto(link)
     expect(frame.get_by_role("alert").filter(has_text="no such question")).to_be_visible()
     expect(frame.get_by_role("heading", name="Profiles").first).to_be_visible()
+
+    # Who Jira vouches for no more is told so, and what to do; not that he "is not authorised".
+    acme.control("POST", "apps/tandem/disable")
+    frame.get_by_role("button", name="Settings").click()
+    gone = frame.get_by_role("alert").filter(has_text="your session in Jira ended")
+    expect(gone).to_be_visible()
+    acme.control("POST", "apps/tandem/enable")
+    frame.get_by_role("button", name="Settings").click()
+    expect(gone).to_have_count(0)
