@@ -22,6 +22,8 @@ class User:
     active: bool = True
     account_type: str = "atlassian"
     time_zone: str = "UTC"
+    # The language that the person chose in the profile; none: Jira follows the browser.
+    locale: str = ""
     # Keys of the projects the user may browse; None means all.
     browse: frozenset[str] | None = None
     can_edit: bool = True

@@ -114,6 +114,7 @@ def restore(site: Site) -> None:
         site.projects[project.id] = replace(whole, screens=screens_of(site, seed, whole))
     seed_workflows(site)
     for user in site.users.values():
+        user.locale = ""
         role = user.email.partition("@")[0] if user.account_type == "atlassian" else ""
         user.active, user.app_administers = True, True
         user.shows_email = role not in SHY

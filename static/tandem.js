@@ -4,6 +4,7 @@ const TOKEN_MS = 10_000; // how long Jira may take to answer with a token
 const NOBODY = "urn:tandem:problem:not-authorised"; // why, a refusal does not say
 const DOWNLOAD_MS = 60_000; // how long a browser may take to ask where a file goes
 const QUIET_MS = 2_500; // how long the counts must rest before they are read out
+const LOCALE_MS = 2_000; // how long Jira may take to name its user's language
 const AGAIN_MS = 3_000; // after how long a part that could not load is asked for again, at first
 const AGAIN_MOST_MS = 60_000; // and at most: each time the wait is twice as long
 
@@ -25,6 +26,36 @@ function contextToken() {
     setTimeout(() => reject(new Error("no token")), TOKEN_MS);
     bridge.context.getToken(resolve);
   });
+}
+
+/** The languages of the person, the one of Jira first; null where Jira names none. */
+const languages = new Promise((resolve) => {
+  setTimeout(() => resolve(null), LOCALE_MS);
+  bridge?.user?.getLocale?.((locale) => resolve(locale ? [String(locale).replaceAll("_", "-"), ...navigator.languages].join(", ") : null));
+});
+
+/** Have the page speak Jira's language, where it came in another: it is loaded before Jira says. */
+async function translate() {
+  const asked = await languages;
+  const page = document.documentElement;
+  if (!asked || asked.split("-")[0].toLowerCase() === page.lang) return;
+  const headers = { Authorization: `JWT ${await contextToken()}`, "Accept-Language": asked };
+  const answer = await fetch("/pages/parts/frame", { headers });
+  if (!answer.ok) return;
+  const frame = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (frame.documentElement.lang === page.lang) return;
+  page.lang = frame.documentElement.lang;
+  Object.assign(words, frame.getElementById("news").dataset);
+  for (const one of frame.querySelectorAll("nav button, [data-frame]")) {
+    const here = document.getElementById(one.id);
+    if (!here) continue;
+    if (one.ariaLabel) here.ariaLabel = one.ariaLabel;
+    else here.textContent = one.textContent;
+  }
+  // What came with the page: the first view, or the part that asks by itself.
+  const first = document.getElementById("opener") ? null : document.querySelector("nav [aria-current=page]");
+  if (first) first.click();
+  else for (const part of document.querySelectorAll("main > [data-poll]")) htmx.trigger(part, "tandem:again");
 }
 
 /** Say a sentence in the nearest place made for it; an empty one takes it away. */
@@ -73,7 +104,7 @@ document.addEventListener("htmx:confirm", async (event) => {
   const waiting = Symbol("waits for a token");
   if (!isPoll(elt)) underWay.add(waiting);
   try {
-    elt.tandemToken = await contextToken();
+    [elt.tandemToken, elt.tandemLanguages] = await Promise.all([contextToken(), languages]);
     issueRequest(true);
   } catch {
     tell(elt, words.silent);
@@ -88,6 +119,7 @@ document.addEventListener("htmx:confirm", async (event) => {
 document.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers.Authorization = `JWT ${event.detail.elt.tandemToken}`;
   delete event.detail.elt.tandemToken;
+  if (event.detail.elt.tandemLanguages) event.detail.headers["Accept-Language"] = event.detail.elt.tandemLanguages;
 });
 
 document.addEventListener("htmx:beforeSend", (event) => {
@@ -309,6 +341,7 @@ if (bridge) {
     bridge.resize("100%", `${height}px`);
   }).observe(page);
   bridge.theming?.initializeTheming();
+  translate().catch(() => {}); // then it goes on in the language that it came in
   counts = countsNow();
 } else {
   tell(page, words.reload);

@@ -71,6 +71,13 @@ def _home_views(blueprint: Blueprint, desk: Desk) -> None:
         bridge = bridge_url(desk.site_url(current_caller().tenant))
         return render_template("home.html", bridge=bridge, views=views(), **shown)
 
+    @blueprint.get("/parts/frame")
+    @accepts(Proof.CONTEXT, Permission.GLANCE)
+    def frame() -> str:
+        # What stays of a page while its parts change, where Jira names another language than the
+        # one that the page came in.
+        return render_template("parts/frame.html", views=views())
+
     @blueprint.get("/views/profiles")
     @accepts(Proof.CONTEXT, Permission.SEE)
     def profiles_view() -> str:

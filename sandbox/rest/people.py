@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
+
 from sandbox.errors import JiraError
 from sandbox.keeping import administers
 from sandbox.model import JsonDict, User
@@ -12,6 +14,8 @@ from sandbox.rest import Ctx, route
 from sandbox.values import Intake
 from sandbox.values.people import assignable
 
+LOCALES = ("en_US", "en_UK", "de_DE", "es_ES", "fr_FR", "it_IT", "ja_JP", "pt_BR")
+"""The languages of the site, its own first."""
 GLOBAL_PERMISSIONS = ("ADMINISTER", "SYSTEM_ADMIN", "USER_PICKER", "BULK_CHANGE")
 PROJECT_PERMISSIONS = (
     "BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES", "DELETE_ISSUES",
@@ -35,7 +39,34 @@ def _shows_email(ctx: Ctx, user: User) -> bool:
 def myself(ctx: Ctx) -> Any:
     """The calling account."""
     shown = _full(ctx, ctx.caller.user)
-    return {**shown, "locale": "en_US", "expand": "groups,applicationRoles"}
+    return {**shown, "locale": _locale(ctx), "expand": "groups,applicationRoles"}
+
+
+@route("GET", "mypreferences/locale")
+def get_locale(ctx: Ctx) -> Any:
+    """The language of the caller's pages: the one that was chosen, else the browser's."""
+    return {"locale": _locale(ctx)}
+
+
+@route("PUT", "mypreferences/locale")
+def set_locale(ctx: Ctx) -> Any:
+    """Choose the language of the caller's pages."""
+    locale = ctx.body.get("locale")
+    if locale not in LOCALES:
+        raise JiraError(400, f"The locale {locale!r} is not supported by this instance.")
+    ctx.caller.user.locale = locale
+    return 204, None
+
+
+def _locale(ctx: Ctx) -> str:
+    if ctx.caller.user.locale:
+        return ctx.caller.user.locale
+    for wanted, quality in request.accept_languages:
+        tag = wanted.replace("-", "_").lower()
+        fits = (one for one in LOCALES if one.lower() == tag or one[:2] == tag.partition("_")[0])
+        if quality > 0 and (found := next(fits, None)):
+            return found
+    return LOCALES[0]
 
 
 @route("GET", "user")

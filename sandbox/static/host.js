@@ -49,6 +49,9 @@ connectHost.defineModule('context', {
   },
 });
 connectHost.defineModule('user', {
+  async getLocale(callback) {
+    callback((await call('GET', '/rest/api/3/mypreferences/locale')).locale);
+  },
   getCurrentUser(callback) {
     callback({ atlassianAccountId: new URLSearchParams(asker(callback).options.place).get('accountId') });
   },

@@ -152,6 +152,28 @@ def test_light_and_dark_follow_jira(mapped: Stack, browser: Browser) -> None:
     page.close()
 
 
+def test_the_page_speaks_the_language_that_jira_names_whatever_the_browser_asks_for(
+    mapped: Stack, browser: Browser
+) -> None:
+    acme = mapped.sandbox.acme
+    chosen = acme.call("PUT", "mypreferences/locale", json={"locale": "de_DE"})
+    assert chosen.status_code == 204, chosen.text
+    try:
+        page = browser.new_page(locale="en-US")
+        page.goto(f"{acme.url}/plugins/servlet/ac/tandem/tandem")
+        frame = page.frame_locator("iframe[src*='/pages/home']")
+        title = frame.get_by_role("heading", name="Profile", exact=True, level=1)
+        expect(title).to_be_visible(timeout=ARRIVES)
+        expect(frame.locator("html")).to_have_attribute("lang", "de")
+        frame.get_by_role("button", name="Einstellungen", exact=True).click()
+        expect(
+            frame.get_by_role("heading", name="Einstellungen", exact=True, level=1)
+        ).to_be_visible(timeout=ARRIVES)
+        page.close()
+    finally:
+        acme.call("PUT", "mypreferences/locale", json={"locale": "en_US"})
+
+
 def test_a_hostile_name_is_shown_and_never_run(mapped: Stack, browser: Browser) -> None:
     acme = mapped.sandbox.acme
     hostile = (

@@ -104,6 +104,7 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
         who, "POST", f"/pages/project/{NEVER}/pause"
     ),
     ("GET", "/pages/parts/overview"): lambda s, who: s.call(who, "GET", "/pages/parts/overview"),
+    ("GET", "/pages/parts/frame"): lambda s, who: s.call(who, "GET", "/pages/parts/frame"),
     ("GET", "/pages/views/profiles"): lambda s, who: s.call(who, "GET", "/pages/views/profiles"),
     ("GET", "/pages/views/conflicts"): lambda s, who: s.call(who, "GET", "/pages/views/conflicts"),
     ("GET", "/pages/views/settings"): lambda s, who: s.call(who, "GET", "/pages/views/settings"),
