@@ -30,8 +30,9 @@ function contextToken() {
 
 /** The languages of the person, the one of Jira first; null where Jira names none. */
 const languages = new Promise((resolve) => {
+  if (!bridge?.user?.getLocale) return resolve(null);
   setTimeout(() => resolve(null), LOCALE_MS);
-  bridge?.user?.getLocale?.((locale) => resolve(locale ? [String(locale).replaceAll("_", "-"), ...navigator.languages].join(", ") : null));
+  bridge.user.getLocale((locale) => resolve(locale ? [String(locale).replaceAll("_", "-"), ...navigator.languages].join(", ") : null));
 });
 
 /** Have the page speak Jira's language, where it came in another: it is loaded before Jira says. */
