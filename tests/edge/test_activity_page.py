@@ -6,7 +6,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,7 +21,9 @@ from app import Tandem
 from app.activity import retention
 from app.activity.log import Detail, Outcome, record
 from app.database import TenantId, tenant_transaction
+from app.jobs.engine import build_engine
 from app.mapping import profiles
+from app.settings import Edition, Settings
 from tests.edge.jira import Jira
 from tests.edge.people import grant_roles
 from tests.edge.test_webhooks import profile
@@ -325,6 +327,27 @@ def test_too_old_details_go_in_batches_until_none_is_left(
     scene.do("UPDATE activity SET at = now() - interval '15 days'")
     assert retention.forget(14) == 5
     assert retention.forget(14) == 0
+
+
+@pytest.mark.parametrize("edition", list(Edition))
+def test_the_sweep_of_a_worker_deletes_once_a_minute_what_its_edition_does_not_keep(
+    scene: Scene, app: Flask, settings: Settings, edition: Edition
+) -> None:
+    scene.entry(1, Outcome.UPDATED, Detail(WAS), days_ago=20)
+    scene.entry(2, Outcome.UPDATED, Detail(WAS), days_ago=1)
+    scene.do("UPDATE installation SET detail_days = 30")
+    tandem = replace(scene.tandem, settings=replace(settings, edition=edition))
+    app.extensions["tandem"] = tandem
+    engine = build_engine(app, tandem.reconciler, settings.database_url or "", 1)
+    sweep = engine.tasks["sweep"].func
+
+    def kept() -> list[bool]:
+        return [one["kept"] for one in scene.get("activity").json["entries"]]
+
+    sweep(10)
+    assert kept() == [True, True]
+    sweep(60)
+    assert kept() == [True, edition is Edition.SELF_HOSTED]
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
