@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template
 
@@ -17,6 +18,12 @@ from app.tenants.gate import current_standing
 def editor_blueprint(editor: Editor) -> Blueprint:
     """The frame's views, part of the pages."""
     blueprint = Blueprint("editor", __name__)
+
+    @blueprint.app_context_processor
+    def drafts_of_the_list() -> dict[str, Any]:
+        """For the list of profiles, which shows them at once: loaded later, they would push the
+        list down while it is read."""
+        return {"my_drafts": editor.mine}
 
     @blueprint.get("/drafts")
     @accepts(Proof.CONTEXT, Permission.MAP)

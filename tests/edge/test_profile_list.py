@@ -252,3 +252,11 @@ def test_old_activity_is_not_said_again_and_what_is_newer_is(scene: Scene, app: 
         assert "3 days ago" in answer.text or number == 2
         assert scene.ask(list_version=version(answer)).status_code == 204
     assert scene.ask(list_version="0" * 24).status_code == 200
+
+
+def test_the_view_of_the_list_comes_with_the_drafts_of_whoever_asks(scene: Scene) -> None:
+    headers = {"Authorization": f"JWT {scene.site.context_token(sub='ed')}"}
+    assert scene.site.client.post("/pages/drafts", headers=headers).status_code == 200
+    assert "data-draft=" in scene.ask("views/profiles").text
+    assert "data-draft=" not in scene.ask("views/profiles", person="ann").text
+    assert 'id="drafts"' not in scene.ask("views/profiles", person="vi").text
