@@ -388,8 +388,9 @@ def test_a_name_that_two_values_have_is_nobodys_and_what_may_not_be_made_is_left
         assert not pair.at("right", "customfield_10043")
         assert not pair.at("right", "components")
         told = activity(scene)
-        assert "'reviewed' has no twin on the right side" in html.unescape(told)
-        assert "'Only here' has no twin on the right side" in html.unescape(told)
+        site = scene.right.url.partition("://")[2]
+        assert f"'reviewed' has no twin on {site}" in html.unescape(told)
+        assert f"'Only here' has no twin on {site}" in html.unescape(told)
     finally:
         scene.right.control("PUT", "people", {account: {"administersProjects": True}})
     pair.edit("left", components=[*names, {"name": "Search"}])
