@@ -60,6 +60,19 @@ def fields_of(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return found if "fields" in document else _usual(document)
 
 
+def scope_of(draft: Draft, side: Side) -> Scope | None:
+    """The scope that was chosen of a side; None where it was not."""
+    chosen = draft.document.get(side.value) or {}
+    if not chosen.get("project") or not chosen.get("issue_type"):
+        return None
+    return Scope(
+        str(chosen["project"]),
+        str(chosen["issue_type"]),
+        chosen.get("filter"),
+        bool(chosen.get("subtask")),
+    )
+
+
 def wrong_with(draft: Draft) -> list[Wrong]:
     """All that stands in the way of saving a draft, in the order of the steps."""
     found: list[Wrong] = []

@@ -18,6 +18,7 @@ from app.mapping.offer_pairs import Offer, offer
 from app.mapping.profile import Scope, Side
 from app.screens import editor_fields_rows as rows
 from app.screens.editor import Editor
+from app.screens.editor_draft import scope_of
 from app.screens.editor_fields_how import say_how
 from app.screens.editor_fields_items import Extras
 from app.screens.site_errors import say_error
@@ -44,7 +45,7 @@ class FieldsStep:
 
     def shown(self, draft: Draft) -> Mapping[str, object]:
         """What is known without asking a site: what is not is loaded by the page itself."""
-        lacking = [side for side in Side if rows.scope_of(draft, side) is None]
+        lacking = [side for side in Side if scope_of(draft, side) is None]
         if lacking or "connection" not in draft.document:
             return {"lacking": True}
         return self._table(draft, self._known(draft), {})
@@ -63,7 +64,7 @@ class FieldsStep:
         wrong: dict[str, str] = {}
         sites = self.sites(draft)
         for side in Side:
-            scope = rows.scope_of(draft, side)
+            scope = scope_of(draft, side)
             if scope is not None and (side is anew or side not in known):
                 reads[side] = self._cache.begin(self.editor.tenant(draft, side), side, scope)
         for side, read in reads.items():
@@ -148,7 +149,7 @@ class FieldsStep:
     def _known(self, draft: Draft) -> dict[Side, Known]:
         found = {}
         for side in Side:
-            scope = rows.scope_of(draft, side)
+            scope = scope_of(draft, side)
             one = self._cache.known(self.editor.tenant(draft, side), scope) if scope else None
             if one is not None:
                 found[side] = one
@@ -184,7 +185,7 @@ class FieldsStep:
         """The statuses of both sides, to close issues with. Raises SiteError."""
         found = {}
         for side in Side:
-            scope = rows.scope_of(draft, side)
+            scope = scope_of(draft, side)
             if scope is not None:
                 ask = partial(_statuses, scope=scope)
                 found[side.value] = ask(self.editor.site(draft, side))

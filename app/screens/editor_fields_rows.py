@@ -14,7 +14,7 @@ from app.mapping.field_types import pairs_with
 from app.mapping.offer import ELSEWHERE, OfferedField
 from app.mapping.offer_pairs import ONLY_ONE, Offer, Pair
 from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Policy, Profile, Scope, Side
-from app.screens.editor_draft import fields_of, profile_of
+from app.screens.editor_draft import fields_of, profile_of, scope_of
 from app.screens.editor_fields_how import say_how
 from app.screens.editor_fields_words import KINDS, MOMENTS, POLICIES, REASONS
 from app.screens.words import field_name
@@ -50,19 +50,6 @@ def row_of(mapping: FieldMapping) -> dict[str, Any]:
     """A mapping as a row of a document."""
     rows: Any = dump_profile(Profile(NOWHERE, NOWHERE, (mapping,)))["fields"]
     return dict(rows[0])
-
-
-def scope_of(draft: Draft, side: Side) -> Scope | None:
-    """The scope that was chosen of a side; None where it was not."""
-    chosen = draft.document.get(side.value) or {}
-    if not chosen.get("project") or not chosen.get("issue_type"):
-        return None
-    return Scope(
-        str(chosen["project"]),
-        str(chosen["issue_type"]),
-        chosen.get("filter"),
-        bool(chosen.get("subtask")),
-    )
 
 
 def profile_like(draft: Draft) -> Profile:

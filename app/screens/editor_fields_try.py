@@ -29,7 +29,7 @@ from app.mapping.transforms import (
 from app.mapping.values import UnreadableValueError, handler, read_fields, shorten
 from app.screens import editor_fields_rows as rows
 from app.screens.editor import connection_of
-from app.screens.editor_draft import agreed, sees_samples
+from app.screens.editor_draft import agreed, scope_of, sees_samples
 from app.screens.editor_fields import FieldsStep
 from app.screens.forms import form_text, refuse
 from app.screens.site_errors import say_error
@@ -93,7 +93,7 @@ class Samples:
     def _read(
         self, draft: Draft, side: Side, key: str, allowed: frozenset[str] | None
     ) -> dict[str, Any]:
-        scope = rows.scope_of(draft, side)
+        scope = scope_of(draft, side)
         told: dict[str, Any] = {"side": side.value, "sentence": "", "values": []}
         if scope is None:
             return told

@@ -15,9 +15,10 @@ from app.language import gettext as _
 from app.language import tell
 from app.mapping import filters
 from app.mapping.drafts import Draft
-from app.mapping.profile import Scope, Side
+from app.mapping.profile import Side
 from app.mapping.profile_name import name_problem, suggested, tidy
 from app.screens.editor import Editor, chosen, connection_of
+from app.screens.editor_draft import scope_of
 from app.screens.forms import refuse
 from app.screens.site_errors import say_error
 from app.screens.site_lists import Known, SiteLists
@@ -283,15 +284,6 @@ class ProjectsStep:
             "query": query,
             "read": ago(known.at),
         }
-
-
-def scope_of(draft: Draft, side: Side) -> Scope | None:
-    """A side's scope, once a project and a type were chosen."""
-    project, kind = chosen(draft, side, "project"), chosen(draft, side, "issue_type")
-    if not project or not kind:
-        return None
-    subtask = bool((draft.document.get(side.value) or {}).get("subtask"))
-    return Scope(project, kind, chosen(draft, side, "filter"), subtask)
 
 
 def _typed(kind: Named) -> dict[str, Any]:
