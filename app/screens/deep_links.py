@@ -55,15 +55,22 @@ def opened(desk: Desk, caller: Caller, standing: Standing) -> dict[str, Any]:
     above the list of profiles."""
     shown: dict[str, Any] = {}
     try:
-        wanted = opening(
-            desk, caller, standing, request.args.get("open", ""), request.args.get("of", "")
-        )
+        wanted = opening(desk, caller, standing, _handed_on("open"), _handed_on("of"))
         shown["opening"] = wanted
     except (NotFound, Forbidden) as problem:
         wanted, shown["unopened"] = None, problem.detail
     if wanted is None or wanted.into != "view":
         shown |= desk.home(caller, standing)
     return shown
+
+
+def _handed_on(name: str) -> str:
+    """A parameter as Jira hands it on. What the address of its page does not say may come empty or
+    as the placeholder; and Jira may hand it on by its own name as well."""
+    found = request.args.get(name, "")
+    if not found or found.startswith("{"):
+        found = request.args.get(f"ac.{name}", "")
+    return found
 
 
 def opening(desk: Desk, caller: Caller, standing: Standing, what: str, of: str) -> Opening | None:

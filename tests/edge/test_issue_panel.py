@@ -433,9 +433,12 @@ def test_a_link_to_what_is_out_of_reach_says_so_above_the_list_as_if_it_never_wa
         assert sentence in page.text.split('id="unopened"')[1].split("</p>")[0], query
         assert 'id="opener"' not in page.text
         assert "Keeps issues of" in page.text
-    for plain in ("", "?open=&of="):  # Jira leaves what its address does not say empty
+    # What the address of Jira's page does not say opens nothing.
+    for plain in ("", "?open=&of=", "?open=%7Bac.open%7D&of=%7Bac.of%7D"):
         page = scene.page(f"/pages/home{plain}").text
         assert "unopened" not in page and "opener" not in page
+    by_its_own_name = f"/pages/home?open=&of=&ac.open=profile&ac.of={uuid.uuid4()}"
+    assert no_profile in scene.page(by_its_own_name).text
 
 
 def test_a_link_opens_a_profile_its_approval_or_the_editor_with_its_project(scene: Scene) -> None:
