@@ -24,6 +24,7 @@ from app.mapping.document import dump_profile
 from app.mapping.profile import Side
 from app.mapping.profiles import owned
 from app.mapping.revisions import at
+from app.said import said
 from app.tenants.caller import Caller
 from app.vault.store import KeyShredded
 from app.vault.vault import Place, Vault
@@ -64,8 +65,10 @@ class DraftChanged(Problem):
         self.newest = newest
         self.changed = changed
         super().__init__(
-            "this draft was changed in another tab of yours. What you typed is still here and not "
-            "saved: look at what is there now, or save yours over it."
+            said(
+                "this draft was changed in another tab of yours. What you typed is still here and "
+                "not saved: look at what is there now, or save yours over it."
+            )
         )
 
 

@@ -24,6 +24,7 @@ from app.mapping.profile import (
     ValueTable,
 )
 from app.mapping.values import handler
+from app.said import said
 
 Table = TypeVar("Table", ValueTable, UserTable)
 
@@ -231,8 +232,10 @@ def repaired(profile: Profile, target: Target, way: Way, to: str = "") -> Profil
     made = mended(profile, target, way, to)
     if made is None:
         raise Problem(
-            "choice: the mapping has changed meanwhile, and this repair does not fit it any more. "
-            "Look again, and choose from what is offered then.",
+            said(
+                "choice: the mapping has changed meanwhile, and this repair does not fit it "
+                "any more. Look again, and choose from what is offered then."
+            ),
             status=409,
             code="repair-outdated",
             field="choice",

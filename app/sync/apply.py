@@ -263,9 +263,7 @@ def items_moved(
         before, after = _of(then, side), _of(now, side)
         for key in before.keys() | after.keys():
             if before.get(key) != after.get(key):
-                what = (
-                    "added" if key not in before else "taken away" if key not in after else "edited"
-                )
+                what = "added" if key not in before else "taken" if key not in after else "edited"
                 found[what, key.partition(".")[0], side] += 1
     told = [_told(*what, number) for what, number in sorted(found.items())]
     return together(told, ", ")

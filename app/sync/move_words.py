@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from app.mapping.said import said, together
 from app.sync.move_path import Outlook
 from app.sync.reasons import Code
 
@@ -17,19 +18,34 @@ def no_way(
     unknown = [*unseen.values(), *(one.name for one in found.unknown)]
     if unknown:
         names = ", ".join(f"'{name}'" for name in unknown)
-        return Code.MOVE_UNKNOWN, (
-            f"{field}: no way is known from '{at}' to '{to}'. What {names} leads on to could not "
-            "be seen: no issue of the project and type is in it, or too many were to be looked at."
+        return Code.MOVE_UNKNOWN, said(
+            "%(field)s: no way is known from '%(at)s' to '%(to)s'. What %(names)s leads on to "
+            "could not be seen: no issue of the project and type is in it, or too many were to be "
+            "looked at.",
+            field=field,
+            at=at,
+            to=to,
+            names=names,
         )
-    sentence = f"{field}: no way leads from '{at}' to '{to}' that Tandem may take."
+    sentence: str = said(
+        "%(field)s: no way leads from '%(at)s' to '%(to)s' that Tandem may take.",
+        field=field,
+        at=at,
+        to=to,
+    )
     if found.shut:
         names = ", ".join(f"'{name}'" for name in found.shut)
-        sentence += f" A condition does not let its user make {names}."
+        shut = said("A condition does not let its user make %(names)s.", names=names)
+        sentence = together([sentence, shut])
     return Code.MOVE_NO_WAY, sentence
 
 
 def missing_fields(field: str, at: str, to: str, names: Sequence[str]) -> tuple[Code, str]:
     """The code and the sentence of a way that wants fields which nothing fills."""
-    return Code.MOVE_FIELDS, (
-        f"{field}: the way from '{at}' to '{to}' wants {', '.join(names)}, which nothing fills."
+    return Code.MOVE_FIELDS, said(
+        "%(field)s: the way from '%(at)s' to '%(to)s' wants %(names)s, which nothing fills.",
+        field=field,
+        at=at,
+        to=to,
+        names=", ".join(names),
     )

@@ -20,6 +20,7 @@ from app.jira.site import (
     SiteOpener,
 )
 from app.mapping.profile import Scope, Side
+from app.mapping.said import capital_site, said
 from app.sync.budget import Kind, claim
 
 T = TypeVar("T")
@@ -123,9 +124,13 @@ class Reader:
         while (wait := claim(self._tenants[side], Kind.BACKGROUND, cost)) > 0:
             if waited >= self._patience:
                 raise Problem(
-                    f"The {side.value} site has had no room for this for {waited:.0f} seconds: "
-                    "live changes go first, and a site that is paused or asked for patience is "
-                    "left alone. Look at Tandem's page, and try again later.",
+                    said(
+                        "%(site)s has had no room for this for %(waited)s seconds: "
+                        "live changes go first, and a site that is paused or asked for "
+                        "patience is left alone. Look at Tandem's page, and try again later.",
+                        site=capital_site(side),
+                        waited=f"{waited:.0f}",
+                    ),
                     status=503,
                     code="site-busy",
                 )

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from app.mapping.profile import ItemKind, Side
+from app.mapping.said import said
 from app.sync.budget import BACKGROUND_SHARE, POINTS_AN_HOUR
 from app.sync.flight import SIDE_BY_SIDE
 from app.sync.lanes import LANES
@@ -106,7 +107,7 @@ class Summary:
     def _known(self, group: Group) -> Group:
         key = (group.kind, group.cause, group.about, group.sentence)
         if key not in self.groups and len(self.groups) >= MOST_GROUPS:
-            group = Group(group.kind, "others", None, "other causes, too many to list")
+            group = Group(group.kind, "others", None, said("other causes, too many to list"))
             key = (group.kind, group.cause, None, group.sentence)
         return self.groups.setdefault(key, group)
 

@@ -258,6 +258,81 @@ def test_every_refusal_that_a_page_shows_is_marked() -> None:
     assert not found
 
 
+SAYING = {
+    "Detail": 0,
+    "DocumentProblem": 1,
+    "Exhausted": 0,
+    "Failed": 0,
+    "Fit": 1,
+    "Forbidden": 0,
+    "Held": 0,
+    "LeftAlone": 2,
+    "Misfit": 0,
+    "NotFound": 0,
+    "Note": 1,
+    "Problem": 0,
+    "Refusal": 0,
+    "Refused": 0,
+    "SiteError": 0,
+    "TransformFailed": 1,
+    "TransformProblem": 1,
+    "Unfit": 0,
+    "UnreadableValueError": 1,
+    "ValidationError": 0,
+    "_refuse": 0,
+    "_refused": 0,
+    "unfit": 0,
+}
+"""What the engine tells by, and which argument is the sentence."""
+NAMED = re.compile(r"sentence|why|wrong|what|told|head|group|refused|rule|cure|group")
+"""The variables that sentences are put together in."""
+INSIDE = frozenset({"held for "})
+"""Of exceptions that never leave the engine."""
+ENGINE = [
+    file
+    for room in ("activity", "jira", "mapping", "sync")
+    for file in (ROOT / "app" / room).rglob("*.py")
+    # The sentences of a command, and an offer that `say_how` tells by its phrases.
+    if file.name not in {"load_words.py", "offer.py", "offer_pairs.py"}
+]
+
+
+def unmarked_sayings(source: str) -> Iterator[tuple[int, str]]:
+    """The sentences of the engine that are given as they are, with the line."""
+    for node in ast.walk(ast.parse(source)):
+        found: list[ast.AST] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            at = SAYING.get(node.func.id)
+            found = [] if at is None else list(node.args[at : at + 1])
+            found += [one.value for one in node.keywords if one.arg in {"sentence", "error"}]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "super().__init__":
+            found = list(node.args[:1])
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found = [node.value] if NAMED.fullmatch(node.targets[0].id) else []
+        for one in found:
+            for part in _unwrapped(one):
+                if part not in INSIDE and re.search(r"[^\W\d_]{2,} [^\W\d_]{2}", part):
+                    yield node.lineno, part
+
+
+def test_every_sentence_that_the_engine_tells_is_marked() -> None:
+    assert len(ENGINE) > 200
+    found = {
+        str(file.relative_to(ROOT)): lines
+        for file in ENGINE
+        if (lines := list(unmarked_sayings(file.read_text())))
+    }
+    assert not found
+
+
+def test_an_unmarked_sentence_of_the_engine_is_found() -> None:
+    assert list(unmarked_sayings('Detail(f"{key} was made.", field="a b c")')) == [
+        (1, " was made.")
+    ]
+    assert list(unmarked_sayings('sentence = "It was made."')) == [(1, "It was made.")]
+    assert list(unmarked_sayings('Detail(said("%(key)s was made.", key=key))')) == []
+
+
 def test_an_unmarked_refusal_is_found() -> None:
     assert list(unmarked_refusals('raise Problem(f"a: {b} is not there.")')) == [
         (1, " is not there.")
