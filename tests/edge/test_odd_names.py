@@ -36,6 +36,7 @@ PAGES = (
     "/pages/checks",
     "/pages/views/activity",
     "/pages/activity",
+    "/pages/parked",
     "/pages/views/runs",
     "/pages/parts/people",
 )
@@ -50,6 +51,16 @@ def odd(scene: Scene) -> Scene:
         site.people = dict.fromkeys(("ann", "ed", "bob"), ODD)
     with psycopg.connect(scene.database) as owner:
         owner.execute("UPDATE profile SET name = %s", (ODD[:200],))
+        owner.execute(
+            "INSERT INTO change (profile_id, side, issue_id, left_tenant_id, right_tenant_id, lane,"
+            " parked) SELECT id, 'left', 1, left_tenant_id, right_tenant_id, 1, true FROM profile"
+        )
+        owner.execute(
+            "INSERT INTO parked_cause (id, profile_id, side, issue_id, left_tenant_id,"
+            " right_tenant_id, at_side, code, field, said) SELECT gen_random_uuid(), id, 'left', 1,"
+            " left_tenant_id, right_tenant_id, 'right', 'value-unknown', 'customfield_2', 'x'"
+            " FROM profile"
+        )
     now = scene.stored().profile
     field = FieldMapping("customfield_1", "customfield_2", Kind.TEXT)
     users = replace(now.users, rows=(Row("ann", "bob"),))
