@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from demo.stack import Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary
-from tests.browser.conftest import EXPECTED_LINES, PATIENCE
+from tests.browser.conftest import EXPECTED_LINES, PATIENCE, go
 from tests.browser.looks import serious, sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
@@ -201,6 +201,8 @@ def test_the_panel_and_the_page_of_a_project(
     page.goto(link)
     expect(frame.get_by_role("alert").filter(has_text="no such question")).to_be_visible()
     expect(frame.get_by_role("heading", name="Profiles").first).to_be_visible()
+    go(frame, "Activity")
+    expect(frame.locator("#unopened")).to_have_count(0)
 
     # Who Jira vouches for no more is told so, and what to do; not that he "is not authorised".
     acme.control("POST", "apps/tandem/disable")
