@@ -59,10 +59,12 @@ VIEWS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What a page costs: milliseconds (the median) in all, of this process's own work, and as the
-    database says (the least of a few); how many statements; how long the fixed work took."""
+    """What a page costs: milliseconds in all (the median, and the least), of this process's own
+    work, and as the database says (the least of a few); how many statements; how long the fixed
+    work took."""
 
     all: float
+    least: float
     own: float
     database: float
     statements: int
@@ -100,6 +102,7 @@ def _measured(one: Plant, app: Flask) -> list[Result]:
 def _results(name: str, cost: Cost) -> list[Result]:
     return [
         Result(f"page: {name}", cost.all, "ms of the server", "lower", GOAL_MS),
+        Result(f"page: {name}, the quickest", cost.least, "ms of the server", "lower", GOAL_MS),
         Result(f"page: {name}, own work", cost.own, "ms of processor time", "lower"),
         Result(f"page: {name}, database", cost.database, "ms as it explains", "lower"),
         Result(f"page: {name}, statements", cost.statements, "statements", "lower"),
@@ -173,6 +176,7 @@ class _Asker:
         explained = [self._statements.explained(ask) for _ in range(EXPLAINED)]
         return Cost(
             statistics.median(taken),
+            min(taken),
             statistics.median(own),
             min(milliseconds for milliseconds, _ in explained),
             explained[-1][1],
