@@ -181,10 +181,11 @@ function isAway({ status, responseText }) {
 
 /** A part that loads by itself has no button to try again with: it does so by itself too. */
 function askAgain(elt) {
-  if (!elt.matches("[hx-trigger*='tandem:again']")) return;
+  const loads = () => elt.isConnected && elt.matches("[hx-trigger*='tandem:again']");
+  if (!loads()) return;
   const wait = Math.min(waits.has(elt) ? 2 * waits.get(elt) : AGAIN_MS, AGAIN_MOST_MS);
   waits.set(elt, wait);
-  setTimeout(() => elt.isConnected && htmx.trigger(elt, "tandem:again"), wait);
+  setTimeout(() => loads() && htmx.trigger(elt, "tandem:again"), wait);
 }
 
 /** A form that was accepted goes away, empties for the next, or keeps what it was asked about. */
@@ -249,6 +250,7 @@ let focusThen; // the id of what takes the focus in the view that was asked for
 
 /** A view was swapped in. */
 function entered(elt) {
+  document.getElementById("opener")?.removeAttribute("hx-trigger"); // the person is somewhere by now
   // A view that something else than its button led to says its own name.
   const own = document.getElementById(`view-${document.getElementById("view-title")?.dataset.view}`);
   const button = elt?.closest("nav") ? elt : own;

@@ -215,6 +215,14 @@ IN_FIELDS: dict[str, tuple[str, Call]] = {
     ),
     "a plan": ("profile", lambda s, one: s.call("POST", "/pages/runs/plan", profile=str(one))),
     "a load": ("profile", to("GET", "/runs/load?profile={}")),
+    "an undo": (
+        "profile",
+        lambda s, one: s.call(
+            "POST", "/pages/runs/undo-plan", profile=str(one), since="2026-01-01T00:00"
+        ),
+    ),
+    "a conflict": ("question", to("GET", "/conflicts?of={}")),
+    "the view of a conflict": ("question", to("GET", "/views/conflicts?of={}")),
 }
 CALLS = IN_PATHS | IN_FIELDS | {"resume": ("profile", to("POST", "/profiles/{}/resume"))}
 # What is refused before anybody looks for the id, or does without the thing that it names.
@@ -222,6 +230,8 @@ OTHERWISE = {
     "POST /project/<uuid:profile>/<any(pause, resume):action>": 400,
     "a copy of a file": 400,
     "a draft with a partner": 200,
+    "a conflict": 200,
+    "the view of a conflict": 200,
 }
 VIEW = re.compile(r'blueprint\.(get|post)\(\s*"([^"]*<uuid:[^"]*)"')
 
@@ -243,7 +253,7 @@ def test_every_place_that_reads_one_of_our_ids_is_tried_here() -> None:
 def without_the_request_id(answer: requests.Response) -> tuple[bytes, dict[str, str]]:
     """Body and headers, without what differs between any two requests: a new draft has an id."""
     body = re.sub(rb"urn:tandem:request:[0-9a-f]{32}", b"", answer.content)
-    body = re.sub(rb'"draft":"[0-9a-f-]{36}"', b"", body)
+    body = re.sub(rb'"draft":"[0-9a-f-]{36}"|\?of=[0-9a-f-]{36}', b"", body)
     headers = {k: v for k, v in answer.headers.items() if k != "Date"}
     return body, headers
 
