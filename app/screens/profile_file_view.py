@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from dataclasses import dataclass
 
 from flask import request
@@ -17,7 +16,7 @@ from app.mapping.told import Difference
 from app.mapping.yaml_file import Content, read, write
 from app.mapping.yaml_nodes import MAX_CHARACTERS, Fault, FileProblem
 from app.screens.forms import form_id, refuse
-from app.screens.profile_view import ProfileView, Seen, Taken
+from app.screens.profile_view import Made, ProfileView, Seen, Taken
 from app.tenants.caller import Caller
 from app.tenants.roles import Standing
 
@@ -85,7 +84,7 @@ class ProfileFiles:
             revisions.set_interval(self._page.record, seen.stored, pace, by=caller)
         return taken
 
-    def create(self, caller: Caller, standing: Standing) -> uuid.UUID:
+    def create(self, caller: Caller, standing: Standing) -> Made:
         """A new profile of the file of the form, with the partner of its `connection`. The caller's
         side is its left one. Raises Problem, NotFound."""
         connection = form_id("connection")

@@ -14,7 +14,7 @@ from app.mapping.too_late import ProposalWaits
 from app.screens.forms import form_text
 from app.screens.pages import ACTIONS, wants_json
 from app.screens.profile_file_view import ProfileFiles, file_name
-from app.screens.profile_view import ProfileView, Seen, Taken
+from app.screens.profile_view import Made, ProfileView, Seen, Taken
 from app.screens.proposal_waits import ask
 from app.screens.waits import say_approval, say_change
 from app.screens.words import STATES, ago
@@ -164,8 +164,8 @@ def _files(blueprint: Blueprint, page: ProfileView, files: ProfileFiles) -> None
         caller, standing = current_caller(), current_standing()
         made = files.create(caller, standing)
         if wants_json():
-            return jsonify(profile=str(made))
-        return _made(page, page.seen(caller, standing, made))
+            return jsonify(profile=str(made.id))
+        return _made(page, page.seen(caller, standing, made.id), made)
 
 
 def _deeds(blueprint: Blueprint, page: ProfileView) -> None:
@@ -174,10 +174,10 @@ def _deeds(blueprint: Blueprint, page: ProfileView) -> None:
     def copy(profile: uuid.UUID) -> Response | str:
         caller, standing = current_caller(), current_standing()
         seen = page.seen(caller, standing, profile, Permission.MAP)
-        made, dropped = page.copy(caller, standing, seen)
+        made = page.copy(caller, standing, seen)
         if wants_json():
-            return jsonify(profile=str(made), leftOut=len(dropped))
-        return _made(page, page.seen(caller, standing, made), len(dropped))
+            return jsonify(profile=str(made.id), leftOut=made.dropped)
+        return _made(page, page.seen(caller, standing, made.id), made)
 
     @blueprint.post("/profiles/<uuid:profile>/end")
     @accepts(Proof.CONTEXT, Permission.MAP)
@@ -212,18 +212,18 @@ def _of(seen: Seen) -> dict[str, Any]:
     }
 
 
-def _made(page: ProfileView, seen: Seen, dropped: int = 0) -> Response:
-    """A new profile. `dropped`: how many things of a copied mapping its projects have not."""
+def _made(page: ProfileView, seen: Seen, made: Made) -> Response:
+    """The view of a new profile."""
     said = _("The profile is made and proposed to the partner.")
-    if dropped:
+    if made.dropped:
         said = ngettext(
             "The profile is made and proposed to the partner, without %(num)s thing of the "
             "mapping that these projects do not have.",
             "The profile is made and proposed to the partner, without %(num)s things of the "
             "mapping that these projects do not have.",
-            dropped,
+            made.dropped,
         )
-    return _whole(_view(page, seen, said))
+    return _whole(_view(page, seen, " ".join([said, *unasked(made.unasked, seen.sites)])))
 
 
 def _saved(page: ProfileView, seen: Seen, taken: Taken) -> Response:

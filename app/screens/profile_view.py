@@ -26,7 +26,6 @@ from app.screens.desk import Desk
 from app.screens.forms import form_number, form_scope, form_text
 from app.screens.profile_words import row
 from app.screens.proposal_waits import form_over
-from app.sync.drift_model import Finding
 from app.sync.drift_save import check_new, check_on_save, fitted
 from app.sync.drift_watch import Watch
 from app.sync.mapping_taken import follow
@@ -65,6 +64,16 @@ class Taken:
     new in it."""
 
     saved: Saved
+    unasked: tuple[Side, ...] = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A new profile. `dropped`: how many things of a copied mapping its projects have not;
+    `unasked`: the sides that did not say what they have."""
+
+    id: uuid.UUID
+    dropped: int = 0
     unasked: tuple[Side, ...] = ()
 
 
@@ -236,12 +245,9 @@ class ProfileView:
             "filter": seen.stored.profile.scope(seen.side).filter,
         }
 
-    def copy(
-        self, caller: Caller, standing: Standing, seen: Seen
-    ) -> tuple[uuid.UUID, tuple[Finding, ...]]:
+    def copy(self, caller: Caller, standing: Standing, seen: Seen) -> Made:
         """The same mapping between the projects and types of the form; the caller's side is its
-        left one. What these have not, such as components, is left out, and given. Raises Problem,
-        NotFound."""
+        left one. What these have not, such as components, is left out. Raises Problem, NotFound."""
         connection = self.connection(caller, seen)
         self.desk.require_project(standing, form_number("left_project"))
         left = form_scope(self.desk.own_site(caller.tenant), "left")
@@ -249,16 +255,15 @@ class ProfileView:
         own = seen.stored.profile if seen.side is Side.LEFT else mirrored(seen.stored.profile)
         tenants = self._between(caller, connection)
         copied = replace(own, left=left, right=right)
-        made, dropped = fitted(self.open_site, tenants, copied)
-        return self._create(caller, connection, form_text("name"), made), dropped
+        made, dropped, checked = fitted(self.open_site, tenants, copied)
+        profile = self._create(caller, connection, form_text("name"), made)
+        return Made(profile, len(dropped), checked.unasked)
 
-    def create(
-        self, caller: Caller, connection: uuid.UUID, name: str, profile: Profile
-    ) -> uuid.UUID:
+    def create(self, caller: Caller, connection: uuid.UUID, name: str, profile: Profile) -> Made:
         """A new profile of a mapping whose left side is the caller's. What the partner allows
         besides is not copied: he says it himself. Raises Problem."""
-        check_new(self.open_site, self._between(caller, connection), profile)
-        return self._create(caller, connection, name, profile)
+        checked = check_new(self.open_site, self._between(caller, connection), profile)
+        return Made(self._create(caller, connection, name, profile), unasked=checked.unasked)
 
     def _between(self, caller: Caller, connection: uuid.UUID) -> dict[Side, TenantId]:
         return {Side.LEFT: caller.tenant, Side.RIGHT: self.partner(caller, connection)}

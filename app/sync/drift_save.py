@@ -84,7 +84,7 @@ def check_new(open_site: SiteOpener, tenants: Tenants, new: Profile) -> Checked:
 
 def fitted(
     open_site: SiteOpener, tenants: Tenants, new: Profile
-) -> tuple[Profile, tuple[Finding, ...]]:
+) -> tuple[Profile, tuple[Finding, ...], Checked]:
     """A mapping as far as the sites have what it names, for a copy between other projects; and what
     was left out. Raises Problem where nothing that may be stored would be left."""
     found = _asked(open_site, tenants, bare(new), new, Drift())
@@ -96,7 +96,7 @@ def fitted(
             made = repaired(made, one.target, Way.DROP)
         except Problem:
             raise found.refused(one) from None
-    return made, found.wrong
+    return made, found.wrong, found.checked
 
 
 def _look_at(
