@@ -91,12 +91,16 @@ document.addEventListener("htmx:confirm", (event) => {
   const { elt } = event.detail;
   if (!saves(elt)) return waitForSaves(event, elt);
   const failed = held.get(elt.id)?.failed ?? false;
-  held.set(elt.id, { id: elt.id, path: elt.getAttribute("hx-post"), elt, value: read(elt), sent: alone(elt), flying: false, failed });
   // One at a time: each has to name the version that the one before it made. A save of the same
-  // control that waits for its token takes the newest value along.
-  const before = busy;
-  if (!before || (before.id === elt.id && !before.flying)) busy = held.get(elt.id);
-  if (!before) return;
+  // control that waits for its token takes the newest value along; one that was swapped away
+  // meanwhile is never sent.
+  const before = busy && !busy.flying && !busy.elt.isConnected ? null : busy;
+  const taken = before?.id === elt.id && !before.flying;
+  const by = taken ? before.by : event.detail.triggeringEvent;
+  held.set(elt.id, { id: elt.id, path: elt.getAttribute("hx-post"), elt, by, value: read(elt), sent: alone(elt), flying: false, failed });
+  if (!before || taken) busy = held.get(elt.id);
+  // htmx asks once more where it had queued the request behind another.
+  if (!before || (taken && by === event.detail.triggeringEvent)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
 }, true);
@@ -105,11 +109,23 @@ document.addEventListener("htmx:confirm", (event) => {
 /** A button waits for the saves that are under way: what it shows or does is to know of them. */
 let waiting = null;
 const isUnderWay = () => [...held.values()].some((one) => !one.failed);
+let pressed = null; // a button of the bar of steps whose request has not begun
 function waitForSaves(event, elt) {
-  if (!elt.matches("#editor button, #editor-close") || elt.dataset.held || !isUnderWay()) return;
+  if (!elt.matches("#editor button, #editor-close") || elt.dataset.held) return;
+  if (!isUnderWay()) {
+    if (elt.closest("#editor-steps")) pressed = elt;
+    return;
+  }
   event.preventDefault();
   event.stopImmediatePropagation();
   waiting = elt;
+}
+/** An answer that brings the bar anew takes away the button that was pressed: press the new one. */
+function pressAgain() {
+  if (!pressed || pressed.isConnected) return;
+  const elt = at(pressed.id);
+  pressed = null;
+  elt?.click();
 }
 function goOn() {
   if (!waiting || isUnderWay()) return;
@@ -125,6 +141,7 @@ function alone(elt) {
 
 document.addEventListener("tandem:silent", (event) => {
   const one = held.get(keyOf(event.target));
+  if (event.target === pressed) pressed = null;
   if (!one) return;
   if (busy === one) busy = null;
   fail(one);
@@ -132,6 +149,7 @@ document.addEventListener("tandem:silent", (event) => {
 
 document.addEventListener("htmx:configRequest", (event) => {
   const { elt, verb, path, parameters } = event.detail;
+  if (elt === pressed) pressed = null;
   if (!path.startsWith("/pages/drafts/") || verb === "get") return;
   const one = held.get(keyOf(elt));
   if (one) {
@@ -153,8 +171,19 @@ function pairs(formData) {
   return found;
 }
 
-document.addEventListener("htmx:beforeOnLoad", (event) => {
-  version = event.detail.xhr.getResponseHeader(VERSION) ?? version;
+/** Note the version that an answer names; says whether a save has overtaken it. */
+function overtaken({ xhr, requestConfig }) {
+  const told = xhr.getResponseHeader(VERSION);
+  if (told === null) return false;
+  const late = requestConfig.path.startsWith(`/pages/drafts/${draft}/`) && Number(told) < Number(version);
+  if (!late) version = told;
+  return late;
+}
+document.addEventListener("htmx:beforeOnLoad", (event) => overtaken(event.detail));
+// A step that was asked for before the save would take back from the page what was saved. Who asked
+// may be gone from it: this event is told by the target.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (overtaken(event.detail) && event.detail.target.id === "editor-step") event.detail.shouldSwap = false;
 });
 
 // Before the page's own script, which would say of a token out of time what only machines need.
@@ -257,6 +286,7 @@ document.addEventListener("htmx:afterSettle", () => {
   }
   next();
   show();
+  pressAgain();
 });
 
 /** Send what waits, one after another. */

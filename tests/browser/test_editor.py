@@ -243,10 +243,15 @@ def test_a_site_is_checked_by_url_and_token_and_paired_by_code_within_the_step(
     expect(frame.locator(f"#continue-{draft}")).to_have_count(0)
 
 
-def choose_scopes(stack: Stack, draft: str) -> None:
+def choose_scopes(
+    stack: Stack,
+    draft: str,
+    left: tuple[str, str] = LEFT,
+    right: tuple[str, str] = RIGHT,
+) -> None:
     """Choose the projects and types of a draft of Acme's admin, as the page itself would."""
     acme, version = stack.sandbox.acme, "1"
-    left, right = scope_ids(acme, *LEFT), scope_ids(stack.sandbox.globex, *RIGHT)
+    left, right = scope_ids(acme, *left), scope_ids(stack.sandbox.globex, *right)
     names = ("left_project", "left_type", "right_project", "right_type")
     for name, value in zip(names, (*left, *right), strict=True):
         token = acme.context_token(APP_KEY, accountId=acme.admin["accountId"])
