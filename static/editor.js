@@ -183,12 +183,15 @@ document.addEventListener("htmx:beforeOnLoad", (event) => overtaken(event.detail
 // A step that was asked for before the save would take back from the page what was saved. Who asked
 // may be gone from it: this event is told by the target.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (overtaken(event.detail) && event.detail.target.id === "editor-step") event.detail.shouldSwap = false;
+  const { requestConfig, target, xhr } = event.detail;
+  if (overtaken(event.detail) && target.id === "editor-step") event.detail.shouldSwap = false;
+  // Of such a one htmx tells no htmx:afterRequest.
+  if (!requestConfig.elt.isConnected) answered(event.detail, xhr.status < 400);
 });
 
 // Before the page's own script, which would say of a token out of time what only machines need.
-document.addEventListener("htmx:afterRequest", (event) => {
-  const { xhr, successful, requestConfig } = event.detail;
+document.addEventListener("htmx:afterRequest", (event) => answered(event.detail, event.detail.successful), true);
+function answered({ xhr, requestConfig }, successful) {
   const { elt } = requestConfig;
   const one = flights.get(elt);
   const newest = one && held.get(one.id) === one; // nothing was chosen there since
@@ -215,7 +218,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   }
   held.delete(one.id); // refused: the page says why, and what was typed stays on it
   show();
-}, true);
+}
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const mayWorkLater = (xhr) => [0, 401, 408, 425, 429].includes(xhr.status) || xhr.status >= 500;
 
