@@ -6,8 +6,7 @@ own: there it is the English text itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import flask_babel
@@ -80,16 +79,6 @@ def tell(sentence: str, names: Mapping[str, str] | None = None) -> str:
 def _finalize(value: object) -> object:
     """What a template prints: a sentence of the engine in the reader's language."""
     return tell(value) if isinstance(value, Said) else value
-
-
-@contextmanager
-def in_source() -> Iterator[None]:
-    """Within it texts are English, whoever asks: for what is kept, and read by others."""
-    if not has_request_context():
-        yield
-        return
-    with flask_babel.force_locale(SOURCE):
-        yield
 
 
 def noop(text: str) -> str:

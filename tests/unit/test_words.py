@@ -21,7 +21,6 @@ from app.language import (
     LANGUAGES,
     SOURCE,
     gettext,
-    in_source,
     init_language,
     ngettext,
 )
@@ -350,18 +349,6 @@ def test_how_two_kinds_of_fields_are_carried_is_told_in_german_for_every_two() -
             assert say_how(sentence) != sentence
         with app.test_request_context():
             assert "_" not in say_how(sentence)  # a kind by its name, not by its id
-
-
-def test_what_is_kept_is_english_whoever_asks() -> None:
-    app = Flask(__name__)
-    init_language(app)
-    with app.test_request_context(headers={"Accept-Language": "de"}):
-        assert gettext("Never written by Tandem") == "Nie von Tandem geschrieben"
-        with in_source():
-            assert gettext("Never written by Tandem") == "Never written by Tandem"
-        assert gettext("Never written by Tandem") == "Nie von Tandem geschrieben"
-    with in_source():
-        assert gettext("Never written by Tandem") == "Never written by Tandem"
 
 
 def test_a_text_is_english_where_nobody_asks_for_another_language() -> None:
