@@ -188,7 +188,7 @@ def test_what_matches_is_paired_the_rest_is_created_and_the_ambiguous_is_left_an
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--jql", "summary ~"], "jql: the site on the left does not take it: "),
+        (["--jql", "summary ~"], "jql: the site on the left side does not take it: "),
         (["--match", "none_1"], "match: the issues on the left side have no field 'none_1', or it"),
     ],
 )
