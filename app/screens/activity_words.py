@@ -18,7 +18,7 @@ from app.language import gettext as _
 from app.language import tell as in_language
 from app.mapping.profile import Side
 from app.mapping.said import Said, side_names
-from app.screens.words import ACCOUNT, ago, named
+from app.screens.words import ACCOUNT, ago, headed, named
 from app.screens.words import field_name as usual_name
 from app.sync.provenance import How
 
@@ -186,7 +186,7 @@ def _said(sentence: str, names: Mapping[Side, str], people: Mapping[str, str]) -
         if isinstance(sentence, Said)
         else SIDE.sub(site, sentence)
     )
-    told = named(kept, people)
+    told = named(headed(kept), people)
     return told[:1].upper() + told[1:]
 
 

@@ -26,6 +26,7 @@ OUTCOMES = {
 }
 ACCOUNT = re.compile(r"\[~accountid:([A-Za-z0-9][A-Za-z0-9:._|~-]{0,127})\]")
 """A person in a text, as it is kept: by the account alone."""
+HEAD = re.compile(rf"^(?:{'|'.join(map(re.escape, SYSTEM_FIELDS))})(?=:? )")
 STATES = {"on": noop("On"), "paused": noop("Paused"), "proposed": noop("Proposed")}
 
 
@@ -58,7 +59,7 @@ def say(entry: Entry, detail: Detail, sites: Mapping[TenantId, str]) -> str:
     """A detail as a sentence: what a person finds in Jira, by field name and issue key. `sites`:
     their names."""
     names = {side: sites.get(one, "") for side, one in zip(Side, entry.tenants, strict=True)}
-    sentence = tell(detail.sentence, side_names(names) if all(names.values()) else None)
+    sentence = headed(tell(detail.sentence, side_names(names) if all(names.values()) else None))
     key = entry.left_key if detail.side == "left" else entry.right_key
     if detail.new is None and detail.old is not None:
         was = shorten(detail.old)
@@ -87,6 +88,11 @@ def field_said(field: str) -> str:
 def field_name(field: str) -> str:
     """A field as people say it: one that every Jira has by its name, another by its id."""
     return gettext(SYSTEM_FIELDS[field]) if field in SYSTEM_FIELDS else field
+
+
+def headed(sentence: str) -> str:
+    """A sentence that begins with a field's id, with the name that every Jira has for it."""
+    return HEAD.sub(lambda found: field_name(found[0]), sentence)
 
 
 def named(words: str, people: Mapping[str, str]) -> str:
