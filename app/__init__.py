@@ -96,19 +96,28 @@ def _parts(settings: Settings, url: str) -> Tandem:
 
 def _site_opener(settings: Settings, installations: Installations) -> SiteOpener:
     from app.connect.credential import ConnectCredential
+    from app.jira.basic import BasicCredential
     from app.jira.cloud import CloudSite
     from app.jira.outbound import NetworkPolicy
     from app.jira.site import JiraSite, SiteError
+    from app.jira.token_site import TokenSite
     from app.sync.budget_answers import Learning
     from app.sync.clocks import Clocks
+    from app.sync.token_marks import Marks
     from app.tenants.models import InstallationState
 
     policy = NetworkPolicy.of(settings)
-    learning, clocks = Learning(), Clocks()
+    learning, clocks, marks = Learning(), Clocks(), Marks()
 
     def open_site(tenant: TenantId) -> JiraSite:
-        """The site of a tenant. Raises SiteError where the app is not enabled there."""
+        """The site of a tenant. Raises SiteError where the app is not enabled there, or where a
+        site by token has none."""
         known = installations.of(tenant)
+        observe = clocks.of(tenant, learning.of(tenant))
+        if known.access is not None:
+            person = BasicCredential(known.access.email, known.access.token)
+            find = marks.of(tenant)
+            return TokenSite(known.base_url, person, policy, find=find, observe=observe)
         if known.state != InstallationState.ENABLED or known.secret is None:
             error = SiteError(
                 said(
@@ -121,7 +130,6 @@ def _site_opener(settings: Settings, installations: Installations) -> SiteOpener
             error.tenant = tenant
             raise error
         credential = ConnectCredential(settings.app_key, known.secret, known.base_url)
-        observe = clocks.of(tenant, learning.of(tenant))
         return CloudSite(known.base_url, credential, policy, observe=observe)
 
     return open_site

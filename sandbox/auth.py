@@ -30,12 +30,17 @@ IMPLIED = {
 }
 
 
+ANYBODY = User(account_id="", display_name="Anonymous", browse=frozenset(), can_edit=False)
+
+
 @dataclass(frozen=True)
 class Caller:
     """A verified caller; `app` is set when an installed app called, `user` acts either way."""
 
     user: User
     app: AppInstall | None = None
+    # Whether the credentials that came have run out, so that anybody calls.
+    expired: bool = False
 
     @property
     def name(self) -> str:
@@ -84,8 +89,12 @@ def _basic(site: Site, value: str) -> Caller:
     except (binascii.Error, UnicodeDecodeError):
         raise unauthorized("basic credentials are not base64 of email:token") from None
     user = site.user_by_email(email)
-    if user is None or not hmac.compare_digest(user.token.encode(), token.encode()):
+    if user is None or not (user.active and user.token):
         raise unauthorized("unknown email or wrong API token")
+    if not hmac.compare_digest(user.token.encode(), token.encode()):
+        raise unauthorized("unknown email or wrong API token")
+    if user.token_expired:
+        return Caller(ANYBODY, expired=True)
     return Caller(user)
 
 

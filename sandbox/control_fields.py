@@ -21,7 +21,10 @@ PEOPLE = {
     "showsEmail": "shows_email",
     "administersProjects": "app_administers",
     "email": "email",
+    "token": "token",
+    "tokenExpired": "token_expired",
 }
+TEXTS = ("email", "token")
 STATES = ("future", "active", "closed")
 
 
@@ -163,10 +166,10 @@ def change_people(site: Site, asked: JsonDict) -> None:
         if account_id not in site.users or not isinstance(parts, dict):
             raise JiraError(400, f"{account_id}: must be an account here, with an object")
         for name, value in parts.items():
-            kind = str if name == "email" else bool
+            kind = str if name in TEXTS else bool
             if name not in PEOPLE or not isinstance(value, kind):
                 raise JiraError(400, f"{account_id}.{name}: must be one of {sorted(PEOPLE)}, "
-                                     "true or false, or the text of an address")  # fmt: skip
+                                     "true or false, or an address or token")  # fmt: skip
     for account_id, parts in asked.items():
         user = site.users[account_id]
         was = user.active

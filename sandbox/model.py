@@ -31,6 +31,8 @@ class User:
     administers: frozenset[str] = frozenset()
     # Whether the profile shows the address to others.
     shows_email: bool = True
+    # Whether the API token has run out: Jira then answers some calls as it answers anybody.
+    token_expired: bool = False
     # Of an app's account: whether the sites' roles let it administer projects.
     app_administers: bool = True
 

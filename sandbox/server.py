@@ -13,10 +13,9 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox import traffic
-from sandbox.auth import Caller, identify, unauthorized
+from sandbox.auth import ANYBODY, Caller, identify, unauthorized
 from sandbox.errors import JiraError, PlainError
 from sandbox.limits import Refusal
-from sandbox.model import User
 from sandbox.openapi import Operation
 from sandbox.rest import ROUTES, Ctx, Route
 from sandbox.site import Site
@@ -24,7 +23,9 @@ from sandbox.world import World
 
 LOG = logging.getLogger("sandbox")
 JSON_TYPE = "application/json;charset=UTF-8"
-ANONYMOUS = User(account_id="", display_name="Anonymous", browse=frozenset(), can_edit=False)
+# What Jira serves to those whom it knows alone.
+# Reference: https://github.com/MrRefactoring/jira.js/issues/418
+OF_ACCOUNTS = ("myself", "mypermissions")
 
 
 def create_site_app(world: World, site: Site) -> Flask:
@@ -69,6 +70,7 @@ def create_site_app(world: World, site: Site) -> Flask:
     else:
         app.register_blueprint(pages.blueprint)
     app.register_error_handler(HTTPException, _http_error)
+    app.add_url_rule("/_edge/tenant_info", view_func=lambda: {"cloudId": site.cloud_id})
     return app
 
 
@@ -136,6 +138,8 @@ class _Call:
             # Jira's edge refuses a GET with a body before Jira sees it.
             return Response("<html><body>403 Forbidden</body></html>", 403, mimetype="text/html")
         caller = self._caller()
+        if caller.expired:
+            headers["X-Seraph-LoginReason"] = "AUTHENTICATED_FAILED"
         self.world.calls[self.site.name].add(caller.name, request.method, self._label())
         faults = self.world.faults[self.site.name]
         if faults.latency:
@@ -172,7 +176,9 @@ class _Call:
         if caller is None:
             if not self.entry.anonymous:
                 raise unauthorized("no credentials were sent")
-            return Caller(ANONYMOUS)
+            return Caller(ANYBODY)
+        if caller.expired and (self.entry.path in OF_ACCOUNTS or self.entry.plain):
+            raise unauthorized("the API token has expired")
         scope = self.operation.scope if self.operation else ""
         if not scope:
             scope = {"GET": "READ", "DELETE": "DELETE"}.get(request.method, "WRITE")

@@ -33,6 +33,7 @@ _CONNECTION = """
     JOIN installation l ON l.id IN (c.left_tenant_id, c.right_tenant_id)
     JOIN installation r ON r.id IN (c.left_tenant_id, c.right_tenant_id)
     WHERE l.base_url LIKE '%://' || :left AND r.base_url LIKE '%://' || :right AND l.id <> r.id
+        AND l.owner_id IS NULL
 """
 
 

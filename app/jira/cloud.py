@@ -48,15 +48,16 @@ class CloudSite(CloudTransitions, CloudValues):
         *,
         seconds: float = CALL_SECONDS,
         observe: Observer = lambda headers, error: None,
+        wire: type[Wire] = Wire,
     ) -> None:
         """`seconds` is what one call may take, from the look-up of the name to the last byte."""
         self.base_url = base_url
-        wire = Wire(base_url, credential, policy, seconds=seconds, observe=observe)
-        self._call, self._answer, self._pages = wire.call, wire.answer, wire.pages
-        self.comments: Comments = CloudComments(wire)
-        self.files: Files = CloudFiles(wire)
-        self.worklogs: Worklogs = CloudWorklogs(wire)
-        self.links: Links = CloudLinks(wire)
+        calls = wire(base_url, credential, policy, seconds=seconds, observe=observe)
+        self._call, self._answer, self._pages = calls.call, calls.answer, calls.pages
+        self.comments: Comments = CloudComments(calls)
+        self.files: Files = CloudFiles(calls)
+        self.worklogs: Worklogs = CloudWorklogs(calls)
+        self.links: Links = CloudLinks(calls)
 
     # -- issues
 

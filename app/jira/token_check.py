@@ -1,19 +1,21 @@
-"""What a person's API token may do in a Jira Cloud site. Asked once; nothing of it is kept."""
+"""What a person's API token may do in a Jira Cloud site, and which site that is. Asked once."""
 
 from __future__ import annotations
 
-import base64
+import re
 from dataclasses import dataclass
 
 import requests
-from requests.auth import AuthBase
 
 from app.errors import Problem
+from app.jira.basic import BasicCredential
 from app.jira.deployment import ANSWER_LIMIT, CALL_SECONDS, CONNECT_SECONDS, READ_SECONDS
 from app.jira.outbound import NetworkPolicy, Stopped, guarded_session
+from app.language import gettext as _
 from app.said import said, together, words_of
 from app.traceless import in_hand
 
+CLOUD_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 NEEDED = ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES")
 """Jira's permissions without which nothing is kept in step."""
 WANTED = (
@@ -55,15 +57,28 @@ def permitted(url: str, email: str, token: str, policy: NetworkPolicy) -> Permit
     return found
 
 
-class _Basic(AuthBase):
-    """Basic authentication whose texts may hold any character."""
-
-    def __init__(self, email: str, token: str) -> None:
-        self._value = base64.b64encode(f"{email}:{token}".encode()).decode()
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Basic {self._value}"
-        return request
+def cloud_id(url: str, policy: NetworkPolicy) -> str:
+    """The cloud id of a site that is known to be Jira Cloud, which it tells anybody. Raises Problem
+    about the field `url`."""
+    with guarded_session(policy, answer_limit=ANSWER_LIMIT, seconds=CALL_SECONDS) as session:
+        try:
+            answer = session.get(
+                f"{url}/_edge/tenant_info",
+                headers={"Accept": "application/json"},
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+            )
+            found = answer.json()["cloudId"] if answer.status_code == 200 else None
+        except (Stopped, requests.RequestException, ValueError, KeyError, TypeError):
+            found = None
+    if not isinstance(found, str) or not CLOUD_ID.fullmatch(found):
+        raise Problem(
+            "url: " + _("the site did not say which Jira Cloud site it is. Try again in a minute."),
+            status=422,
+            code="no-jira",
+            field="url",
+        )
+    return found
 
 
 def _ask(url: str, email: str, token: str, policy: NetworkPolicy) -> Permitted:
@@ -74,7 +89,7 @@ def _ask(url: str, email: str, token: str, policy: NetworkPolicy) -> Permitted:
             answer = session.get(
                 f"{url}/rest/api/3/mypermissions",
                 params={"permissions": ",".join(asked)},
-                auth=_Basic(email, token),
+                auth=BasicCredential(email, token).auth(),
                 headers={"Accept": "application/json"},
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,

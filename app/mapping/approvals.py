@@ -20,7 +20,9 @@ from app.mapping.profile import Profile, Side
 from app.mapping.profiles import owned, require_rest
 from app.mapping.proposals import Outcome, Proposal
 from app.mapping.renaming import Naming, rename
+from app.mapping.spoken import speaks_for
 from app.mapping.too_late import changed_meanwhile, require_known
+from app.tenants import token_sites
 from app.tenants.caller import Caller
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
@@ -49,6 +51,8 @@ class Waiting:
     own_project: int
     proposed: Profile
     in_force: Profile | None
+    giver: str | None = None
+    """The partner is reached by token: the account that gave it, which answers for its side."""
 
     @property
     def awaits_own(self) -> bool:
@@ -159,15 +163,18 @@ def decide(
     *,
     approves: bool,
     covers: Covers = lambda project: True,
+    for_partner: bool = False,
 ) -> tuple[Profile, Profile]:
     """Approve or decline what waits, for the caller's own side; who proposed it may take it back
-    by declining. `number`: the revision that was shown. Gives what was in force before, and what
-    is now. Raises Problem, NotFound."""
+    by declining. `number`: the revision that was shown. `for_partner`: for the side of a partner
+    that is reached by the token which the caller gave. Gives what was in force before, and what is
+    now. Raises Problem, NotFound."""
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
         found, side = owned(session, tenant, profile_id, covers)
         waits = proposals.waiting(session, profile_id)
-        if waits is None or waits.number != number or (approves and waits.awaits is not side):
+        said = speaks_for(session, caller, found, side, for_partner=for_partner)
+        if waits is None or waits.number != number or (approves and waits.awaits is not said[0]):
             raise Problem(
                 _(
                     "What you were shown does not wait for you any more: it was decided, taken "
@@ -182,7 +189,7 @@ def decide(
         else:
             proposals.end(session, found, Outcome.DECLINED, caller.actor)
         action = Action.PROFILE_APPROVED if approves else Action.PROFILE_DECLINED
-        told = {"side": side.value, "revision": number}
+        told = {"side": said[0].value, "revision": number, **said[1]}
         deed = Deed(caller.actor, action, f"profile:{profile_id}", told)
         record_for_both(record, session, tenant, _partner(found, side), deed)
         return old, revisions.current(vault, session, found)
@@ -228,7 +235,9 @@ def _approved(
 def waiting_of(vault: Vault, tenant: TenantId) -> list[Waiting]:
     """All that waits for either side in profiles of a tenant, oldest first."""
     with tenant_transaction(tenant) as session:
-        return [_seen(vault, session, one, tenant) for one in proposals.all_waiting(session)]
+        given = {one.tenant: one.given_by for one in token_sites.sites_of(session).values()}
+        found = [_seen(vault, session, one, tenant) for one in proposals.all_waiting(session)]
+    return [replace(one, giver=given.get(one.partner)) for one in found]
 
 
 def _seen(vault: Vault, session: Session, one: Proposal, tenant: TenantId) -> Waiting:

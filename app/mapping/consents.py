@@ -15,6 +15,7 @@ from app.mapping.models import ProfileRecord
 from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
 from app.mapping.profiles import owned
 from app.mapping.revisions import amend, current, who
+from app.mapping.spoken import speaks_for
 from app.tenants.caller import Caller
 from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
@@ -53,13 +54,16 @@ def set_consent(
     *,
     allows: bool,
     covers: Callable[[int], bool] = lambda project: True,
+    for_partner: bool = False,
 ) -> Consent:
     """Say it for the caller's own side: a new revision where that is another. Whose side it is his
-    tenant tells. Raises Problem; NotFound, as `profiles.set_state`."""
+    tenant tells; `for_partner`: see `speaks_for`. Raises Problem; NotFound, as
+    `profiles.set_state`."""
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
-        found, side = owned(session, tenant, profile_id, covers)
-        partner = TenantId(found.right_tenant_id if side is Side.LEFT else found.left_tenant_id)
+        found, own = owned(session, tenant, profile_id, covers)
+        partner = _partner(found, own)
+        side, by = speaks_for(session, caller, found, own, for_partner=for_partner)
         old = current(vault, session, found)
         comments = _comments(old)
         if comments is None:
@@ -74,13 +78,13 @@ def set_consent(
         sides = comments.internal | {side} if allows else comments.internal - {side}
         ruled = replace(comments, internal=sides)
         if ruled == comments:
-            return _seen(old, side, partner)
+            return _seen(old, own, partner)
         said = partial(_said, side=side, allows=allows)
         new = amend(vault, session, found, said, actor=caller.actor, sides=(side,))
-        told = {"side": side.value, "allows": allows, **who(ruled)}
+        told = {"side": side.value, "allows": allows, **who(ruled), **by}
         deed = Deed(caller.actor, Action.PROFILE_INTERNAL, f"profile:{profile_id}", told)
         record_for_both(record, session, tenant, partner, deed)
-        return _seen(new, side, partner)
+        return _seen(new, own, partner)
 
 
 def restricted_of(
@@ -104,26 +108,28 @@ def set_restricted(
     *,
     allows: bool,
     covers: Callable[[int], bool] = lambda project: True,
+    for_partner: bool = False,
 ) -> Consent:
-    """Say it for the caller's own side: a new revision where that is another. Raises NotFound, as
-    `profiles.set_state`."""
+    """Say it for the caller's own side: a new revision where that is another. `for_partner`: see
+    `speaks_for`. Raises NotFound, as `profiles.set_state`."""
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
-        found, side = owned(session, tenant, profile_id, covers)
-        partner, old = _partner(found, side), current(vault, session, found)
+        found, own = owned(session, tenant, profile_id, covers)
+        side, by = speaks_for(session, caller, found, own, for_partner=for_partner)
+        partner, old = _partner(found, own), current(vault, session, found)
 
         def said(one: Profile) -> Profile:
             sides = one.restricted | {side} if allows else one.restricted - {side}
             return replace(one, restricted=sides)
 
         if said(old) == old:
-            return _restricted(old, side, partner)
+            return _restricted(old, own, partner)
         new = amend(vault, session, found, said, actor=caller.actor, sides=(side,))
-        told: dict[str, str | int | bool | None] = {"side": side.value, "allows": allows}
+        told: dict[str, str | int | bool | None] = {"side": side.value, "allows": allows, **by}
         told |= {f"restricted_{one.value}": one in new.restricted for one in Side}
         deed = Deed(caller.actor, Action.PROFILE_RESTRICTED, f"profile:{profile_id}", told)
         record_for_both(record, session, tenant, partner, deed)
-        return _restricted(new, side, partner)
+        return _restricted(new, own, partner)
 
 
 def _restricted(profile: Profile, side: Side, partner: TenantId) -> Consent:

@@ -90,6 +90,7 @@ def create(
                 field="left_project",
             )
         require_rest(vault, session, (tenant, partner), name, profile)
+        _require_one_way_in(session, tenant, partner)
         made = ProfileRecord(
             id=profile_id,
             connection_id=connection_id,
@@ -154,6 +155,26 @@ def described(left: Scope, right: Scope, parts: Mapping[str, str]) -> Profile:
             field="items",
         )
     return made
+
+
+def _require_one_way_in(session: Session, tenant: TenantId, partner: TenantId) -> None:
+    """Refuse a profile by which a site that is reached by token would be met again by another way:
+    each twin there would be taken for an issue of its own. Raises Problem."""
+    # Two profiles that are made at once must not close a ring between them.
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtext('tandem:ways-into-a-site'))"))
+    asked = {"one": tenant, "other": partner}
+    if session.execute(text("SELECT tandem_meets_itself(:one, :other)"), asked).scalar():
+        raise Problem(
+            "connection: "
+            + _(
+                "by this profile and those that are there, a site would be reached by two "
+                "connections, one of them by token, and its issues would be doubled. Pair the "
+                "sites with Tandem installed in each instead."
+            ),
+            status=409,
+            code="two-ways-in",
+            field="connection",
+        )
 
 
 def require_rest(

@@ -31,6 +31,7 @@ from app.mapping.profile import (
     Side,
 )
 from app.mapping.profiles import StoredProfile, opened, owned, place, require_rest
+from app.mapping.spoken import speaks_for
 from app.tenants.caller import Caller
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder, record_for_both
 from app.vault.vault import Vault
@@ -47,10 +48,13 @@ def filter_of(
     profile_id: uuid.UUID,
     *,
     covers: Callable[[int], bool] = lambda project: True,
+    for_partner: bool = False,
 ) -> tuple[Side, Scope]:
-    """The caller's own side of a profile, with its filter. Raises NotFound, as `set_state`."""
+    """The caller's own side of a profile, with its filter. `for_partner`: see `speaks_for`. Raises
+    NotFound, as `set_state`."""
     with tenant_transaction(caller.tenant) as session:
-        found, side = owned(session, caller.tenant, profile_id, covers)
+        found, own = owned(session, caller.tenant, profile_id, covers)
+        side, _by = speaks_for(session, caller, found, own, for_partner=for_partner)
         return side, current(vault, session, found).scope(side)
 
 
@@ -62,15 +66,17 @@ def set_filter(
     jql: str | None,
     *,
     covers: Callable[[int], bool] = lambda project: True,
+    for_partner: bool = False,
 ) -> bool:
     """Give the caller's own side of a profile another filter: a new revision. False: it is the one
-    that it has.
+    that it has. `for_partner`: see `speaks_for`.
 
-    The caller's Jira was asked before. Raises NotFound, as `set_state`.
+    The side's Jira was asked before. Raises NotFound, as `set_state`.
     """
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
-        found, side = owned(session, tenant, profile_id, covers)
+        found, own = owned(session, tenant, profile_id, covers)
+        side, by = speaks_for(session, caller, found, own, for_partner=for_partner)
         old = current(vault, session, found)
         if old.scope(side).filter == jql:
             return False
@@ -80,9 +86,9 @@ def set_filter(
             return replace(one, left=scope) if side is Side.LEFT else replace(one, right=scope)
 
         amend(vault, session, found, filtered, actor=caller.actor, sides=(side,))
-        told = {"side": side.value, "filtered": jql is not None}
+        told = {"side": side.value, "filtered": jql is not None, **by}
         deed = Deed(caller.actor, Action.PROFILE_FILTERED, f"profile:{profile_id}", told)
-        partner = found.right_tenant_id if side is Side.LEFT else found.left_tenant_id
+        partner = found.right_tenant_id if own is Side.LEFT else found.left_tenant_id
         record_for_both(record, session, tenant, TenantId(partner), deed)
     return True
 

@@ -20,6 +20,7 @@ from app.screens.desk import Desk
 from app.screens.forms import form_text, refuse
 from app.screens.pages import wants_json
 from app.screens.site_names import names_of
+from app.screens.token_sides import form_for_partner
 from app.sync.mapping_taken import follow
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -46,7 +47,11 @@ class Approvals:
         """What waits, for this site or for its partners, of the profiles in the caller's reach."""
         found = approvals.waiting_of(self._vault, caller.tenant)
         reach = [one for one in found if standing.covers(Permission.MAP, one.own_project)]
-        return [self._shown(one, caller.tenant) for one in reach]
+        return [
+            self._shown(one, caller.tenant)
+            | {"yours": _is_giver(one, caller, standing), "by_token": one.giver is not None}
+            for one in reach
+        ]
 
     def decide(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> None:
         """Approve or decline what the form names. Raises Problem, NotFound."""
@@ -55,6 +60,8 @@ class Approvals:
             raise refuse("approve", _("must be yes or no."))
         if not (number.isascii() and number.isdigit() and len(number) < 10):
             raise refuse("revision", _("must be the number of the revision that was shown."))
+        # For a partner that is reached by token, by who gave that: never by the way.
+        for_partner = form_for_partner()
         old, new = approvals.decide(
             self._vault,
             self._record,
@@ -62,6 +69,7 @@ class Approvals:
             profile,
             int(number),
             approves=answer == "yes",
+            for_partner=for_partner,
             covers=lambda project: standing.covers(Permission.MAP, project),
         )
         follow(self._vault, self._ring, profile, old, new)
@@ -113,6 +121,12 @@ def approvals_blueprint(desk: Desk, found: Approvals) -> Blueprint:
         return render_template("parts/overview.html", **desk.home(caller, standing))
 
     return blueprint
+
+
+def _is_giver(one: Waiting, caller: Caller, standing: Standing) -> bool:
+    """Whether the caller decides what waits for the partner's side."""
+    waits = not one.awaits_own and one.giver is not None
+    return waits and one.giver == caller.account_id and standing.may(Permission.CONNECT)
 
 
 def _for(side: Side, profile: Profile, told: Side) -> Profile:

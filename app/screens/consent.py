@@ -20,6 +20,7 @@ from app.mapping.consents import (
 )
 from app.screens.desk import Desk
 from app.screens.pages import wants_json
+from app.screens.token_sides import decides_for_partner, form_for_partner
 from app.sync import completeness_store
 from app.sync.items.revisit import visit_all
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
@@ -58,6 +59,7 @@ class Consents:
             profile,
             allows=allows,
             covers=lambda one: standing.covers(Permission.MAP, one),
+            for_partner=form_for_partner(),
         )
         if not allows:
             visit_all(self._ring, profiles.load(self._vault, profile))
@@ -81,6 +83,7 @@ class Consents:
             profile,
             allows=allows,
             covers=lambda one: standing.covers(Permission.MAP, one),
+            for_partner=form_for_partner(),
         )
         if found.own and found.partner:
             with tenant_transaction(caller.tenant) as session:
@@ -102,6 +105,7 @@ def consent_blueprint(desk: Desk, consents: Consents) -> Blueprint:
         said = sentence(found, partner)
         restricted = consents.restricted(current_caller(), current_standing(), profile)
         shown = {"profile": profile, "consent": found, "said": said, "partner": partner}
+        shown["both"] = decides_for_partner(current_caller(), found.partner_tenant)
         more = {
             "restricted": restricted,
             "said_restricted": sentence(restricted, partner, _AS_OTHERS),

@@ -23,6 +23,7 @@ from app.mapping.profile_lists import KnownProfile, ProfileHealth, ProfileOvervi
 from app.mapping.profiles import StoredProfile
 from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
 from app.screens.overview import MOST, Asked, Overview, checks_in
+from app.screens.token_sides import form_for_partner
 from app.screens.waits import say_clock
 from app.sync import clocks, completeness_store
 from app.sync.drift_save import check_new
@@ -167,22 +168,30 @@ class Desk:
         )
 
     def filter_of(
-        self, caller: Caller, standing: Standing, profile: uuid.UUID
+        self, caller: Caller, standing: Standing, profile: uuid.UUID, *, for_partner: bool = False
     ) -> tuple[Side, str | None]:
-        """The caller's side of a profile and its filter. Raises NotFound."""
+        """The caller's side of a profile and its filter. `for_partner`: of the side of a partner
+        by the caller's token. Raises NotFound, Forbidden."""
         side, scope = revisions.filter_of(
-            self._vault, caller, profile, covers=lambda one: standing.covers(Permission.MAP, one)
+            self._vault,
+            caller,
+            profile,
+            covers=lambda one: standing.covers(Permission.MAP, one),
+            for_partner=for_partner,
         )
         return side, scope.filter
 
     def set_filter(self, caller: Caller, standing: Standing, profile: uuid.UUID) -> str | None:
-        """Give the caller's side the filter of the form, once its Jira understands it. Raises
-        Problem; then nothing was changed."""
+        """Give the caller's side the filter of the form, once its Jira understands it; or that of
+        a partner by the caller's token. Raises Problem; then nothing was changed."""
 
         def covers(project: int) -> bool:
             return standing.covers(Permission.MAP, project)
 
-        side, scope = revisions.filter_of(self._vault, caller, profile, covers=covers)
+        both = form_for_partner()
+        side, scope = revisions.filter_of(
+            self._vault, caller, profile, covers=covers, for_partner=both
+        )
         if f"{side.other.value}_filter" in request.form:
             raise Forbidden(
                 f"{side.other.value}_filter: "
@@ -195,8 +204,12 @@ class Desk:
         if name not in request.form:
             raise refuse(name, _("is missing. Give a JQL, or an empty text for no filter."))
         jql = filters.written(request.form[name], side)
-        filters.check(self.own_site(caller.tenant), replace(scope, filter=jql), side, own=True)
-        if revisions.set_filter(self._vault, self._record, caller, profile, jql, covers=covers):
+        stored = profiles.load(self._vault, profile)
+        tenant = stored.left_tenant if side is Side.LEFT else stored.right_tenant
+        filters.check(self._open_site(tenant), replace(scope, filter=jql), side, own=True)
+        if revisions.set_filter(
+            self._vault, self._record, caller, profile, jql, covers=covers, for_partner=both
+        ):
             # Issues that came inside by this have no twin yet: the check of the scope finds them.
             with tenant_transaction(caller.tenant) as session:
                 completeness_store.begin(session, profile)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from app.jira.addresses import NetworkPolicy
 from app.screens.desk import Desk
 from app.screens.editor import Editor
 from app.screens.editor_fields import FieldsStep
@@ -18,6 +17,7 @@ from app.screens.editor_projects_views import projects_blueprint
 from app.screens.editor_values import ValuesStep, values_blueprint
 from app.screens.editor_views import editor_blueprint
 from app.screens.site_lists import SiteLists
+from app.screens.token_desk import TokenDesk
 from app.screens.value_lists import ValueLists
 from app.sync.field_cache import FieldCache
 from app.tenants.installations import Installations
@@ -29,12 +29,12 @@ def mount_editor(
     vault: Vault,
     desk: Desk,
     installations: Installations,
-    policy: NetworkPolicy,
+    tokens: TokenDesk,
 ) -> Editor:
     """Register the editor and its steps with the pages."""
     editor = Editor(vault, desk)
     screens.register_blueprint(editor_blueprint(editor))
-    editor.add(partner := PartnerStep(editor, installations, policy))
+    editor.add(partner := PartnerStep(editor, installations, tokens))
     screens.register_blueprint(partner_blueprint(partner))
     editor.add(projects := ProjectsStep(editor, SiteLists(desk.own_site)))
     screens.register_blueprint(projects_blueprint(projects))

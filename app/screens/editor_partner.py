@@ -5,17 +5,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, render_template
 
 from app.errors import NotFound, Problem
-from app.jira.addresses import NetworkPolicy
-from app.jira.token_check import NEEDED, WANTED, permitted
+from app.jira.token_check import NEEDED, WANTED
 from app.language import gettext as _
 from app.language import noop
 from app.mapping.drafts import Draft
 from app.mapping.profile import Side
 from app.screens.editor import Editor
 from app.screens.forms import form_id, form_text
+from app.screens.token_desk import HOW, TokenDesk
 from app.screens.waits import say_sites
 from app.tenants import pairing
 from app.tenants.caller import Permission, Proof, accepts, current_caller
@@ -42,10 +42,10 @@ class PartnerStep:
 
     name = "partner"
 
-    def __init__(self, editor: Editor, installations: Installations, policy: NetworkPolicy) -> None:
+    def __init__(self, editor: Editor, installations: Installations, tokens: TokenDesk) -> None:
         self.editor = editor
         self._installations = installations
-        self._policy = policy
+        self._tokens = tokens
 
     def shown(self, draft: Draft) -> Mapping[str, object]:
         """See `Step`."""
@@ -66,25 +66,24 @@ class PartnerStep:
     def partners(self, draft: Draft) -> list[dict[str, object]]:
         """The paired sites, each with what is wrong there at present."""
         found: list[dict[str, object]] = []
+        tokens = self._tokens.of(current_caller())
         for one in pairing.partners(draft.tenant):
             known = self._installations.of(one.tenant)
             host = known.base_url.split("://", 1)[1]
-            wrong = say_sites({one.tenant: host})
-            if known.state != InstallationState.ENABLED:
+            wrong, told = say_sites({one.tenant: host}), tokens.get(one.tenant)
+            if told is not None and told["gone"]:
+                wrong = [_("Its API token is gone. An admin gives a new one under Settings.")]
+            elif told is None and known.state != InstallationState.ENABLED:
                 wrong = [_("Tandem is not enabled there. Ask that site's admin to enable it.")]
-            found.append({"id": str(one.connection_id), "name": host, "wrong": wrong})
+            shown = {"id": str(one.connection_id), "name": host, "wrong": wrong}
+            found.append({**shown, "token": told})
         return found
 
     def choose(self, draft: Draft, connection: uuid.UUID) -> Draft:
         """Take a connection; with another partner, what was chosen of its side goes. Raises
         Problem, NotFound."""
         if draft.profile_id is not None:
-            raise Problem(
-                _("The partner of a profile stays. Make a new profile for another one."),
-                status=409,
-                code="partner-stays",
-                field="connection",
-            )
+            raise _stays()
         if not any(one.connection_id == connection for one in pairing.partners(draft.tenant)):
             raise NotFound(_("There is no such connection."))
         if draft.document.get("connection") == str(connection):
@@ -97,20 +96,27 @@ class PartnerStep:
     def check(self) -> dict[str, object]:
         """What the site is whose address the form gives, and what the token may do there. Raises
         Problem; nothing of it is stored."""
-        found = self.editor.desk.look()
-        shown: dict[str, object] = {"host": found.base_url.split("://", 1)[1], "asked": False}
-        email, token = (request.form.get(name, "").strip() for name in ("email", "token"))
-        if not (email or token):
-            return shown
-        for name, text in (("email", email), ("token", token)):
-            if not text or not text.isprintable():
-                raise Problem(
-                    f"{name}: " + _("give both, or neither."), code="invalid-field", field=name
-                )
-        may = permitted(found.base_url, email, token, self._policy)
-        needed = [_(LACKS[one]) for one in may.missing(NEEDED)]
-        wanted = [_(LACKS[one]) for one in may.missing(WANTED)]
-        return {**shown, "asked": True, "needed": needed, "wanted": wanted}
+        found = self._tokens.check()
+        if found.may is None:
+            return {"host": found.host, "asked": False}
+        needed = [_(LACKS[one]) for one in found.may.missing(NEEDED)]
+        wanted = [_(LACKS[one]) for one in found.may.missing(WANTED)]
+        return {"host": found.host, "asked": True, "needed": needed, "wanted": wanted}
+
+    def connect(self, draft: Draft) -> Draft:
+        """Connect with the site by the form's token, and choose it. Raises Problem."""
+        if draft.profile_id is not None:
+            raise _stays()
+        return self.choose(draft, self._tokens.connect(current_caller()))
+
+
+def _stays() -> Problem:
+    return Problem(
+        _("The partner of a profile stays. Make a new profile for another one."),
+        status=409,
+        code="partner-stays",
+        field="connection",
+    )
 
 
 def partner_blueprint(step: PartnerStep) -> Blueprint:
@@ -135,6 +141,12 @@ def partner_blueprint(step: PartnerStep) -> Blueprint:
     @accepts(Proof.CONTEXT, Permission.CONNECT)
     def check(draft: uuid.UUID) -> str:
         editor.open(draft)
-        return render_template("parts/partner_checked.html", **step.check())
+        shown = {"draft": draft, "how": _(HOW), **step.check()}
+        return render_template("parts/partner_checked.html", **shown)
+
+    @blueprint.post("/drafts/<uuid:draft>/partner/connect")
+    @accepts(Proof.CONTEXT, Permission.CONNECT)
+    def connect(draft: uuid.UUID) -> Response:
+        return editor.part(step.connect(editor.open(draft)), step.name)
 
     return blueprint

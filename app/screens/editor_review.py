@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import request
 
+from app.errors import Problem
 from app.jira.site import SiteOpener
 from app.language import gettext as _
 from app.mapping import approvals, drafts, filters, profiles
@@ -31,6 +32,7 @@ from app.screens.field_names import FieldNames
 from app.screens.forms import require_scope
 from app.screens.rehearsed import group_line, shown_plans, unseen
 from app.screens.site_names import names_of
+from app.screens.token_sides import givers
 from app.sync import rehearsal
 from app.sync.drift_save import check_new, check_on_save
 from app.sync.drift_watch import Watch
@@ -61,7 +63,11 @@ class ReviewStep:
 
     def shown(self, draft: Draft) -> Mapping[str, object]:
         """What is wrong with the draft; the rest is loaded by itself."""
-        return {"wrong": wrong_with(draft), "partner_name": self._partner_name(draft)}
+        return {
+            "wrong": wrong_with(draft),
+            "partner_name": self._partner_name(draft),
+            "by_token": self._token(draft),
+        }
 
     def done(self, draft: Draft) -> bool:
         """Never: it is done by saving."""
@@ -142,6 +148,8 @@ class ReviewStep:
             right=profile.right,
             parts={key: json.dumps(value) for key, value in parts.items()},
         )
+        if (mine := self._token(draft)) is not None:
+            return self._awaits_giver(draft, mine=mine)
         return _(
             "The profile is made. It begins once %(partner)s approves it in its own Jira; then its "
             "page offers to load the issues that are there already.",
@@ -166,10 +174,34 @@ class ReviewStep:
         )
         if saved.in_force:
             return _("The profile is saved, and works so from now on.")
+        if (mine := self._token(draft)) is not None:
+            return self._awaits_giver(draft, mine=mine)
         return _(
             "The change is saved, and lets more cross: it waits for the approval of %(partner)s. "
             "The profile goes on as it was until then.",
             partner=self._partner_name(draft),
+        )
+
+    def _token(self, draft: Draft) -> bool | None:
+        """Where the partner is reached by token: whether the caller gave it."""
+        try:
+            partner = pairing.partner_of(draft.tenant, connection_of(draft))
+        except Problem:
+            return None
+        return givers(current_caller()).get(partner)
+
+    def _awaits_giver(self, draft: Draft, *, mine: bool) -> str:
+        partner = self._partner_name(draft)
+        if mine:
+            return _(
+                "It is saved. You gave the API token of %(partner)s, so you decide for that side "
+                "too: approve what leaves it on the Profiles page, and it begins.",
+                partner=partner,
+            )
+        return _(
+            "It is saved. It begins once the admin of your site who gave the API token of "
+            "%(partner)s approves it.",
+            partner=partner,
         )
 
     def again(self, draft: Draft) -> Draft:

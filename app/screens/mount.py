@@ -34,6 +34,7 @@ from app.screens.runs_pages import runs_blueprint
 from app.screens.samples import samples_blueprint
 from app.screens.settings import Settings as SettingsView
 from app.screens.settings import settings_blueprint
+from app.screens.token_desk import TokenDesk
 from app.settings import Settings
 from app.sync.completeness import Completeness
 from app.sync.turn import Ring
@@ -63,19 +64,20 @@ def screens_of(parts: Parts) -> Blueprint:
     )
     screens = screens_blueprint(desk)
     apart.register(screens)
-    _profiles(screens, parts, desk, policy)
+    tokens = TokenDesk(parts.vault, parts.record, parts.installations, policy, parts.ring)
+    _profiles(screens, parts, desk, tokens)
     _what_happens(screens, parts, desk)
-    _around(screens, parts, desk)
+    _around(screens, parts, desk, tokens)
     return screens
 
 
-def _profiles(screens: Blueprint, parts: Parts, desk: Desk, policy: NetworkPolicy) -> None:
+def _profiles(screens: Blueprint, parts: Parts, desk: Desk, tokens: TokenDesk) -> None:
     """The pages on which profiles are made, changed, approved and mended."""
     vault, record, ring, open_site = parts.vault, parts.record, parts.ring, parts.open_site
     screens.register_blueprint(consent_blueprint(desk, Consents(vault, record, ring)))
     approvals = Approvals(vault, open_site, record, ring, desk)
     screens.register_blueprint(approvals_blueprint(desk, approvals))
-    editor = mount_editor(screens, vault, desk, parts.installations, policy)
+    editor = mount_editor(screens, vault, desk, parts.installations, tokens)
     review = ReviewStep(editor, vault, record, open_site, parts.settings.worker_concurrency)
     editor.add(review)
     screens.register_blueprint(review_blueprint(review))
@@ -99,10 +101,10 @@ def _what_happens(screens: Blueprint, parts: Parts, desk: Desk) -> None:
     screens.register_blueprint(first_load_blueprint(deeds, desk))
 
 
-def _around(screens: Blueprint, parts: Parts, desk: Desk) -> None:
+def _around(screens: Blueprint, parts: Parts, desk: Desk, tokens: TokenDesk) -> None:
     """The settings, and the pages that Jira has elsewhere: in an issue, and in a project."""
     screens.register_blueprint(people_blueprint(People(parts.open_site, parts.record)))
-    shown = SettingsView(desk, parts.record, parts.settings.edition)
+    shown = SettingsView(desk, parts.record, parts.settings.edition, tokens)
     screens.register_blueprint(settings_blueprint(shown))
     screens.register_blueprint(samples_blueprint(desk, parts.record))
     key = parts.settings.app_key

@@ -22,6 +22,7 @@ from app.mapping import profile_lists
 from app.mapping.directions import Directions
 from app.mapping.profile import Flow
 from app.mapping.profile_lists import Counts, ProfileHealth
+from app.screens.token_sides import givers_in
 from app.screens.waits import say_approval, say_change, say_server, say_sites_in
 from app.screens.words import OUTCOMES, STATES, ago, arrow, field_name, say
 from app.sync import completeness_store
@@ -68,6 +69,7 @@ class Overview:
         with tenant_transaction(tenant) as session:
             there = profile_lists.health(session, tenant)
             paired = pairing.partners_in(session, tenant)
+            tokens = givers_in(session, caller)
         seen = [one for one in there if standing.covers(Permission.SEE, one.own_project)]
         names = {one: self._site_name(one) for one in {tenant, *(each.partner for each in seen)}}
         partners = [
@@ -87,7 +89,7 @@ class Overview:
                 session, dict(sorted(names.items(), key=lambda one: (one[0] != tenant, one[1])))
             )
         told = {
-            "profiles": [_row(one, counted.get(one.id, Counts()), names) for one in page],
+            "profiles": [_row(one, counted.get(one.id, Counts()), names, tokens) for one in page],
             "total": len(seen),
             "find": asked.find,
             "found_words": _found_words(asked, len(found)),
@@ -184,13 +186,18 @@ def _rank(one: ProfileHealth) -> int:
     return 1 if one.waits or one.state == "proposed" else 2
 
 
-def _row(one: ProfileHealth, counted: Counts, names: Mapping[TenantId, str]) -> dict[str, Any]:
+def _row(
+    one: ProfileHealth,
+    counted: Counts,
+    names: Mapping[TenantId, str],
+    tokens: Mapping[TenantId, bool],
+) -> dict[str, Any]:
     return {
         **vars(one),
         **vars(counted),
         "waits": one.waits,
         "partner_name": names[one.partner],
-        "approval": say_approval(one, names),
+        "approval": say_approval(one, names, tokens),
         "ago": ago(counted.last_activity),
     }
 

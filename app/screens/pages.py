@@ -17,6 +17,7 @@ from app.screens.deep_links import opened
 from app.screens.desk import Desk
 from app.screens.forms import argument_id, argument_number, form_text
 from app.screens.headers import bridge_url, protect
+from app.screens.token_sides import decides_for_partner
 from app.tenants.caller import OUT_OF_TIME, Caller, Permission, Proof, accepts, current_caller
 from app.tenants.gate import current_standing
 from app.tenants.models import CLOUD
@@ -168,13 +169,24 @@ def _profile_views(blueprint: Blueprint, desk: Desk) -> None:
         if wants_json():
             return jsonify({f"{side.value}_filter": jql})
         shown = {"profile": profile, "side": side.value, "jql": jql}
-        return render_template("parts/filter.html", **shown)
+        return render_template("parts/filter.html", **shown, **_partners_filter(desk, profile))
 
     @blueprint.post("/profiles/<uuid:profile>/filters")
     @accepts(Proof.CONTEXT, Permission.MAP)
     def set_filter(profile: uuid.UUID) -> Response | str:
         jql = desk.set_filter(current_caller(), current_standing(), profile)
         return jsonify(filter=jql) if wants_json() else _overview(desk)
+
+
+def _partners_filter(desk: Desk, profile: uuid.UUID) -> dict[str, object]:
+    """The filter of the partner's side, for who decides for that too."""
+    caller, standing = current_caller(), current_standing()
+    stored = desk.reached(caller, standing, profile)
+    partner = stored.right_tenant if stored.left_tenant == caller.tenant else stored.left_tenant
+    if not decides_for_partner(caller, partner):
+        return {}
+    side, jql = desk.filter_of(caller, standing, profile, for_partner=True)
+    return {"partner": desk.site_name(partner), "their_side": side.value, "their_jql": jql}
 
 
 def _choice_views(blueprint: Blueprint, desk: Desk) -> None:

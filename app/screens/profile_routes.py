@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify, make_response, render_template, 
 
 from app.language import gettext as _
 from app.language import ngettext
+from app.mapping.profile import Side
 from app.mapping.told import Difference
 from app.mapping.too_late import ProposalWaits
 from app.screens.forms import form_text
@@ -16,7 +17,8 @@ from app.screens.pages import ACTIONS, wants_json
 from app.screens.profile_file_view import ProfileFiles, file_name
 from app.screens.profile_view import Made, ProfileView, Seen, Taken
 from app.screens.proposal_waits import ask
-from app.screens.waits import say_approval, say_change
+from app.screens.token_sides import givers
+from app.screens.waits import say_approval, say_change, say_sites
 from app.screens.words import STATES, ago
 from app.sync.drift_words import unasked
 from app.tenants.caller import Permission, Proof, accepts, current_caller
@@ -205,11 +207,17 @@ def _of(seen: Seen) -> dict[str, Any]:
     return {
         "seen": seen,
         "one": seen.overview,
-        "approval": say_approval(seen.overview, names),
+        "approval": say_approval(seen.overview, names, givers(current_caller())),
+        "waits": _waits(seen),
         "states": STATES,
         "ago": ago,
         "say_change": say_change,
     }
+
+
+def _waits(seen: Seen) -> list[str]:
+    """Why work waits for a site, such as a token that it refuses."""
+    return say_sites({seen.tenants[side]: seen.sites[side] for side in Side})
 
 
 def _made(page: ProfileView, seen: Seen, made: Made) -> Response:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, render_template
 from app.database import TenantId
 from app.screens.desk import Desk
 from app.screens.pages import wants_json
+from app.screens.token_sides import form_for_partner, givers
 from app.tenants import samples
 from app.tenants.caller import Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -29,19 +30,23 @@ def samples_blueprint(desk: Desk, record: Recorder) -> Blueprint:
     @accepts(Proof.CONTEXT, Permission.CONNECT)
     def say(connection: uuid.UUID, action: str) -> Response | str:
         caller = current_caller()
-        samples.allow(record, caller, connection, allows=action == "allow")
+        both = form_for_partner()
+        samples.allow(record, caller, connection, allows=action == "allow", for_partner=both)
         return _card(desk, caller.tenant)
 
     return blueprint
 
 
 def _card(desk: Desk, tenant: TenantId) -> Response | str:
+    tokens = givers(current_caller())
     found: list[dict[str, Any]] = [
         {
             "connection": str(one.connection_id),
             "site": desk.site_name(one.partner),
             "own": one.own,
             "theirs": one.theirs,
+            "by_token": one.partner in tokens,
+            "mine": tokens.get(one.partner, False),
         }
         for one in samples.samples_of(tenant)
     ]

@@ -20,6 +20,7 @@ from app.mapping.models import ProfileRecord
 from app.screens.desk import Desk
 from app.screens.forms import form_text, refuse
 from app.screens.pages import wants_json
+from app.screens.token_desk import TokenDesk
 from app.screens.waits import say_sites
 from app.settings import Edition
 from app.tenants import pairing
@@ -32,11 +33,14 @@ SOURCE = "https://www.apache.org/licenses/LICENSE-2.0"
 
 @dataclass(frozen=True)
 class Connection:
-    """A connected site, with what is known of its health. `sentences`: why its work waits."""
+    """A connected site, with what is known of its health. `sentences`: why its work waits. `id`: of
+    the connection; `token`: what is told of one by API token."""
 
     name: str
     profiles: int
     sentences: tuple[str, ...]
+    id: str = ""
+    token: Mapping[str, object] | None = None
 
     @property
     def is_well(self) -> bool:
@@ -47,13 +51,17 @@ class Connection:
 class Settings:
     """What the view does for people who may connect or grant."""
 
-    def __init__(self, desk: Desk, record: Recorder, edition: Edition) -> None:
+    def __init__(self, desk: Desk, record: Recorder, edition: Edition, tokens: TokenDesk) -> None:
         self._desk, self._record, self._edition = desk, record, edition
         self.most_days = retention.most_days(edition)
+        self.tokens = tokens
 
-    def connections(self, tenant: TenantId) -> list[Connection]:
+    def connections(self, caller: Caller) -> list[Connection]:
         """The own site first, then its partners."""
+        tenant = caller.tenant
         known = pairing.partners(tenant)
+        ids = {one.tenant: str(one.connection_id) for one in known}
+        tokens = self.tokens.of(caller)
         counts = _profiles_by_partner(tenant)
         names = {tenant: self._desk.site_name(tenant)}
         names |= {one.tenant: self._desk.site_name(one.tenant) for one in known}
@@ -61,13 +69,25 @@ class Settings:
             Connection(
                 name,
                 sum(counts.values()) if one == tenant else counts.get(one, 0),
-                self._health(one, name),
+                self._health(one, name, tokens.get(one)),
+                ids.get(one, ""),
+                tokens.get(one),
             )
             for one, name in names.items()
         ]
 
-    def _health(self, tenant: TenantId, name: str) -> tuple[str, ...]:
+    def _health(
+        self, tenant: TenantId, name: str, token: Mapping[str, object] | None
+    ) -> tuple[str, ...]:
         """What is known to stand in the way of work in a site, in sentences. No call."""
+        if token is not None and token["gone"]:
+            return (
+                _(
+                    "The API token of %(site)s is gone. Give a new one; work waits, and none is "
+                    "lost.",
+                    site=name,
+                ),
+            )
         if self._desk.is_enabled(tenant):
             return tuple(say_sites({tenant: name}))
         return (
@@ -133,6 +153,24 @@ def settings_blueprint(settings: Settings) -> Blueprint:
         shown = _details(settings) | {"said": _("Saved.")}
         return render_template("parts/details.html", **shown)
 
+    @blueprint.post("/connections/<uuid:connection>/token")
+    @accepts(Proof.CONTEXT, Permission.CONNECT)
+    def renew(connection: uuid.UUID) -> Response | str:
+        settings.tokens.renew(current_caller(), connection)
+        return jsonify(connection=str(connection)) if wants_json() else _view(settings)
+
+    @blueprint.post("/connections/<uuid:connection>/end")
+    @accepts(Proof.CONTEXT, Permission.CONNECT)
+    def end(connection: uuid.UUID) -> Response | str:
+        settings.tokens.end(current_caller(), connection)
+        return jsonify(ended=str(connection)) if wants_json() else _view(settings)
+
+    @blueprint.post("/connections/token")
+    @accepts(Proof.CONTEXT, Permission.CONNECT)
+    def connect() -> Response | str:
+        made = settings.tokens.connect(current_caller())
+        return jsonify(connection=str(made)) if wants_json() else _view(settings)
+
     return blueprint
 
 
@@ -152,7 +190,7 @@ def _pause_card(said: str = "") -> str:
 def _view(settings: Settings) -> str:
     caller = current_caller()
     shown: dict[str, Any] = {
-        "connections": settings.connections(caller.tenant),
+        "connections": settings.connections(caller),
         "paused": pausing.paused_by_site(caller.tenant),
         "about": settings.about(),
         "said": "",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.database import TenantId, scope_to, unscoped_transaction
@@ -97,6 +98,18 @@ PAUSED = {
         "itself and resumes when it is let in; nothing is lost."
     ),
 }
+PAUSED_BY_TOKEN = {
+    "unknown": noop(
+        "{site} refuses the API token (401); it first did {since}. It may have run out or been "
+        "revoked, or its account may have left. An admin gives a new one under Settings, "
+        "Connections; changes wait meanwhile, and none is lost."
+    ),
+    "forbidden": noop(
+        "{site} does not let the API token's account work (403); it first said so {since}. Give "
+        "the account access to Jira and the projects there, or a new token under Settings, "
+        "Connections; changes wait meanwhile, and none is lost."
+    ),
+}
 CLOCK_REST = noop(
     "Changes go on crossing, in the site's time; but this page and the site's webhooks may be "
     "refused until the clock is right, and the searches find what came meanwhile. Whoever runs "
@@ -108,19 +121,32 @@ NO_WORKER_REST = noop(
 )
 _SITE = text(
     """
-    SELECT paused_code, paused_since, code,
-           ceil(extract(epoch FROM blocked_until - now())) AS seconds
-    FROM site_budget
-    WHERE tenant_id = :tenant AND (paused_since IS NOT NULL OR blocked_until > now())
+    SELECT b.paused_code, b.paused_since, b.code, i.owner_id IS NOT NULL AS by_token,
+           ceil(extract(epoch FROM b.blocked_until - now())) AS seconds
+    FROM site_budget b JOIN installation i ON i.id = b.tenant_id
+    WHERE b.tenant_id = :tenant AND (b.paused_since IS NOT NULL OR b.blocked_until > now())
     """
 )
 
 
-def say_approval(one: ProfileHealth, names: Mapping[TenantId, str]) -> str | None:
-    """Whose approval a profile or a change of it waits for, or that it was declined."""
+def say_approval(
+    one: ProfileHealth, names: Mapping[TenantId, str], tokens: Mapping[TenantId, bool]
+) -> str | None:
+    """Whose approval a profile or a change of it waits for, or that it was declined. `tokens`: the
+    partners that are reached by token, and whether the reader gave it."""
     if one.awaits is None:
         return None
     partner = names[one.partner]
+    if one.awaits == "partner" and one.partner in tokens:
+        if tokens[one.partner]:
+            return _(
+                "Waits for you to approve what leaves %(partner)s: you gave its API token.",
+                partner=partner,
+            )
+        return _(
+            "Waits for the admin of your site who gave the API token of %(partner)s.",
+            partner=partner,
+        )
     if one.state == "proposed":
         return {
             "own": _("Waits for your approval: %(partner)s proposed it.", partner=partner),
@@ -155,7 +181,7 @@ def say_sites_in(session: Session, names: Mapping[TenantId, str]) -> list[str]:
         scope_to(session, tenant)
         row = session.execute(_SITE, {"tenant": tenant}).one_or_none()
         if row is not None:
-            said.append(_say(name, row.paused_code, row.paused_since, row.code, row.seconds))
+            said.append(_say(name, row))
     return said
 
 
@@ -212,9 +238,8 @@ def _amount(seconds: int) -> str:
     return _("%(num)s seconds", num=seconds)
 
 
-def _say(
-    site: str, paused: str | None, since: datetime | None, code: str | None, seconds: float | None
-) -> str:
-    if paused is not None:
-        return _(PAUSED[paused]).format(site=site, since=ago(since))
-    return _(BLOCKED[code or "rate"]).format(site=site, seconds=int(seconds or 1))
+def _say(site: str, row: Row[Any]) -> str:
+    if row.paused_code is not None:
+        known = PAUSED_BY_TOKEN if row.by_token else PAUSED
+        return _(known[row.paused_code]).format(site=site, since=ago(row.paused_since))
+    return _(BLOCKED[row.code or "rate"]).format(site=site, seconds=int(row.seconds or 1))

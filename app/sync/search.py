@@ -26,6 +26,7 @@ from app.mapping.said import said
 from app.mapping.values import read_fields
 from app.sync import filters, store_links
 from app.sync.budget import Kind, claim
+from app.sync.budget_answers import pause
 from app.sync.fingerprint import Fingerprinter
 from app.sync.fingerprints import of_profile
 from app.sync.lanes import lane_of
@@ -60,7 +61,8 @@ _END = text(
     UPDATE search_look l
     SET looked_at = greatest(l.looked_at, :began), attempts = 0,
         due_at = CASE WHEN l.due_at = 'infinity' THEN l.due_at
-            ELSE now() + make_interval(secs => p.search_seconds * (0.9 + 0.2 * random())) END
+            ELSE now() + make_interval(secs =>
+                least(p.search_seconds, l.at_least_every) * (0.9 + 0.2 * random())) END
     FROM profile p
     WHERE p.id = l.profile_id AND l.profile_id = :profile AND l.side = :side
     """
@@ -121,6 +123,9 @@ class Searcher:
             try:
                 self.look(look)
             except SiteError as error:
+                if error.locked_out and error.tenant == look.site:
+                    # Where no webhook comes, nobody else may notice for long.
+                    pause(look.site, error)
                 _put_off(look, error.retry_after or 0.0)
             except Exception:
                 # A fault of ours in one profile must not stand in the way of the others.

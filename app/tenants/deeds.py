@@ -36,6 +36,8 @@ class Action(StrEnum):
     CODE_MADE = "pairing-code.made"
     CONNECTED = "connection.made"
     SAMPLES_RULED = "connection.samples-changed"
+    ACCESS_RENEWED = "connection.token-renewed"
+    DISCONNECTED = "connection.ended"
     PROFILE_CREATED = "profile.created"
     PROFILE_PROPOSED = "profile.change-proposed"
     PROFILE_APPROVED = "profile.approved"

@@ -17,10 +17,12 @@ from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound
+from app.tenants import token_sites
+from app.tenants.access import Access, place_of
 from app.tenants.deeds import JIRA, Action, Deed, Recorder
 from app.tenants.models import CLOUD, Installation, InstallationState, LifecycleToken
 from app.vault.store import KeyShredded
-from app.vault.vault import Place, Vault
+from app.vault.vault import Vault
 
 CACHE_SECONDS = 60.0
 FORGOTTEN_AFTER = timedelta(minutes=1)  # beyond a token's end: clocks differ
@@ -58,7 +60,11 @@ class Site:
 
 @dataclass(frozen=True)
 class KnownInstallation:
-    """An installation with its secret opened (None once it is uninstalled)."""
+    """An installation with its secret opened (None once it is uninstalled).
+
+    One that is reached by token has an `owner`, no client key and no secret; `access` is None where
+    it needs a new token, and then `base_url` tells no more than the cloud id.
+    """
 
     tenant: TenantId
     client_key: str
@@ -67,6 +73,8 @@ class KnownInstallation:
     secret: str | None = field(repr=False)
     secret_version: int
     display_url: str | None = None  # where people reach it, if that is another address
+    owner: TenantId | None = None
+    access: Access | None = field(default=None, repr=False)
 
 
 class Installations:
@@ -106,7 +114,9 @@ class Installations:
             row = session.get(Installation, tenant)
         if row is None:
             raise NotFound()
-        return self._keep(tenant, self._open(row.client_key, row))
+        if row.owner_id is not None:
+            return self._keep(tenant, self._open_token(row))
+        return self._keep(tenant, self._open(row.client_key or "", row))
 
     def install(self, site: Site) -> TenantId:
         """Store a new installation, or the new secret and address of a known one; idempotent.
@@ -199,7 +209,7 @@ class Installations:
             row.state, row.updated_at = state.value, func.now()
             session.flush()
             self._record(session, tenant, _deed(_STATE_DEEDS[state], tenant))
-            client_key = row.client_key
+            client_key = row.client_key or ""
         self.forget(client_key)
         return True
 
@@ -219,7 +229,10 @@ class Installations:
             row.updated_at = row.uninstalled_at = func.now()
             session.flush()
             self._record(session, tenant, _deed(Action.UNINSTALLED, tenant))
-            client_key = row.client_key
+            client_key = row.client_key or ""
+            # The tokens that its people gave go with it. The keys last, before the commit.
+            for one in token_sites.end_all(session, self._record, tenant, JIRA):
+                self._vault.shred(one)
         self.forget(client_key)
 
     def forget(self, client_key: str) -> None:
@@ -239,7 +252,23 @@ class Installations:
         return known
 
     def _sealed(self, tenant: TenantId, site: Site) -> bytes:
-        return self._vault.seal(_place(tenant), site.shared_secret.encode())
+        return self._vault.seal(place_of(tenant), site.shared_secret.encode())
+
+    def _open_token(self, row: Installation) -> KnownInstallation:
+        tenant, access = TenantId(row.id), None
+        if row.shared_secret is not None and row.state == InstallationState.ENABLED:
+            opened = self._secret(tenant, row.shared_secret)
+            access = None if opened is None else Access.load(opened.encode())
+        return KnownInstallation(
+            tenant=tenant,
+            client_key="",
+            state=row.state,
+            base_url=row.base_url if access is None else access.url,
+            secret=None,
+            secret_version=row.secret_version,
+            owner=None if row.owner_id is None else TenantId(row.owner_id),
+            access=access,
+        )
 
     def _open(self, client_key: str, row: Any) -> KnownInstallation:
         tenant = TenantId(row.id)
@@ -257,7 +286,7 @@ class Installations:
     def _secret(self, tenant: TenantId, sealed: bytes) -> str | None:
         """The shared secret; None where it was shredded, and an older database came back."""
         try:
-            return self._vault.unseal(_place(tenant), sealed).decode()
+            return self._vault.unseal(place_of(tenant), sealed).decode()
         except KeyShredded:
             return None
 
@@ -294,7 +323,3 @@ def _addresses(site: Site) -> dict[str, str | None]:
 
 def _deed(action: Action, tenant: TenantId, **detail: bool) -> Deed:
     return Deed(JIRA, action, f"installation:{tenant}", detail)
-
-
-def _place(tenant: TenantId) -> Place:
-    return Place(tenant, "installation", "shared_secret", str(tenant))

@@ -25,17 +25,18 @@ class InstallationState(StrEnum):
 
 
 class Installation(Model):
-    """One Jira Cloud site that has installed the app: a tenant. Its id is the tenant id."""
+    """One Jira Cloud site: a tenant. Its id is the tenant id. It has installed the app; or it is
+    reached by an API token, and belongs to the tenant whose admin gave that."""
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    client_key: Mapped[str] = mapped_column(unique=True)
+    client_key: Mapped[str | None] = mapped_column(unique=True)  # None: reached by token
     app_key: Mapped[str]
     deployment: Mapped[str]  # CLOUD: the database takes nothing else
     cloud_id: Mapped[str]
     base_url: Mapped[str]
     display_url: Mapped[str | None]
     state: Mapped[str]
-    shared_secret: Mapped[bytes | None]  # sealed; None once uninstalled
+    shared_secret: Mapped[bytes | None]  # sealed; None once uninstalled. By token: an Access
     secret_version: Mapped[int] = mapped_column(default=1)
     lifecycle_at: Mapped[datetime]  # `iat` of the newest lifecycle token that was followed
     installed_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -43,6 +44,9 @@ class Installation(Model):
     uninstalled_at: Mapped[datetime | None]
     project_admins_map: Mapped[bool] = mapped_column(default=False)
     detail_days: Mapped[int] = mapped_column(default=14)
+    owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("installation.id"))
+    given_by: Mapped[str | None]  # the account of the owner's that gave the token
+    given_at: Mapped[datetime | None]
 
 
 class LifecycleToken(Model):

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from app.database import TenantId, tenant_transaction
-from app.errors import NotFound
+from app.database import TenantId, scope_to, tenant_transaction
+from app.errors import Forbidden, NotFound
 from app.language import gettext as _
+from app.tenants import token_sites
 from app.tenants.caller import Caller
 from app.tenants.deeds import Action, Deed, Recorder, record_for_both
 
@@ -45,19 +46,32 @@ def may_see(tenant: TenantId, connection: uuid.UUID) -> bool:
     return any(one.theirs for one in samples_of(tenant) if one.connection_id == connection)
 
 
-def allow(record: Recorder, caller: Caller, connection: uuid.UUID, *, allows: bool) -> None:
-    """Say it for the caller's own side. Raises NotFound for a connection that is not his."""
+def allow(
+    record: Recorder,
+    caller: Caller,
+    connection: uuid.UUID,
+    *,
+    allows: bool,
+    for_partner: bool = False,
+) -> None:
+    """Say it for the caller's own side. `for_partner`: for that of a partner which is reached by
+    the token that he gave. Raises NotFound for a connection that is not his, Forbidden."""
     tenant = caller.tenant
     with tenant_transaction(tenant) as session:
         row = session.execute(_ONE, {"id": connection}).one_or_none()
         if row is None:
             raise NotFound(_("There is no such connection."))
         now = _seen(row, tenant)
-        if now.own == allows:
+        if for_partner and not token_sites.decides_for(session, caller, now.partner):
+            raise Forbidden(_("This is for the people of the partner's site to say."))
+        if (now.theirs if for_partner else now.own) == allows:
             return
-        change = _LEFT if row.left_tenant_id == tenant else _RIGHT
+        side = now.partner if for_partner else tenant
+        scope_to(session, side)  # each side says it for itself
+        change = _LEFT if row.left_tenant_id == side else _RIGHT
         session.execute(change, {"id": connection, "allows": allows})
-        told = {"allows": allows}
+        scope_to(session, tenant)
+        told = {"allows": allows, **(token_sites.BY_TOKEN if for_partner else {})}
         deed = Deed(caller.actor, Action.SAMPLES_RULED, f"connection:{connection}", told)
         record_for_both(record, session, tenant, now.partner, deed)
 

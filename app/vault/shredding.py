@@ -7,15 +7,16 @@ from sqlalchemy import text
 from app.database import TenantId, tenant_transaction
 from app.errors import NotFound
 from app.tenants.deeds import OPERATOR, Action, Deed, Recorder
+from app.tenants.token_sites import end_all
 from app.vault.vault import SERVER, Vault
 
 
 def shred_tenant(vault: Vault, record: Recorder, tenant: TenantId) -> int:
     """Destroy a tenant's keys for good; returns how many profiles went with them.
 
-    The installation counts as uninstalled from then on; a new install of the app begins anew. What
-    is cut short is finished by doing it again. Raises NotFound, and VaultError for the server's own
-    keys. Needs an application context.
+    The installation counts as uninstalled from then on; a new install of the app begins anew. The
+    sites that it reaches by token go the same way. What is cut short is finished by doing it again.
+    Raises NotFound, and VaultError for the server's own keys. Needs an application context.
     """
     if tenant == SERVER:
         vault.shred(tenant)  # refuses
@@ -47,6 +48,8 @@ def shred_tenant(vault: Vault, record: Recorder, tenant: TenantId) -> int:
         )
         detail = {"profiles": len(gone)}
         record(session, tenant, Deed(OPERATOR, Action.SHREDDED, f"installation:{tenant}", detail))
+        tokens = end_all(session, record, tenant, OPERATOR)
         # Last before the commit: where anything above fails, nothing is lost.
-        vault.shred(tenant)
+        for one in (*tokens, tenant):
+            vault.shred(one)
     return len(gone)

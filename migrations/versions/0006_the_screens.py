@@ -23,6 +23,7 @@ PARTS: tuple[str, ...] = (
     "lists",
     "samples",
     "details",
+    "tokens",
 )
 
 

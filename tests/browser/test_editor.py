@@ -11,7 +11,7 @@ from playwright.sync_api import FrameLocator, Route, expect
 
 from demo.stack import APP_KEY, Stack, scope_ids, wait_until
 from demo.walk import LEFT, RIGHT, create_issue
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, go
 from tests.browser.looks import look_at, serious
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
@@ -216,9 +216,9 @@ def test_a_site_is_checked_by_url_and_token_and_paired_by_code_within_the_step(
     draft = begin(paired)
     page, frame = open_page(acme)
     go_on(frame, draft, "partner")
-    frame.get_by_text("Check the site first").click()
+    frame.get_by_text("Connect by an API token").click()
     frame.get_by_label("Address of the other Jira").fill(globex.url)
-    frame.get_by_label("Your email there").fill(globex.admin["email"])
+    frame.get_by_label("Email of the account").fill(globex.admin["email"])
     frame.get_by_label("API token").fill("not-the-token-of-anybody")
     frame.get_by_role("button", name="Check", exact=True).click()
     expect(frame.locator("#check-says")).to_contain_text("does not know this email with this token")
@@ -226,7 +226,7 @@ def test_a_site_is_checked_by_url_and_token_and_paired_by_code_within_the_step(
     frame.get_by_label("API token").fill(globex.admin["token"])
     frame.get_by_role("button", name="Check", exact=True).click()
     expect(frame.locator("#partner-checked")).to_contain_text("has all permissions")
-    expect(frame.locator("#partner-checked")).to_contain_text("install Tandem there")
+    expect(frame.locator("#connect-site")).to_be_visible()
     code = paired.page(globex, "POST", "/pages/pairing-codes")["code"]
     frame.get_by_label("Pairing code").fill(code[:-1])
     frame.get_by_label("Pairing code").press("Enter")
@@ -415,3 +415,37 @@ def test_what_is_typed_while_the_table_of_fields_loads_is_saved_and_holds_up_not
     frame.locator("#step-fields").click()
     expect(box).to_have_value("value +")
     page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_site_without_tandem_is_connected_by_its_token_and_ended_in_the_settings(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    globex.uninstall(APP_KEY)
+    draft = begin(paired)
+    page, frame = open_page(acme)
+    go_on(frame, draft, "partner")
+    frame.get_by_text("Connect by an API token").click()
+    frame.get_by_label("Address of the other Jira").fill(globex.url)
+    frame.get_by_label("Email of the account").fill(globex.admin["email"])
+    frame.get_by_label("API token").fill(globex.admin["token"])
+    frame.get_by_role("button", name="Check", exact=True).click()
+    expect(frame.locator("#partner-checked")).to_contain_text("you decide for both sides")
+    frame.locator("#connect-site").click()
+    made = frame.locator(".choice", has_text="By API token")
+    expect(made.get_by_role("radio")).to_be_checked()
+    expect(made).to_contain_text("You gave this token")
+    assert globex.admin["token"] not in page.content() + frame.locator("body").inner_html()
+    assert serious(page) == []
+    frame.locator("#editor-close").click()
+    go(frame, "Settings")
+    row = frame.get_by_role("row").filter(has_text="By API token")
+    row.get_by_text("Give a new token").click()
+    row.get_by_label("Email of the account").fill(globex.admin["email"])
+    row.get_by_label("API token", exact=True).fill("of-nobody")
+    row.get_by_role("button", name="Renew the token").click()
+    expect(row.get_by_role("alert").first).to_contain_text("does not know this email")
+    assert serious(page) == []
+    row.get_by_text("End this connection").click()
+    row.get_by_role("button", name="End it").click()
+    expect(row).to_have_count(0)

@@ -305,7 +305,8 @@ def test_a_token_is_checked_live_and_nothing_of_it_is_kept(
         assert said.status_code == 200
         assert "Edit issues: without it no change arrives." in said.text
         assert "Create issues" not in said.text
-        assert "Have that site's admin install Tandem there" in said.text.replace("&#39;", "'")
+        assert "it cannot be connected with this token" in said.text
+        assert "/partner/connect" not in said.text
         path, asked, credentials = new.asked[-1]
         assert (path, asked["permissions"].split(",")) == ("mypermissions", names)
         assert (

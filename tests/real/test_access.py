@@ -188,6 +188,18 @@ CALLS: dict[tuple[str, str], Callable[[Scene, str], requests.Response]] = {
     ("POST", "/pages/connections/check"): lambda s, who: s.call(
         who, "POST", "/pages/connections/check", url="nonsense"
     ),
+    ("POST", "/pages/connections/token"): lambda s, who: s.call(
+        who, "POST", "/pages/connections/token", url="nonsense"
+    ),
+    ("POST", "/pages/connections/<uuid:connection>/token"): lambda s, who: s.call(
+        who, "POST", f"/pages/connections/{NEVER}/token"
+    ),
+    ("POST", "/pages/connections/<uuid:connection>/end"): lambda s, who: s.call(
+        who, "POST", f"/pages/connections/{NEVER}/end"
+    ),
+    ("POST", "/pages/drafts/<uuid:draft>/partner/connect"): lambda s, who: s.call(
+        who, "POST", f"/pages/drafts/{NEVER}/partner/connect"
+    ),
     ("GET", "/pages/profiles/<uuid:profile>/restricted-issues"): lambda s, who: s.call(
         who, "GET", f"/pages/profiles/{NEVER}/restricted-issues"
     ),
