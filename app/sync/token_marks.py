@@ -21,6 +21,7 @@ from sqlalchemy import Row, text
 from app.database import TenantId, tenant_transaction
 from app.jira.site import Created, Issue, JiraSite, SiteError
 from app.jira.token_site import Finder
+from app.mapping.said import said
 
 MARGIN = 3600.0  # seconds; a search may lag, and a clock may be set
 PROFILES = 64  # whose marks are kept in memory
@@ -132,7 +133,7 @@ def _made_since(site: JiraSite, project: int, seconds: float) -> Iterator[Issue]
         if found.next is None:
             return
         if found.next == page:
-            raise SiteError("The site gave the same page of a search again.")
+            raise SiteError(said("The site gave the same page of a search again."))
         page = found.next
 
 
