@@ -103,7 +103,7 @@ def editor(page: Page, stack: Stack, life: Life) -> Iterator[str]:
     yield "editor-projects"
     step(frame, "Partner")
     expect(frame.get_by_role("radio").first).to_be_checked()
-    frame.get_by_text("Check the site first").click()
+    frame.get_by_text("Connect by an API token").click()
     yield "editor-partner"
     step(frame, "Fields")
     frame.get_by_role("button", name="Give a constant").click()

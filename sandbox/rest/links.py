@@ -30,6 +30,40 @@ def link_type(ctx: Ctx, issueLinkTypeId: str) -> Any:
     return view(ctx).link_type(kind)
 
 
+@route("POST", "issueLinkType")
+def create_link_type(ctx: Ctx) -> Any:
+    """A new kind of links, by an admin; its name is not in use."""
+    asked = ctx.body or {}
+    _require_admin(ctx)
+    texts = [str(asked.get(one) or "") for one in ("name", "inward", "outward")]
+    if not all(texts):
+        raise JiraError(400, "The name, inward and outward descriptions must be given.")
+    if any(kind.name.casefold() == texts[0].casefold() for kind in ctx.site.link_types.values()):
+        raise JiraError(404, f"An issue link type with the name '{texts[0]}' exists.")
+    kind = LinkType(ctx.site.next_small_id(), *texts)
+    ctx.site.link_types[kind.id] = kind
+    return 201, view(ctx).link_type(kind)
+
+
+@route("DELETE", "issueLinkType/{issueLinkTypeId}")
+def delete_link_type(ctx: Ctx, issueLinkTypeId: str) -> Any:
+    """Take a kind of links away, by an admin, and the links of this kind with it."""
+    _require_admin(ctx)
+    if issueLinkTypeId not in ctx.site.link_types:
+        raise JiraError(404, f"No issue link type with id '{issueLinkTypeId}' found.")
+    for issue in list(ctx.site.issues.values()):
+        for one in issue.links:
+            if one.type_id == issueLinkTypeId and one.source == issue.id:
+                linking.unlink(ctx.site, one, actor=ctx.caller.user.account_id)
+    del ctx.site.link_types[issueLinkTypeId]
+    return 204, None
+
+
+def _require_admin(ctx: Ctx) -> None:
+    if not ctx.caller.user.admin:
+        raise JiraError(404, "You need the permission to administer Jira.")
+
+
 def _kind(ctx: Ctx, named: JsonDict) -> LinkType:
     for kind in ctx.site.link_types.values():
         if kind.id == str(named.get("id", "")) or kind.name == named.get("name"):

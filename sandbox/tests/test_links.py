@@ -85,6 +85,25 @@ def test_a_link_to_what_is_hidden_missing_or_itself_is_refused(acme: SiteHandle)
     assert acme.call("GET", "issueLinkType").json()["issueLinkTypes"][0]["name"] == "Blocks"
 
 
+def test_a_kind_of_links_is_made_and_taken_away_with_its_links_by_an_admin(
+    acme: SiteHandle,
+) -> None:
+    first, second = new_issue(acme), new_issue(acme)
+    kind = {"name": "Causes", "inward": "is caused by", "outward": "causes"}
+    assert acme.call("POST", "issueLinkType", json=kind, auth=viewer(acme)).status_code == 404
+    assert acme.call("POST", "issueLinkType", json={"name": "Half"}).status_code == 400
+    made = acme.call("POST", "issueLinkType", json=kind)
+    assert made.status_code == 201
+    assert acme.call("POST", "issueLinkType", json=kind).status_code == 404  # the name is in use
+    assert link(acme, first, second, "Causes") == link(acme, first, second, "Blocks") == 201
+    path = f"issueLinkType/{made.json()['id']}"
+    assert acme.call("DELETE", path, auth=viewer(acme)).status_code == 404
+    assert acme.call("DELETE", path).status_code == 204
+    assert acme.call("DELETE", path).status_code == 404
+    for key in (first, second):
+        assert [one["type"]["name"] for one in fields(acme, key)["issuelinks"]] == ["Blocks"]
+
+
 def test_webhooks_of_links_carry_ids_alone_and_a_deletion_takes_links_along(
     acme: SiteHandle, note_taker: NoteTaker
 ) -> None:

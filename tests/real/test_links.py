@@ -347,10 +347,13 @@ def test_a_type_is_carried_as_the_table_says_and_one_that_is_missing_is_parked_a
     assert done.returncode == 0, done.stderr
     ends.link("left")
     ends.has("right", "duplicates")
-    broken = (f"{types['left'][kind]}=99999" for kind in (RELATES, DUPLICATE))
+    told = {"name": "Is near", "inward": "is near to", "outward": "is near to"}
+    gone = ends.site("right").call("POST", "issueLinkType", json=told).json()["id"]
+    broken = (f"{types['left'][kind]}={gone}" for kind in (RELATES, DUPLICATE))
     options = ("--type", table, *(word for row in broken for word in ("--type", row)))
     done = tandem(carried.environment, "profile", "carry", "Tasks", "links", *options)
     assert done.returncode == 0, done.stderr
+    assert ends.site("right").call("DELETE", f"issueLinkType/{gone}").status_code == 204
     refused = {ends.link("left", RELATES), ends.link("left", DUPLICATE, back=True)}
     ends.link("left", "Cloners")
     ends.has("right", "clones", "duplicates")
