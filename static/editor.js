@@ -183,15 +183,24 @@ document.addEventListener("htmx:beforeOnLoad", (event) => overtaken(event.detail
 // A step that was asked for before the save would take back from the page what was saved. Who asked
 // may be gone from it: this event is told by the target.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { requestConfig, target, xhr } = event.detail;
+  const { target } = event.detail;
   if (overtaken(event.detail) && target.id === "editor-step") event.detail.shouldSwap = false;
-  // Of such a one htmx tells no htmx:afterRequest.
-  if (!requestConfig.elt.isConnected) answered(event.detail, xhr.status < 400);
 });
 
 // Before the page's own script, which would say of a token out of time what only machines need.
 document.addEventListener("htmx:afterRequest", (event) => answered(event.detail, event.detail.successful), true);
+// htmx tells nobody of the end of a request whose asker was swapped away meanwhile.
+document.addEventListener("htmx:beforeSend", (event) => {
+  const { xhr, requestConfig } = event.detail;
+  xhr.addEventListener("loadend", () => {
+    if (ended.has(xhr)) return;
+    overtaken({ xhr, requestConfig });
+    answered({ xhr, requestConfig }, xhr.status >= 200 && xhr.status < 400);
+  });
+});
+const ended = new WeakSet(); // the requests whose end was told
 function answered({ xhr, requestConfig }, successful) {
+  ended.add(xhr);
   const { elt } = requestConfig;
   const one = flights.get(elt);
   const newest = one && held.get(one.id) === one; // nothing was chosen there since

@@ -124,7 +124,11 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 document.addEventListener("htmx:beforeSend", (event) => {
-  if (!isPoll(asker(event))) underWay.add(event.detail.xhr);
+  const { xhr } = event.detail;
+  if (isPoll(asker(event))) return;
+  underWay.add(xhr);
+  // htmx tells nobody of the end of a request whose asker was swapped away meanwhile.
+  xhr.addEventListener("loadend", () => underWay.delete(xhr));
 });
 
 document.addEventListener("htmx:beforeSwap", (event) => {
