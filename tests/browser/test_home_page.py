@@ -10,7 +10,7 @@ import requests
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from app.screens.overview import A_PAGE
-from demo.stack import APP_KEY, Stack, StackError, scope_ids
+from demo.stack import APP_KEY, Stack, StackError, scope_ids, wait_until
 from demo.walk import LEFT, RIGHT
 from sandbox.process import SiteHandle
 from tests.browser.conftest import HOME, OpenPage, choose, go, new_profile, switch_on
@@ -245,12 +245,17 @@ def test_the_host_page_grows_with_the_page(paired: Stack, open_page: OpenPage) -
     expect(row_of(frame)).to_be_visible()
     assert HOME in page.url
     height = "() => document.querySelector('[data-app-frame] iframe').offsetHeight"
-    needed = frame.locator("#page").evaluate("page => page.offsetHeight")
-    page.wait_for_function(f"wanted => ({height})() === wanted", arg=needed)
+    whole = frame.locator("#page")
+
+    def fits() -> bool:
+        """Whether the frame is as tall as the page now: what loads, and a poll, change both."""
+        page.wait_for_timeout(50)
+        return bool(page.evaluate(height) == whole.evaluate("page => page.offsetHeight"))
+
+    wait_until("the frame fits", fits)
+    before = page.evaluate(height)
     go(frame, "Settings")
-    page.wait_for_function(f"before => ({height})() !== before", arg=needed)
-    other = frame.locator("#page").evaluate("page => page.offsetHeight")
-    page.wait_for_function(f"wanted => ({height})() === wanted", arg=other)
+    wait_until("the frame fits the other view", lambda: fits() and page.evaluate(height) != before)
 
 
 def test_a_long_list_is_searched_and_shown_further_with_the_keyboard_alone(
