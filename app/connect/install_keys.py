@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Generic, TypeVar
 
 import requests
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from urllib3.exceptions import HTTPError
 
 from app.errors import NotAuthorised
+from app.memory import Memory
 
 KEY_ID = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?")
 KEY_LIMIT = 16 * 1024  # bytes
@@ -24,8 +24,6 @@ PLACE_SECONDS = 5.0  # for one place to give a key, however it drips
 PLACE_FETCHES = 4  # at one time; more wait their turn
 KEPT_SECONDS, KEPT_ENTRIES = 3600.0, 64
 MISSING_SECONDS, MISSING_ENTRIES = 30.0, 256
-
-Value = TypeVar("Value")
 
 
 class InstallKeys:
@@ -42,9 +40,9 @@ class InstallKeys:
         place_seconds: float = PLACE_SECONDS,
     ) -> None:
         self._places = [_Place(url, place_seconds) for url in urls]
-        self._kept: _Memory[str] = _Memory(KEPT_SECONDS, KEPT_ENTRIES, clock)
+        self._kept: Memory[str, str] = Memory(KEPT_SECONDS, KEPT_ENTRIES, clock)
         # Apart from the keys: a flood of made-up ids must push none of them out.
-        self._missing: _Memory[bool] = _Memory(MISSING_SECONDS, MISSING_ENTRIES, clock)
+        self._missing: Memory[str, bool] = Memory(MISSING_SECONDS, MISSING_ENTRIES, clock)
         self._running: dict[str, Future[str | None]] = {}
         self._lock = threading.Lock()
 
@@ -125,28 +123,6 @@ class _Place:
 
         threading.Thread(target=fetch, name="install-key", daemon=True).start()
         return answer.result(timeout=max(0.0, end - time.monotonic()))
-
-
-class _Memory(Generic[Value]):
-    """A few values by name, for a while; a new one pushes the oldest out. Not thread-safe."""
-
-    def __init__(self, seconds: float, entries: int, clock: Callable[[], float]) -> None:
-        self._seconds = seconds
-        self._entries = entries
-        self._clock = clock
-        self._found: dict[str, tuple[float, Value]] = {}
-
-    def get(self, name: str) -> Value | None:
-        """The value, unless it is too old."""
-        found = self._found.get(name)
-        return found[1] if found and self._clock() - found[0] < self._seconds else None
-
-    def put(self, name: str, value: Value) -> None:
-        """Keep a value from now on."""
-        self._found.pop(name, None)
-        if len(self._found) >= self._entries:
-            del self._found[next(iter(self._found))]
-        self._found[name] = (self._clock(), value)
 
 
 def _download(url: str, seconds: float) -> str | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from app.database import TenantId
 from app.jira.site import SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.memory import Memory
 
 KEPT_SECONDS = 600.0
 MOST = 500  # projects
@@ -22,16 +21,12 @@ class FieldNames:
     """The names by field id, of a project of a tenant's site."""
 
     def __init__(self, open_site: SiteOpener, clock: Callable[[], float] = time.monotonic) -> None:
-        self._open_site, self._clock = open_site, clock
-        self._kept: OrderedDict[Key, tuple[float, Mapping[str, str]]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._open_site = open_site
+        self._kept: Memory[Key, Mapping[str, str]] = Memory(KEPT_SECONDS, MOST, clock)
 
     def kept(self, tenant: TenantId, project: int) -> Mapping[str, str] | None:
         """Those that are known without asking."""
-        with self._lock:
-            found = self._kept.get((tenant, project))
-        fresh = found is not None and self._clock() - found[0] < KEPT_SECONDS
-        return found[1] if found is not None and fresh else None
+        return self._kept.get((tenant, project))
 
     def read(self, tenant: TenantId, project: int) -> Mapping[str, str]:
         """Those that the site tells; none where it does not, which is kept as well."""
@@ -43,12 +38,7 @@ class FieldNames:
         except SiteError:
             rules = {}
         names = {field: rule.name for field, rule in rules.items()}
-        with self._lock:
-            self._kept[tenant, project] = (self._clock(), names)
-            self._kept.move_to_end((tenant, project))
-            while len(self._kept) > MOST:
-                self._kept.popitem(last=False)
-        return names
+        return self._kept.put((tenant, project), names)
 
     def of_profile(self, stored: StoredProfile) -> Mapping[Side, Mapping[str, str]]:
         """Those of both sides of a profile."""

@@ -3,15 +3,14 @@ a few minutes, with the time at which they were read."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.database import TenantId
 from app.jira.site import JiraSite, Named, SiteOpener
+from app.memory import Memory
 
 KEPT_SECONDS = 300.0
 MOST = 500  # lists
@@ -36,9 +35,7 @@ class SiteLists:
 
     def __init__(self, open_site: SiteOpener, clock: Callable[[], float] = time.monotonic) -> None:
         self._open_site = open_site
-        self._clock = clock
-        self._kept: OrderedDict[Key, tuple[float, Known]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Memory[Key, Known] = Memory(KEPT_SECONDS, MOST, clock)
 
     def projects(self, tenant: TenantId, *, fresh: bool = False) -> Known:
         """The projects that the app may see, by name. Raises SiteError."""
@@ -50,20 +47,11 @@ class SiteLists:
 
     def kept(self, tenant: TenantId, project: int | None = None) -> Known | None:
         """A list that need not be asked for now: of projects, or of a project's types."""
-        with self._lock:
-            found = self._kept.get((tenant, project))
-        if found is None or self._clock() - found[0] >= KEPT_SECONDS:
-            return None
-        return found[1]
+        return self._kept.get((tenant, project))
 
     def _list(self, key: Key, ask: Callable[[JiraSite], list[Named]], *, fresh: bool) -> Known:
         known = None if fresh else self.kept(*key)
         if known is not None:
             return known
-        known = Known(tuple(ask(self._open_site(key[0]))), datetime.now(UTC))
-        with self._lock:
-            self._kept[key] = (self._clock(), known)
-            self._kept.move_to_end(key)
-            while len(self._kept) > MOST:
-                self._kept.popitem(last=False)
-        return known
+        asked = Known(tuple(ask(self._open_site(key[0]))), datetime.now(UTC))
+        return self._kept.put(key, asked)

@@ -3,9 +3,7 @@ editor's fourth step: read once and kept, with the time at which it was read."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from app.jira.site import JiraSite, SiteOpener, Transition
 from app.mapping.offer import Seen
 from app.mapping.profile import FieldMapping, Kind, Scope, Side
 from app.mapping.values import Part, handler
+from app.memory import Memory
 from app.sync.field_cache import FieldCache, Known, ended
 
 KEPT_SECONDS = 300.0
@@ -45,9 +44,8 @@ class ValueLists:
     def __init__(
         self, fields: FieldCache, open_site: SiteOpener, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._fields, self._open_site, self._clock = fields, open_site, clock
-        self._kept: OrderedDict[Key, tuple[float, Told]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._fields, self._open_site = fields, open_site
+        self._kept: Memory[Key, Told] = Memory(KEPT_SECONDS, MOST, clock)
 
     def choices(
         self, tenant: TenantId, side: Side, scope: Scope, mapping: FieldMapping, *, fresh: bool
@@ -82,17 +80,10 @@ class ValueLists:
         return self._list(key, lambda site: _moves(site, scope), fresh=fresh)
 
     def _list(self, key: Key, ask: Callable[[JiraSite], Iterable[Any]], *, fresh: bool) -> Told:
-        with self._lock:
-            found = self._kept.get(key)
-        if found is not None and not fresh and self._clock() - found[0] < KEPT_SECONDS:
-            return found[1]
-        told = Told(tuple(ask(self._open_site(key[0]))), datetime.now(UTC))
-        with self._lock:
-            self._kept[key] = (self._clock(), told)
-            self._kept.move_to_end(key)
-            while len(self._kept) > MOST:
-                self._kept.popitem(last=False)
-        return told
+        known = None if fresh else self._kept.get(key)
+        if known is not None:
+            return known
+        return self._kept.put(key, Told(tuple(ask(self._open_site(key[0]))), datetime.now(UTC)))
 
 
 def _of_scope(tenant: TenantId, what: str, scope: Scope) -> Key:

@@ -12,7 +12,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.jira.token_check import NEEDED, WANTED
-from app.screens import site_lists
+from app.memory import Memory
 from app.tenants import pairing
 from tests.edge.editor_scene import Scene, caller_of, grant, played_jira, scene
 from tests.edge.jira import Jira
@@ -66,7 +66,8 @@ def test_the_name_follows_the_projects_until_one_is_given(scene: Scene) -> None:
 def test_the_name_is_suggested_where_another_process_has_read_the_projects(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_lists, "KEPT_SECONDS", 0.0)  # as if each call went to a new process
+    # As if each call went to a new process.
+    monkeypatch.setattr(Memory, "get", lambda memory, key: None)
     scene.save("projects", left_project="10")
     assert "Acme web ↔ Globex platform" in scene.save("projects", right_project="20").text
 
