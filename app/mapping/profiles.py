@@ -43,6 +43,10 @@ class StoredProfile:
     profile: Profile
     revision: int = 1
 
+    def side_of(self, tenant: TenantId) -> Side:
+        """Which side is this tenant's, who is one of the two."""
+        return Side.LEFT if self.left_tenant == tenant else Side.RIGHT
+
 
 def create(
     vault: Vault,

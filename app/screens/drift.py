@@ -102,7 +102,7 @@ class Drifts:
     def ask(self, caller: Caller, profile: uuid.UUID, waits: ProposalWaits) -> Response:
         """Whether the repair of the form is to replace what waits."""
         stored = profiles.load(self._vault, profile)
-        own = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
+        own = stored.side_of(caller.tenant)
         finding = request.form["finding"]
         again = {
             "path": f"/pages/profiles/{profile}/repairs",

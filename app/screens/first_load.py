@@ -10,7 +10,6 @@ from sqlalchemy import text
 
 from app.database import tenant_transaction
 from app.mapping.models import ProfileState
-from app.mapping.profile import Side
 from app.screens.desk import Desk
 from app.screens.pages import wants_json
 from app.screens.runs_deeds import RunDeeds
@@ -34,7 +33,7 @@ def first_load_blueprint(deeds: RunDeeds, desk: Desk) -> Blueprint:
         if loaded or stored.state == ProfileState.PAUSED:
             return jsonify(offered=False) if wants_json() else ""
         stored, found = deeds.first_load(caller, standing, profile)
-        own = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
+        own = stored.side_of(caller.tenant)
         on = stored.state == ProfileState.ON
         if wants_json():
             issues = {side.value: number for side, number in found.issues.items()}

@@ -4,6 +4,8 @@ of them."""
 from __future__ import annotations
 
 import re
+import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import text
@@ -28,8 +30,6 @@ from app.tenants.roles import Standing
 from app.vault.vault import Vault
 
 LATEST = 20
-A_PAGE = 10
-PATIENCE = 15.0  # seconds: somebody waits for it
 
 # A count has a limit: an old run may have written more than is worth the time of a page.
 _RUNS = text(
@@ -59,14 +59,14 @@ class Runs:
         self._vault, self._desk = vault, desk
         self._who = Who(open_site, desk)
 
-    def profiles(self, caller: Caller, standing: Standing) -> list[KnownProfile]:
-        """The profiles that something can be begun for."""
-        seen = self._desk.known(caller.tenant, standing)
-        return [one for one in seen if standing.covers(Permission.MAP, one.own_project)]
+    def seen(self, caller: Caller, standing: Standing) -> dict[uuid.UUID, KnownProfile]:
+        """The profiles that the caller may see, by id."""
+        return {one.id: one for one in self._desk.known(caller.tenant, standing)}
 
-    def runs(self, caller: Caller, standing: Standing) -> list[RunShown]:
+    def runs(
+        self, caller: Caller, standing: Standing, seen: Mapping[uuid.UUID, KnownProfile]
+    ) -> list[RunShown]:
         """The latest runs of the profiles that the caller may see."""
-        seen = {one.id: one for one in self._desk.known(caller.tenant, standing)}
         with tenant_transaction(caller.tenant) as session:
             rows = session.execute(_RUNS, {"profiles": list(seen), "most": LATEST}).all()
             loads = {
@@ -112,9 +112,10 @@ class Runs:
             may and load is not None and not ended,
         )
 
-    def errands(self, caller: Caller, standing: Standing) -> list[ErrandShown]:
+    def errands(
+        self, caller: Caller, standing: Standing, seen: Mapping[uuid.UUID, KnownProfile]
+    ) -> list[ErrandShown]:
         """The latest errand of each profile that the caller may see."""
-        seen = {one.id: one for one in self._desk.known(caller.tenant, standing)}
         with tenant_transaction(caller.tenant) as session:
             found = errands.listed(session, list(seen))
         return [self._errand(caller, standing, one, seen[one.profile_id]) for one in found]

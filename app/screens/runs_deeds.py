@@ -162,7 +162,7 @@ class RunDeeds:
             if (ids := [one.issue_id for one in wanted if one.side is side])
             for plan_now in planner.issues(stored, side, ids)
         ]
-        own = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
+        own = stored.side_of(caller.tenant)
         shown = shown_plans(
             found, stored.profile, own, crossing(stored.profile, own), self._desk.sites(stored)
         )

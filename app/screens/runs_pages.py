@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.language import gettext as _
 from app.mapping.profile import Side
+from app.mapping.profile_lists import KnownProfile
 from app.mapping.profiles import StoredProfile
 from app.screens.activity_words import field_name
 from app.screens.desk import Desk
@@ -45,12 +47,14 @@ def _views(blueprint: Blueprint, runs: Runs) -> None:
     @accepts(Proof.CONTEXT, Permission.SEE)
     def view() -> str:
         chosen = request.args.get("profile", "")
-        shown = runs.profiles(current_caller(), current_standing())
+        standing = current_standing()
+        seen = runs.seen(current_caller(), standing)
+        shown = [one for one in seen.values() if standing.covers(Permission.MAP, one.own_project)]
         # Of what the address says only a profile within reach is put into the page.
         known = {str(one.id) for one in shown}
         load = chosen if request.args.get("begin") == "load" and chosen in known else None
         return render_template(
-            "views/runs.html", profiles=shown, chosen=chosen, chosen_load=load, **_list(runs)
+            "views/runs.html", profiles=shown, chosen=chosen, chosen_load=load, **_list(runs, seen)
         )
 
     @blueprint.get("/runs")
@@ -86,7 +90,7 @@ def _errand_views(blueprint: Blueprint, runs: Runs, deeds: RunDeeds, desk: Desk)
         caller, standing = current_caller(), current_standing()
         profile = form_id("profile")
         stored = desk.reached(caller, standing, profile)
-        own = Side.LEFT if stored.left_tenant == caller.tenant else Side.RIGHT
+        own = stored.side_of(caller.tenant)
         return _answer(runs, deeds.plan(caller, standing, profile, _plan_asked(own)))
 
     @blueprint.post("/errands/<uuid:errand>/apply")
@@ -123,7 +127,7 @@ def _load_views(blueprint: Blueprint, runs: Runs, deeds: RunDeeds, desk: Desk) -
             profile=stored,
             found=found,
             counts=counts,
-            sites=_sites(desk, stored),
+            sites=desk.sites(stored),
             fields=fields,
         )
 
@@ -140,11 +144,6 @@ def _load_views(blueprint: Blueprint, runs: Runs, deeds: RunDeeds, desk: Desk) -
     def abandon(profile: uuid.UUID) -> Response | str:
         deeds.abandon(current_caller(), current_standing(), profile)
         return _answer(runs)
-
-
-def _sites(desk: Desk, stored: StoredProfile) -> dict[str, str]:
-    tenants = {"left": stored.left_tenant, "right": stored.right_tenant}
-    return {side: desk.site_name(tenant) for side, tenant in tenants.items()}
 
 
 def _span() -> tuple[datetime, datetime]:
@@ -208,11 +207,11 @@ def _load_asked(stored: StoredProfile) -> Ask:
     return Ask(sources, clean_jql(request.form.get("jql", "").strip() or None), match)
 
 
-def _list(runs: Runs) -> dict[str, Any]:
+def _list(runs: Runs, seen: Mapping[uuid.UUID, KnownProfile]) -> dict[str, Any]:
     caller, standing = current_caller(), current_standing()
     return {
-        "runs": runs.runs(caller, standing),
-        "errands": runs.errands(caller, standing),
+        "runs": runs.runs(caller, standing, seen),
+        "errands": runs.errands(caller, standing, seen),
         "may": standing.may(Permission.MAP),
         "ago": ago,
         "field_name": field_name,
@@ -221,7 +220,7 @@ def _list(runs: Runs) -> dict[str, Any]:
 
 def _answer(runs: Runs, begun: uuid.UUID | None = None) -> Response | str:
     """The list as it is now."""
-    shown = _list(runs)
+    shown = _list(runs, runs.seen(current_caller(), current_standing()))
     if wants_json():
         return jsonify(
             begun=str(begun) if begun else None,
