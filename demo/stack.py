@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -22,6 +23,9 @@ ROOT = Path(__file__).resolve().parents[1]
 APP_KEY = "tandem"
 SETTLE_SECONDS = 180
 READY_SECONDS = 180  # a machine that is busy with much else takes its time
+# Below what outgoing connections are given: from 32768 on Linux, from 49152 on macOS.
+PORTS = range(20_000, 32_000)
+_CHANCE = random.SystemRandom()  # tests seed the common one alike in every process
 
 
 class StackError(RuntimeError):
@@ -139,10 +143,18 @@ def wait_until(what: str, true: Callable[[], object], seconds: float = 150.0) ->
 
 
 def free_port() -> int:
-    """A port that is free on loopback at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free on loopback, and that no outgoing connection is given meanwhile: one that
+    the system chose may belong to a connection again before a server has started, or restarted,
+    on it. Raises StackError where every port that was tried is taken."""
+    for _ in range(100):
+        port = _CHANCE.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise StackError(f"no port between {PORTS.start} and {PORTS.stop - 1} is free")
 
 
 def is_taken(port: int) -> bool:

@@ -195,9 +195,9 @@ def descriptor(base: str) -> dict[str, Any]:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     servers: list[Any] = [ThreadingHTTPServer(("127.0.0.1", 0), SmallApp)]
-    # The sites are built with their addresses, so the ports must be known first.
-    ports = [_free_port() for _ in range(3)]
-    hub, acme, globex = (f"http://127.0.0.1:{port}" for port in ports)
+    # The sites are built with their addresses, so the ports must be known, and held, first.
+    sockets = [_bound() for _ in range(3)]
+    hub, acme, globex = (f"http://127.0.0.1:{one.getsockname()[1]}" for one in sockets)
     world = build_world(
         hub_url=hub,
         origins={"acme": acme, "globex": globex},
@@ -206,8 +206,12 @@ def sandbox() -> Iterator[Sandbox]:
         index_delay_ms=0,
     )
     apps = [create_hub_app(world), *(create_site_app(world, s) for s in world.sites.values())]
-    for port, app in zip(ports, apps, strict=True):
-        servers.append(make_server("127.0.0.1", port, app, threaded=True, request_handler=Quiet))
+    for one, app in zip(sockets, apps, strict=True):
+        one.listen(128)
+        servers.append(
+            make_server("127.0.0.1", 0, app, True, request_handler=Quiet, fd=one.fileno())
+        )
+        one.close()  # the server has a copy
     for server in servers:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield Sandbox(world, acme, globex, f"http://127.0.0.1:{servers[0].server_address[1]}")
@@ -216,10 +220,10 @@ def sandbox() -> Iterator[Sandbox]:
         server.server_close()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _bound() -> socket.socket:
+    found = socket.socket()
+    found.bind(("127.0.0.1", 0))
+    return found
 
 
 @pytest.fixture(scope="module")
