@@ -103,10 +103,17 @@ def replaced(sent: Sent, log: Changelog, is_ours: Callable[[Edit], bool]) -> Los
         since = [n for n, edit in enumerate(edits) if edit.at >= sent.read_at]
     told = [n for n in since if any(map(sent.ours, kind.of_changelog(*edits[n].after)))]
     for n in told or since:
-        earlier = edits[n + 1] if n + 1 < len(edits) else None
+        earlier = next((edit for edit in edits[n + 1 :] if not _are_one(edit, edits[n])), None)
         if _was_another(sent, edits[n], earlier, spelled=bool(told)) and is_ours(edits[n]):
-            return _lost(sent, edits[n], spelled=bool(told))
+            whole = [edit for edit in edits if _are_one(edit, edits[n])]
+            return _lost(sent, edits[n], whole, spelled=bool(told))
     return None
+
+
+def _are_one(edit: Edit, other: Edit) -> bool:
+    """Whether two edits of a field are of one change: of several values, such as components, a
+    change has one for each that comes or goes."""
+    return (edit.at, edit.author) == (other.at, other.author)
 
 
 def _was_another(sent: Sent, ours: Edit, earlier: Edit | None, *, spelled: bool) -> bool:
@@ -127,8 +134,10 @@ def _was_another(sent: Sent, ours: Edit, earlier: Edit | None, *, spelled: bool)
     return sent.kind is Kind.RICH_TEXT and _has_other_words(sent.read, ours.before[1] or "")
 
 
-def _lost(sent: Sent, ours: Edit, *, spelled: bool) -> Lost:
-    kind, text = handler(sent.kind), (ours.before[1] or "").replace("\r\n", "\n")
+def _lost(sent: Sent, ours: Edit, whole: Sequence[Edit], *, spelled: bool) -> Lost:
+    kind = handler(sent.kind)
+    went = (edit.before[1] for edit in whole)
+    text = ", ".join(filter(None, went)).replace("\r\n", "\n")
     values = kind.of_changelog(*ours.before)
     if sent.kind is Kind.RICH_TEXT:
         exact = is_plain(text)

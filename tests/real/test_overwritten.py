@@ -4,6 +4,7 @@ and the value that loses is told."""
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ FIRST = [
     field("priority", "named", policy="right"),
     field("duedate", "date", policy="ask"),
     field("description", "rich_text", policy="newer"),
+    field("fixVersions", "versions", policy="newer"),
 ]
 SECOND = [
     field("summary", "text", policy="ask"),
@@ -342,6 +344,13 @@ def test_what_was_edited_in_other_fields_or_to_the_very_value_is_no_conflict(sce
         pair.edit("left", description=paragraph(f"One after the other, {number}."))
         scene.stack.settle()
     scene.rest()
+    for name in ("1.0", "1.1"):
+        time.sleep(3)  # what is this much later than the state that was read is another edit
+        pair.edit("left", fixVersions=[{"name": name}])
+        scene.stack.settle()
+    scene.rest()
+    held = scene.right.call("GET", f"issue/{pair.right}?fields=fixVersions").json()["fields"]
+    assert [one["name"] for one in held["fixVersions"]] == ["1.1"]
     assert pair.losses() == []
     assert not any("edited" in d.sentence for e in scene.entries(pair.left) for d in e.details)
 

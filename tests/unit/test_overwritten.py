@@ -151,6 +151,32 @@ def test_what_a_changelog_tells_in_another_form_is_judged_by_time_and_never_put_
     assert (found.exact, found.text) == (False, f"{days[2]} 00:00:00.0")
 
 
+def changed(at: float, author: str, *items: tuple[str | None, str | None]) -> list[Edit]:
+    """One change of a field of several values: an edit for each that goes (before) or comes."""
+
+    def told(name: str | None) -> tuple[str | None, str | None]:
+        return (None, None) if name is None else (f"1{name}", name)
+
+    when = NOON + timedelta(seconds=at)
+    return [Edit("f", when, told(before), told(after), author) for before, after in items]
+
+
+def components(*names: str) -> Value:
+    return tuple((f"1{name}", name) for name in names)
+
+
+def test_several_values_that_one_change_of_ours_replaced_are_no_edit_of_somebody_else() -> None:
+    write = sent(Kind.COMPONENTS, components("b"), components("a"), components("b"))
+    ours = changed(9, US, ("a", None), (None, "b"))
+    before = changed(0, PERSON, (None, "a"))
+    assert replaced(write, Changelog((*ours, *before), whole=True), never) is None
+    theirs = changed(5, PERSON, ("a", None), (None, "c"), (None, "d"))
+    ours = changed(9, US, ("c", None), ("d", None), (None, "b"))
+    found = replaced(write, Changelog((*ours, *theirs, *before), whole=True), by_us)
+    assert found is not None
+    assert (found.exact, found.text) == (False, "c, d")
+
+
 def test_a_field_without_history_and_a_write_without_a_time_are_judged_by_the_last_edit() -> None:
     write = sent(Kind.TEXT, "b", "a", "b", None)
     assert replaced(write, Changelog(), never) is None
