@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, ForeignKey, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, ForeignKey, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -17,7 +17,7 @@ from app.database import Model, TenantId, tenant_transaction
 from app.errors import NotFound
 from app.language import gettext as _
 from app.mapping.models import ProfileRecord
-from app.mapping.profile import Policy, Side
+from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import handler, whole
 from app.sync.fingerprint import Fingerprinter
@@ -71,28 +71,37 @@ class Question:
     tenants: tuple[TenantId, TenantId]
 
 
+_SETTLED = text(
+    """
+    DELETE FROM conflict_question q WHERE q.link_id = ANY(:visited) AND NOT EXISTS (
+        SELECT FROM unnest(CAST(:links AS uuid[]), CAST(:fields AS text[])) AS n (link_id, field)
+        WHERE n.link_id = q.link_id AND n.field = q.field_key)
+    """
+)
+
+
 def note(
     session: Session,
     vault: Vault,
     profile: StoredProfile,
-    link: Link,
-    *,
-    open_conflicts: Sequence[Conflict],
+    visited: Sequence[tuple[Link, Sequence[Conflict]]],
     fingerprints: Fingerprinter,
 ) -> None:
-    """Keep exactly these questions of a pair, in the running transaction.
+    """Keep exactly these questions of pairs that were visited, in the running transaction.
 
     One over the same two values stays as it is, with what was chosen; other values ask anew.
+    Whatever the fields' policies are: what was asked under an earlier one is settled as well.
     """
-    if not open_conflicts and all(m.policy is not Policy.ASK for m in profile.profile.fields):
-        return
-    keys = [one.key for one in open_conflicts]
+    asked = [(link, one) for link, conflicts in visited for one in conflicts]
     session.execute(
-        delete(ConflictQuestion).where(
-            ConflictQuestion.link_id == link.id, ConflictQuestion.field_key.not_in(keys)
-        )
+        _SETTLED,
+        {
+            "visited": [link.id for link, _ in visited],
+            "links": [link.id for link, _ in asked],
+            "fields": [one.key for _, one in asked],
+        },
     )
-    for one in open_conflicts:
+    for link, one in asked:
         _ask(session, vault, profile, link, one, fingerprints=fingerprints)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.activity.log import Detail
 from app.jira.site import Issue, SiteError
-from app.mapping.profile import Side
+from app.mapping.profile import Flow, Policy, Profile, Side
 from app.sync import hierarchy, inbox, lifecycle, moves, parked, store_links
 from app.sync import written as notes
 from app.sync.bases import confirm, planned_marks, unmoved
@@ -19,7 +19,7 @@ from app.sync.items.work import plan_items, with_items
 from app.sync.move_marks import settled
 from app.sync.move_resume import resume, together
 from app.sync.names import Shown
-from app.sync.plan import Base, Plan, Snapshot, Write
+from app.sync.plan import Base, Conflict, Plan, Snapshot, Write
 from app.sync.planning_rules import changed_at, decide
 from app.sync.put_back import look
 from app.sync.put_back_late import look_after_a_death
@@ -131,7 +131,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         if plan.writes(side):
             _write_side(turn, planned, side, done)
     refused, causes = done.refused, done.causes
-    questions = tuple(c for c in plan.conflicts if c.winner is None or c.key in refused)
+    open_ones = [c for c in plan.conflicts if c.winner is None or c.key in refused]
     # What is refused as before was told then.
     before = {one.cause for one in turn.set_aside(pair, done.link)}
     old = refused.keys() & {one.key for one in causes if one in before}
@@ -146,7 +146,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         details=(*details_of(told, news, done.shown), *done.details),
         dirty=done.dirty or bool(done.reopened) or any(one.waits for one in plan.left_alone),
         parked=causes,
-        questions=questions + planned.kept.conflicts,
+        questions=_for_a_person(turn.profile.profile, (*open_ones, *planned.kept.conflicts)),
         amended=tuple(done.amended),
         made=notes.made_side(turn.profile, done.link, turn.read),
         awaits=hierarchy.ask_for_parent(turn, plan, planned.snapshots),
@@ -157,6 +157,13 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         if not done.written:
             raise
         return replace(visit, dirty=True)  # what was written is told, the rest is tried again
+
+
+def _for_a_person(profile: Profile, conflicts: Iterable[Conflict]) -> tuple[Conflict, ...]:
+    """Those of which a person decides. A winner by a rule whose write was refused is no question:
+    an answer to it would change nothing."""
+    asks = {m.key for m in profile.fields if m.policy is Policy.ASK and m.flow is Flow.BOTH}
+    return tuple(one for one in conflicts if one.key in asks)
 
 
 def _write_side(turn: Turn, planned: Planned, side: Side, done: _Done) -> None:

@@ -129,6 +129,9 @@ class Turn:
         if not visits:
             return
         with self.transaction() as session:
+            # Before the changes, as whoever chooses locks them: two must not wait for each other.
+            asked = [(visit.link, visit.questions) for visit in visits]
+            inbox.note(session, self.vault, self.profile, asked, self.fingerprints)
             store_links.save_synced(session, [visit.link for visit in visits])
             # Of a pair that stays parked one row is enough.
             ended = [
@@ -173,14 +176,6 @@ class Turn:
         return found
 
     def _finish(self, session: Session, visit: Visit) -> None:
-        inbox.note(
-            session,
-            self.vault,
-            self.profile,
-            visit.link,
-            open_conflicts=visit.questions,
-            fingerprints=self.fingerprints,
-        )
         items.save(session, self.profile, visit.link, visit.items)
         edits.drop(session, visit.edits)
         if visit.waits:

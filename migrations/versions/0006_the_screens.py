@@ -24,6 +24,7 @@ PARTS: tuple[str, ...] = (
     "samples",
     "details",
     "tokens",
+    "questions",
 )
 
 

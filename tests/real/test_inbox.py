@@ -10,7 +10,7 @@ import requests
 
 from demo.stack import APP_KEY, Stack, scope_ids, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -78,8 +78,8 @@ def questions(stack: Stack) -> list[dict[str, Any]]:
     return found
 
 
-def conflict(stack: Stack, left: str, right: str, day: int) -> dict[str, Any]:
-    """Edit both sides while no webhook goes out; gives the one question that comes of it."""
+def both_edited(stack: Stack, left: str, right: str, day: int) -> None:
+    """Edit the due date on both sides while no webhook goes out, then let them go."""
     acme, globex = stack.sandbox.sites
     for site in (acme, globex):
         site.webhooks(hold=True)
@@ -88,6 +88,16 @@ def conflict(stack: Stack, left: str, right: str, day: int) -> dict[str, Any]:
     for site in (acme, globex):
         site.webhooks(hold=False)
         site.release()
+
+
+def parked(stack: Stack) -> int:
+    """How many changes are parked."""
+    return sum(int(one["parked"]) for one in stack.overview())
+
+
+def conflict(stack: Stack, left: str, right: str, day: int) -> dict[str, Any]:
+    """Edit both sides while no webhook goes out; gives the one question that comes of it."""
+    both_edited(stack, left, right, day)
     wait_until(
         "it is asked",
         lambda: (
@@ -145,6 +155,53 @@ def test_an_edit_after_the_question_asks_anew_and_the_old_question_is_not_there(
         decide(asking, first, "left")
     edit_issue(asking.sandbox.acme, left, duedate="2027-02-07")  # both the same: no conflict
     wait_until("the question is gone", lambda: questions(asking) == [])
+
+
+def rule(stack: Stack, field: str, **rules: str) -> None:
+    """`tandem profile set` of a field, on the newest profile of this name."""
+    words = [word for name, value in rules.items() for word in (f"--{name}", value)]
+    done = tandem(stack.environment, "profile", "set", "Asking", "--field", field, *words)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"), [({"policy": "left"}, "01"), ({"flow": "to_left"}, "02")]
+)
+def test_a_rule_that_comes_in_the_place_of_asking_decides_what_waits(
+    asking: Stack, rules: dict[str, str], kept: str
+) -> None:
+    day = 9 if kept == "01" else 10
+    left, right = pair(asking, f"A rule, {kept}", duedate="2026-12-01")
+    conflict(asking, left, right, day)
+    try:
+        rule(asking, "duedate", **rules)
+        wait_until(
+            "the rule decided",
+            lambda: days(asking, left, right) == (f"2027-{kept}-{day:02d}",) * 2,
+        )
+        wait_until("the question is gone", lambda: questions(asking) == [])
+    finally:
+        rule(asking, "duedate", policy="ask", flow="both")
+    asking.settle()
+
+
+def test_a_winner_by_a_rule_whose_write_is_refused_is_no_question(asking: Stack) -> None:
+    left, right = pair(asking, "Refused", duedate="2026-12-01")
+    globex = asking.sandbox.globex
+    rule(asking, "duedate", policy="left")
+    globex.refusals({"field": "duedate", "on": "edit", "message": "The due date is fixed."})
+    try:
+        both_edited(asking, left, right, 11)
+        wait_until("it is parked", lambda: parked(asking) == 1)
+        assert questions(asking) == []
+        globex.refusals()
+        assert tandem(asking.environment, "parked", "retry", "Asking").returncode == 0
+        wait_until("it crossed", lambda: days(asking, left, right) == ("2027-01-11",) * 2)
+        asking.settle()
+        assert (parked(asking), questions(asking)) == (0, [])
+    finally:
+        globex.refusals()
+        rule(asking, "duedate", policy="ask")
 
 
 def test_moments_hold_over_the_whole_way(asking: Stack) -> None:
