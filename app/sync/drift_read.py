@@ -16,7 +16,7 @@ from app.mapping.values import handler
 from app.sync.drift import kind_at, mapping_of, values_at
 from app.sync.drift_model import Now
 from app.sync.drift_refs import certain, references
-from app.sync.learned import BY_ID, NOTHING, OPTION, Learned
+from app.sync.learned import BY_ID, JIRAS_OWN, NOTHING, OPTION, Learned
 from app.sync.planning_read import Reader, chunks
 
 T = TypeVar("T")
@@ -24,7 +24,6 @@ Tenants: TypeAlias = Mapping[Side, TenantId]
 
 SAMPLE = 3  # issues that are asked for their edit screen: one may be in a state without one
 MOST_BY_ID = 100  # values of one side that a look asks for one by one
-JIRAS_OWN = "com.atlassian.jira.plugin.system.customfieldtypes:"
 GONE = frozenset({400, 404, 410})
 """How sites answer for a project or a type that is not there, or that is hidden from us."""
 

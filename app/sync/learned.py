@@ -18,6 +18,7 @@ from app.sync.drift_model import Now
 MOST_PAIRS = 5_000
 MOST_PEOPLE = 300  # of a side, that a look asks for
 OPTION = "option"
+JIRAS_OWN = "com.atlassian.jira.plugin.system.customfieldtypes:"
 BY_ID: Mapping[Kind, str] = {
     Kind.OPTION: OPTION,
     Kind.OPTIONS: OPTION,

@@ -10,14 +10,16 @@ from typing import TypeVar
 from sqlalchemy import text
 
 from app.database import tenant_transaction
-from app.jira.site import JiraSite
+from app.jira.site import JiraSite, SiteError
 from app.mapping.profile import FieldMapping, Kind, Missing, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.values import handler
 from app.sync.carry import BY_NAME
 from app.sync.carry_people import listed
 from app.sync.facts import Facts, Miss, Ref
+from app.sync.learned import BY_ID, JIRAS_OWN, OPTION
 from app.sync.metadata import Ask, Metadata, granted
+from app.sync.plan import Write
 
 T = TypeVar("T")
 
@@ -165,19 +167,47 @@ class ValueLookup:
         with tenant_transaction(self._profile.left_tenant) as session:
             session.execute(_ADD, values)
 
-    def forget(self, key: str, side: Side, gone: Sequence[str]) -> None:
-        """A side refused these ids: what they were paired with is to be found anew."""
-        facts = self._shared
-        for place, found in list(facts.values.items()):
-            if place[:2] == (key, side) and found is not None and found[0] in gone:
-                facts.values.pop(place, None)
+    def refused(self, write: Write, side: Side, ids: Sequence[str]) -> None:
+        """A side refused these ids. What they were paired with is to be found anew where they are
+        there no more; one that is switched off or archived alone stays paired, as names change."""
+        table = handler(write.kind).has_table
+        key, shared = write.key if table else "", self._shared
+        learned = self._learned(key, side, ids) if table else frozenset(ids)
+        gone = [
+            one for one in ids if one in learned and not (table and self._has(write, side, one))
+        ]
+        for place, found in list(shared.values.items()):
+            anew = BY_NAME in place[2] and found is not None and found[0] in ids
+            if place[:2] == (key, side) and (anew or (found is not None and found[0] in gone)):
+                shared.values.pop(place, None)
                 self._facts.values.pop(place, None)
-        for (where, account), twin in list(facts.people.items()):
+        for (where, account), twin in list(shared.people.items()):
             if not key and where is side and twin in gone:
-                facts.people.pop((where, account), None)
+                shared.people.pop((where, account), None)
         self._metadata.forget(side)
         with tenant_transaction(self._profile.left_tenant) as session:
             session.execute(_FORGET[side], {"profile": self._profile.id, "key": key, "ids": gone})
+
+    def _learned(self, key: str, side: Side, ids: Sequence[str]) -> frozenset[str]:
+        """Those of a side's ids that pairs were found for."""
+        with tenant_transaction(self._profile.left_tenant) as session:
+            asked = {"profile": self._profile.id, "key": key, "ids": list(ids)}
+            return frozenset(session.execute(_LEARNED[side], asked).scalars())
+
+    def _has(self, write: Write, side: Side, id_: str) -> bool:
+        """Whether a side has a value still, though it refused it; False where it does not tell."""
+        what = BY_ID.get(write.kind)
+        if what is None:
+            return False
+        if what == OPTION:
+            rule = self._metadata.at_hand(side).get(write.field)
+            if rule is None or not str(rule.schema.get("custom", "")).startswith(JIRAS_OWN):
+                return False  # options of other apps are not told by their ids
+        own, project = id_.rpartition("/")[2], int(self._profile.profile.scope(side).project_id)
+        try:
+            return not self._ask(side, 1, lambda site: site.lacks(what, own, project))
+        except SiteError:
+            return True  # it is looked at daily as well
 
 
 def _by_email(site: JiraSite, email: str) -> str | None:
@@ -205,6 +235,13 @@ _FORGET = {
     side: text(
         "DELETE FROM value_pair WHERE profile_id = :profile AND field_key = :key"  # noqa: S608
         f" AND {side.value}_id = ANY(:ids)"
+    )
+    for side in Side
+}
+_LEARNED = {
+    side: text(
+        f"SELECT DISTINCT {side.value}_id FROM value_pair"  # noqa: S608
+        f" WHERE profile_id = :profile AND field_key = :key AND {side.value}_id = ANY(:ids)"
     )
     for side in Side
 }

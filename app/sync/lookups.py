@@ -181,7 +181,7 @@ class Carrying:
             kind = handler(write.kind)
             ids = [id_ for id_, _ in kind.parts(write.value)]
             if ids and not kind.has_issues:
-                self._values.forget(write.key if kind.has_table else "", side, ids)
+                self._values.refused(write, side, ids)
 
     def requires(self, side: Side, field_id: str) -> bool:
         """Whether no issue is made on a side without this field. Raises SiteError."""

@@ -364,6 +364,28 @@ def test_an_option_that_was_deleted_between_read_and_write_parks_its_field_alone
     assert made
 
 
+def test_a_version_that_was_refused_as_archived_stays_paired_through_a_rename(
+    scene: Scene,
+) -> None:
+    body = {"name": "Paired", "projectId": 10000}
+    made = scene.left.call("POST", "version", json=body).json()
+    first = scene.pair("Learns a version", fixVersions=[{"id": made["id"]}])
+    [there] = first.at("right", "fixVersions")
+    place = f"version/{there['id']}"
+    assert scene.right.call("PUT", place, json={"archived": True}).ok
+    second = scene.pair("Meets it archived", fixVersions=[{"id": made["id"]}])
+    listed = tandem(scene.stack.environment, "parked", "list", "All kinds").stdout
+    assert second.keys["right"] in listed
+    assert not second.at("right", "fixVersions")
+    assert scene.right.call("PUT", place, json={"archived": False, "name": "Renamed"}).ok
+    done = tandem(scene.stack.environment, "parked", "retry", "All kinds")
+    assert done.returncode == 0, done.stdout + done.stderr
+    wait_until("it crossed", lambda: second.at("right", "fixVersions"), LONG)
+    assert [one["id"] for one in second.at("right", "fixVersions")] == [there["id"]]
+    versions = scene.right.call("GET", "project/PLAT/versions").json()
+    assert "Paired" not in {one["name"] for one in versions}
+
+
 def test_a_name_that_two_values_have_is_nobodys_and_what_may_not_be_made_is_left_alone(
     scene: Scene,
 ) -> None:
