@@ -23,6 +23,7 @@ from app.mapping.profiles import StoredProfile
 from app.mapping.said import said, the_side
 from app.sync import budget, runs
 from app.sync.fingerprints import of_profile
+from app.sync.models import Run
 from app.sync.turn import Ring, Turn
 from app.sync.undo_done import Done
 from app.sync.undo_hold import Hold, alone, let_go_of_the_dead
@@ -70,7 +71,9 @@ class Undo:
         self._tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
 
     def plan(self, target: Target) -> Inverse:
-        """The inverse plan. Writes nothing. Raises SiteError."""
+        """The inverse plan. Writes nothing. Raises SiteError, and Problem for a load that has not
+        ended."""
+        self._refuse_what_goes_on(target)
         for lane in let_go_of_the_dead(self._profile):
             self._ring(self._profile.id, lane)
         notes, items = written_by(self._profile, target), items_done_by(self._profile, target)
@@ -105,6 +108,22 @@ class Undo:
         if not delete:
             done.left += [Left.of(twin.spot, Why.CREATED, twin.issue) for twin in plan.twins]
         return run_id, done
+
+    def _refuse_what_goes_on(self, target: Target) -> None:
+        """A load would go on making what is being undone. Raises Problem."""
+        if target.run_id is None:
+            return
+        with tenant_transaction(self._profile.left_tenant) as session:
+            run = session.get(Run, target.run_id)
+        if run is not None and (run.kind, run.state) == (runs.RunKind.LOAD, "running"):
+            raise Problem(
+                said(
+                    "The load has not ended: it would go on creating what is undone. Wait for its "
+                    "end, or give it up (`tandem profile load PROFILE --abandon`); then undo it."
+                ),
+                status=409,
+                code="load-unfinished",
+            )
 
     # -- the run
 

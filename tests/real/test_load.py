@@ -26,7 +26,7 @@ from demo.stack import APP_KEY, ROOT, Stack, wait_until
 from demo.walk import INDEX_SECONDS, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import SiteHandle
 from tests.real.crash_points import Points
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -390,6 +390,11 @@ def test_a_live_change_passes_a_load_and_a_load_can_be_given_up(
     _, err = child.communicate(timeout=120)
     assert child.returncode == 130, err
     assert "go on with --resume" in err
+    [(run,)] = rows(owner, "SELECT id FROM run WHERE profile_id = %s", made)
+    early = tandem(running.environment, "undo", str(run), "--delete-created", "--yes")
+    assert early.returncode == 2, early.stdout
+    assert early.stderr.startswith("The load has not ended: it would go on creating what is undone")
+    assert "give it up (`tandem profile load PROFILE --abandon`); then undo it." in early.stderr
     code, out, _ = load(running, made, "--abandon")
     assert code in (0, 1)
     assert out.startswith("Given up. 0 paired, ")
