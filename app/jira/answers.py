@@ -21,6 +21,7 @@ FILES = "tandem-files"
 LINKS = "tandem-links"
 """The entity property of an issue that notes which of its links are twins, and of what."""
 MORE_PROPERTIES = (FILES, LINKS)
+LONGEST_ID = 18  # digits: what the database has room for
 
 
 def understood(method: Callable[P, T]) -> Callable[P, T]:
@@ -48,15 +49,26 @@ def text(found: object) -> str:
     return found
 
 
+def issue_id(found: object) -> int | None:
+    """The id of an issue as a mark names it; None where this is none, or none that can be."""
+    told = str(found) if isinstance(found, str | int) else ""
+    # The length first: of thousands of digits Python makes no number.
+    if not told.isascii() or not told.isdigit() or len(told) > LONGEST_ID:
+        return None
+    return int(told) or None
+
+
 def issue(raw: Mapping[str, Any]) -> Issue:
     """An issue, as reads and searches give it."""
     fields, held = raw["fields"], raw.get("properties") or {}
+    # Whoever may edit an issue may write anything there: what is no mark says nothing.
+    mark = held.get(PROPERTY)
     return Issue(
         id=int(raw["id"]),
         key=text(raw["key"]),
         fields=fields,
         updated=parse_time(fields["updated"]),
-        property=held.get(PROPERTY),
+        property=mark if isinstance(mark, dict) else None,
         more={name: held[name] for name in MORE_PROPERTIES if name in held},
         changelog=changelog(raw["changelog"]) if raw.get("changelog") else None,
         edit=edit_screen(raw["editmeta"]) if raw.get("editmeta") else None,

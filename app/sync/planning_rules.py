@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from app.jira.answers import issue_id
 from app.jira.site import FieldChanges, Issue
 from app.mapping.profile import Profile, Side
 from app.mapping.profiles import StoredProfile
@@ -82,7 +83,6 @@ def in_scope(profile: StoredProfile, issue: Issue, side: Side) -> bool:
 def source_of_twin(profile: StoredProfile, issue: Issue, side: Side) -> int | None:
     """The id of the issue on the other side that our mark names as the source of this one."""
     mark = issue.property or {}
-    source = str(mark.get("source", ""))
     ours = mark.get("profile") == str(profile.id) and mark.get("side") == side.value
     ours = ours and mark.get("unlinked") is not True
-    return int(source) if ours and source.isascii() and source.isdigit() else None
+    return issue_id(mark.get("source")) if ours else None

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from app.database import TenantId, tenant_transaction
+from app.jira.answers import issue_id
 from app.jira.site import Created, Issue, JiraSite, SiteError
 from app.jira.token_site import Finder
 from app.mapping.said import said
@@ -140,9 +141,8 @@ def _made_since(site: JiraSite, project: int, seconds: float) -> Iterator[Issue]
 def _source(issue: Issue, profile: str) -> int | None:
     """The id of the source that the profile's mark on an issue names."""
     mark = issue.property or {}
-    source = str(mark.get("source", ""))
     ours = mark.get("profile") == profile and mark.get("unlinked") is not True
-    return int(source) if ours and source.isascii() and source.isdigit() else None
+    return issue_id(mark.get("source")) if ours else None
 
 
 def _oldest(issues: Sequence[Issue], profile: str, sources: Sequence[int]) -> dict[int, Created]:
