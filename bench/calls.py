@@ -46,8 +46,7 @@ def counted(one: Plant) -> Counted:
 def clear(one: Plant) -> None:
     """Count from zero; the periodic searches and checks, which have shares of their own, wait."""
     one.settle()
-    one.database.execute("UPDATE search_look SET due_at = now() + interval '1 day'")
-    one.database.execute("UPDATE completeness SET due_at = now() + interval '1 day'")
+    one.stack.look_no_more()
     for site in one.stack.sandbox.sites:
         site.clear_calls()
 

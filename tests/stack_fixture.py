@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import psycopg
 import pytest
 import requests
 
-from demo.stack import APP_KEY, ROOT, Stack, stack
+from demo.stack import APP_KEY, ROOT, Stack, stack, wait_until
 from tests import warm
 
 
@@ -46,20 +46,34 @@ def owner(stack: Stack) -> psycopg.Connection:
 
 
 def look_no_more(stack: Stack, *, settle: bool = True) -> None:
-    """Put off what begins by itself after minutes and has calls of its own: on a slow machine it
-    would begin while calls are counted. With webhooks held, nothing can settle."""
-    with owner(stack) as connection:
-        for waits in ("search_look", "completeness", "drift"):
-            connection.execute(f"UPDATE {waits} SET due_at = now() + interval '1 day'")
+    """Put off what begins by itself after minutes and has calls of its own. With webhooks held,
+    nothing can settle."""
+    stack.look_no_more()
     if settle:
         stack.settle()
+
+
+def crosses(stack: Stack, act: Callable[[], object], arrived: Callable[[], object]) -> None:
+    """What somebody does in Acme arrives in Globex, and comes to rest; what Globex tells of it
+    comes once all of that is stored, however slow the machine is."""
+    acme, globex = stack.sandbox.acme, stack.sandbox.globex
+    for site in (acme, globex):
+        site.webhooks(hold=True)
+    act()
+    acme.webhooks(hold=False)
+    acme.release()
+    arrived()
+    wait_until("it is stored", stack.is_at_rest)
+    globex.webhooks(hold=False)
+    globex.release()
+    stack.settle()
 
 
 def opened(stack: Stack) -> requests.Response:
     """Tandem's page as the browser of Acme's admin asks for it, from inside Jira."""
     acme = stack.sandbox.acme
     url = acme.page_url(APP_KEY, "tandem", accountId=acme.admin["accountId"])
-    return requests.get(url, timeout=30)
+    return requests.get(url, timeout=90)
 
 
 def says(stack: Stack, words: str) -> bool:
@@ -71,7 +85,7 @@ def says(stack: Stack, words: str) -> bool:
 
 
 def tandem(
-    environment: dict[str, str], *words: str, seconds: float = 60.0, cold: bool = False
+    environment: dict[str, str], *words: str, seconds: float = 180.0, cold: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Run the `tandem` command as a process of its own, for so long at most. `cold`: start Python
     for it, as its users do, where tests else fork it from one that has imported the product."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,14 +43,14 @@ class Scene:
             self.stack.url + path,
             data=form or None,
             headers={"Authorization": f"JWT {token}", "Accept": "application/json"},
-            timeout=30,
+            timeout=90,
         )
 
     def load_page(self, person: str, module: str = "tandem", **place: str) -> requests.Response:
         """Load a page as a person of Acme, by the address that Jira signs."""
         site = self.stack.sandbox.acme
         return requests.get(
-            site.page_url(APP_KEY, module, accountId=self.people[person], **place), timeout=30
+            site.page_url(APP_KEY, module, accountId=self.people[person], **place), timeout=90
         )
 
 
@@ -460,10 +461,12 @@ def test_a_grant_that_makes_no_sense_names_the_field(
 
 def test_jira_is_asked_once_a_minute_who_is_an_admin(scene: Scene) -> None:
     acme = scene.stack.sandbox.acme
-    scene.call("admin", "GET", "/pages/profiles")
     acme.clear_calls()
-    for _ in range(8):
+    began = time.monotonic()
+    for _ in range(20):
         assert scene.call("admin", "GET", "/pages/profiles").status_code == 200
+    minutes = 1 + (time.monotonic() - began) // 60  # on a slow machine more than one
     # Each of the two web processes remembers for itself.
     paths = acme.calls()["byApp"].get(APP_KEY, {"paths": {}})["paths"]
-    assert sum(count for path, count in paths.items() if "permissions/check" in path) <= 1
+    asked = sum(count for path, count in paths.items() if "permissions/check" in path)
+    assert asked <= 2 * minutes

@@ -27,7 +27,7 @@ from tests.real.attachments_scene import (
     rows,
     twin_of,
 )
-from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import crosses, look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -89,13 +89,13 @@ def test_a_file_takes_five_calls_in_all_and_its_echo_none(
     sides.attach("left", "first.txt", b"asks for the site's limit")
     sides.have("right", "first.txt")
     stack.settle()
-    for site in stack.sandbox.sites:
-        site.webhooks(delayMs=1500, jitterMs=0)
     look_no_more(stack)
     before = calls(stack)
-    sides.attach("left", "counted.txt", b"counted")
-    sides.have("right", "first.txt", "counted.txt")
-    stack.settle()
+    crosses(
+        stack,
+        lambda: sides.attach("left", "counted.txt", b"counted"),
+        lambda: sides.have("right", "first.txt", "counted.txt"),
+    )
     after = calls(stack)
     made = {path: after[path] - before.get(path, 0) for path in after}
     assert {path: n for path, n in made.items() if n} == {
@@ -104,8 +104,6 @@ def test_a_file_takes_five_calls_in_all_and_its_echo_none(
         "POST /rest/api/3/issue/{issueIdOrKey}/attachments": 1,
         "PUT /rest/api/3/issue/{issueIdOrKey}/properties/{propertyKey}": 1,
     }
-    for site in stack.sandbox.sites:
-        site.webhooks(delayMs=50, jitterMs=20)
 
 
 def test_a_twin_goes_with_its_source_and_is_not_made_again_where_somebody_deleted_it(

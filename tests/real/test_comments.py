@@ -11,7 +11,7 @@ import requests
 from demo.stack import APP_KEY, Stack, wait_until
 from demo.walk import create_issue, keys_by_summary
 from tests.real.comments_scene import INTERNAL, LONG, ROLE, Sides, calls, carry, pair, rows
-from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import crosses, look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -60,21 +60,19 @@ def test_comments_cross_both_ways_with_their_authors_and_follow_edits_and_deleti
 
 
 def test_a_comment_takes_three_calls_in_all_and_its_echo_none(carried: Stack, sides: Sides) -> None:
-    for site in carried.sandbox.sites:
-        site.webhooks(delayMs=1500, jitterMs=0)
     look_no_more(carried)
     before = calls(carried)
-    sides.say("left", "Counted")
-    sides.has("right", "Acme Admin:\nCounted")
-    carried.settle()
+    crosses(
+        carried,
+        lambda: sides.say("left", "Counted"),
+        lambda: sides.has("right", "Acme Admin:\nCounted"),
+    )
     after = calls(carried)
     made = {path: after[path] - before.get(path, 0) for path in after}
     assert {path: n for path, n in made.items() if n} == {
         "POST /rest/api/3/issue/bulkfetch": 2,
         "POST /rest/api/3/issue/{issueIdOrKey}/comment": 1,
     }
-    for site in carried.sandbox.sites:
-        site.webhooks(delayMs=50, jitterMs=20)
 
 
 def test_a_comment_that_does_not_cross_takes_two_calls(desks: tuple[Stack, str]) -> None:
@@ -415,7 +413,7 @@ def activity(stack: Stack) -> str:
     acme = stack.sandbox.acme
     token = acme.context_token(APP_KEY, accountId=acme.admin["accountId"])
     answer = requests.get(
-        f"{stack.url}/pages/parts/overview", headers={"Authorization": f"JWT {token}"}, timeout=30
+        f"{stack.url}/pages/parts/overview", headers={"Authorization": f"JWT {token}"}, timeout=90
     )
     assert answer.status_code == 200
     return html.unescape(answer.text)

@@ -32,7 +32,7 @@ def prepare(one: Plant, app: Flask) -> list[tuple[TenantPair, list[tuple[int, in
     for pair, share in zip(pairs, shares, strict=True):
         link_all(one, pair, share)
     # All tenants here share two sites: each would find the others' issues by its own search.
-    one.database.execute("UPDATE search_look SET due_at = now() + interval '1 day'")
+    one.stack.look_no_more()
     return list(zip(pairs, shares, strict=True))
 
 
@@ -51,7 +51,7 @@ def test_a_flooded_tenant_holds_up_only_itself() -> None:
             wait_until(
                 "the flood is under way",
                 lambda: left_of([flooded]) < FLOOD - UNDER_WAY,
-                seconds=120,
+                seconds=300,
             )
             stop(workers)  # so that all the others ask at one moment
             before = FLOOD - left_of([flooded])

@@ -21,7 +21,7 @@ from app.sync.search import Look, Searcher
 from demo.stack import APP_KEY, Stack, StackError, scope_ids, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import SiteHandle
-from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -180,7 +180,7 @@ def overview(stack: Stack) -> str:
     answer = requests.get(
         f"{stack.url}/pages/parts/overview",
         headers={"Authorization": f"JWT {token}"},
-        timeout=30,
+        timeout=90,
     )
     return html.unescape(answer.text)
 
@@ -433,8 +433,7 @@ def test_a_profile_without_a_filter_makes_no_call_more_and_one_with_it_one_a_bat
 
     def least(text: str) -> tuple[int, int, int]:
         """Of three edits: what runs in the background at that moment can only add to it."""
-        owner.execute("UPDATE search_look SET due_at = now() + interval '1 hour'")
-        owner.execute("DELETE FROM completeness")
+        look_no_more(running)
         return min(carried(f"{text} {number}") for number in range(3))
 
     assert least("Counted, with a filter") == (2, 1, 0)

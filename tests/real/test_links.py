@@ -13,7 +13,7 @@ from demo.walk import create_issue, keys_by_summary
 from sandbox.process import SiteHandle
 from tests.real.comments_scene import LONG, calls, rows
 from tests.real.work_scene import LEFT, RIGHT, forget, made
-from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import crosses, look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -113,16 +113,14 @@ def test_a_link_takes_five_calls_in_all_and_its_echo_none(carried: Stack, ends: 
     ends.link("left", DUPLICATE)  # our own account is asked for once
     ends.has("right", "duplicates")
     carried.settle()
-    for site in carried.sandbox.sites:
-        site.webhooks(delayMs=1500, jitterMs=0)
     look_no_more(carried)
     before = calls(carried)
-    ends.link("left")
-    ends.has("right", "blocks", "duplicates")
-    carried.settle()
+    crosses(
+        carried,
+        lambda: ends.link("left"),
+        lambda: ends.has("right", "blocks", "duplicates"),
+    )
     after = calls(carried)
-    for site in carried.sandbox.sites:
-        site.webhooks(delayMs=50, jitterMs=20)
     counted = {path: after[path] - before.get(path, 0) for path in after}
     assert {path: n for path, n in counted.items() if n} == {
         "POST /rest/api/3/issue/bulkfetch": 2,

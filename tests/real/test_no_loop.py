@@ -33,7 +33,7 @@ def edit_as_the_app(site: SiteHandle, key: str, **fields: Any) -> str:
     qsh = tokens.hash_of_url("PUT", url, site.url)
     token = tokens.sign_hs256(app["sharedSecret"], tokens.claims(APP_KEY, qsh))
     answer = requests.put(
-        url, json={"fields": fields}, headers={"Authorization": f"JWT {token}"}, timeout=30
+        url, json={"fields": fields}, headers={"Authorization": f"JWT {token}"}, timeout=90
     )
     assert answer.status_code == 204, answer.text
     return str(app["accountId"])
@@ -64,6 +64,17 @@ def rests(stack: Stack) -> bool:
         )
     stack.settle()  # the sweep rings the bells
     return writes(stack) == before
+
+
+def test_nothing_that_calls_begins_by_itself_while_calls_are_counted(chained: Stack) -> None:
+    with psycopg.connect(chained.database) as owner:
+        put_off = {
+            table: owner.execute(
+                f"SELECT count(*) FROM {table} WHERE due_at > now() + interval '23 hours'"
+            ).fetchone()
+            for table in ("search_look", "completeness", "drift")
+        }
+    assert put_off == {"search_look": (4,), "completeness": (2,), "drift": (2,)}
 
 
 def test_an_edit_by_the_very_account_of_tandem_crosses(chained: Stack) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from demo.stack import APP_KEY, ROOT, Stack, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
-from tests.stack_fixture import owner, running  # noqa: F401  a fixture
+from tests.stack_fixture import look_no_more, owner, running  # noqa: F401  a fixture
 from tests.stack_fixture import tandem as run_tandem
 
 pytestmark = pytest.mark.real
@@ -38,10 +38,8 @@ def pairs(running: Stack) -> Iterator[list[Pair]]:  # noqa: F811
     wait_until("all are paired", lambda: running.overview()[0]["linked"] == PAIRS, seconds=240)
     for site in running.sandbox.sites:
         site.wait_idle(120)
-    running.settle()
+    look_no_more(running)
     with owner(running) as connection:
-        connection.execute("UPDATE search_look SET due_at = now() + interval '1 day'")
-        connection.execute("UPDATE completeness SET due_at = now() + interval '1 day'")
         rows = connection.execute(
             "SELECT left_key, right_key FROM issue_link ORDER BY left_issue_id"
         ).fetchall()

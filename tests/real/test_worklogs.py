@@ -11,7 +11,7 @@ from app.jira.times import parse_time
 from demo.stack import Stack, wait_until
 from tests.real.comments_scene import LONG, calls, rows
 from tests.real.work_scene import LEFT, RIGHT, Work, carry, forget, made
-from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import crosses, look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -65,17 +65,15 @@ def test_the_time_spent_is_the_same_on_both_sides_and_no_estimate_moves(work: Wo
 
 
 def test_a_worklog_takes_three_calls_in_all_and_its_echo_none(carried: Stack, work: Work) -> None:
-    for site in carried.sandbox.sites:
-        site.webhooks(delayMs=1500, jitterMs=0)
     look_no_more(carried)
     before = calls(carried)
-    work.log("left", 15, "Counted")
-    work.has("right", (15, f"{BY}\nCounted"))
-    carried.settle()
+    crosses(
+        carried,
+        lambda: work.log("left", 15, "Counted"),
+        lambda: work.has("right", (15, f"{BY}\nCounted")),
+    )
     after = calls(carried)
     counted = {path: after[path] - before.get(path, 0) for path in after}
-    for site in carried.sandbox.sites:
-        site.webhooks(delayMs=50, jitterMs=20)
     assert {path: n for path, n in counted.items() if n} == {
         "POST /rest/api/3/issue/bulkfetch": 2,
         "POST /rest/api/3/issue/{issueIdOrKey}/worklog": 1,
