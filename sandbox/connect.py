@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LIFECYCLE = ("installed", "enabled", "disabled", "uninstalled")
-TIMEOUT_S = 15
+TIMEOUT_S = 60  # a test's app may run on a busy machine
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 _install_lock = threading.Lock()

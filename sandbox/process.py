@@ -19,6 +19,7 @@ import requests
 from sandbox.model import JsonDict
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PATIENCE = 180  # seconds for one answer: a busy machine's, and ten thousand issues are one call
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class SiteHandle:
         """Call Jira's REST API as the site's admin; `path` is below /rest/api/3 unless absolute."""
         url = self.url + (path if path.startswith("/rest") else f"/rest/api/3/{path}")
         more.setdefault("auth", (self.admin["email"], self.admin["token"]))
-        return self.session.request(method, url, timeout=90, **more)
+        return self.session.request(method, url, timeout=PATIENCE, **more)
 
     def control(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """Call the control API. Raises requests.HTTPError with the answer's text."""
         url = f"{self.url}/sandbox/{path}"
-        answer = self.session.request(method, url, json=body, timeout=60, **more)
+        answer = self.session.request(method, url, json=body, timeout=PATIENCE, **more)
         if not answer.ok:
             raise requests.HTTPError(f"{answer.status_code} {answer.text}", response=answer)
         return answer.json()
@@ -208,7 +209,9 @@ class Running:
 
     def broken_answers(self) -> list[str]:
         """Answers that broke Atlassian's document; a test run should see none."""
-        found: list[str] = requests.get(f"{self.hub}/sandbox", timeout=10).json()["brokenAnswers"]
+        found: list[str] = requests.get(f"{self.hub}/sandbox", timeout=PATIENCE).json()[
+            "brokenAnswers"
+        ]
         return found
 
 

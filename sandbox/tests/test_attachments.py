@@ -85,10 +85,10 @@ def test_the_content_is_fetched_from_another_host_which_takes_no_credentials(
     assert f"http://{parts.netloc}" == sandbox.hub != acme.url
     assert parts.path.startswith("/file/") and parts.path.endswith("/binary")
     assert parse_qs(parts.query)["name"] == ["a b.txt"]
-    assert requests.get(url, timeout=30).content == b"0123456789"
-    assert requests.get(url, auth=("a", "b"), timeout=30).status_code == 400
-    assert requests.get(url.replace("token=", "token=x"), timeout=30).status_code == 403
-    part = requests.get(url, headers={"Range": "bytes=2-4"}, timeout=30)
+    assert requests.get(url, timeout=90).content == b"0123456789"
+    assert requests.get(url, auth=("a", "b"), timeout=90).status_code == 400
+    assert requests.get(url.replace("token=", "token=x"), timeout=90).status_code == 403
+    part = requests.get(url, headers={"Range": "bytes=2-4"}, timeout=90)
     assert (part.status_code, part.content) == (206, b"234")
 
 
@@ -131,7 +131,7 @@ def test_an_upload_that_is_cut_leaves_nothing(acme: SiteHandle) -> None:
         auth=(acme.admin["email"], acme.admin["token"]),
     ).prepare()  # fmt: skip
     head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as raw:
+    with socket.create_connection((parts.hostname, parts.port), timeout=90) as raw:
         raw.sendall(
             f"POST {request.path_url} HTTP/1.1\r\nHost: {parts.netloc}\r\n{head}\r\n".encode()
         )
@@ -147,8 +147,8 @@ def test_a_download_can_be_cut_half_way(acme: SiteHandle) -> None:
                 {"kind": "half-answer", "path": "attachment/content", "times": 1})  # fmt: skip
     url = where(acme, made["id"])
     with pytest.raises(requests.RequestException):
-        _ = requests.get(url, timeout=30).content
-    assert len(requests.get(url, timeout=30).content) == 3_000_000
+        _ = requests.get(url, timeout=90).content
+    assert len(requests.get(url, timeout=90).content) == 3_000_000
     acme.faults({"kind": "half-answer", "path": "attachment/content", "times": 1})
     with pytest.raises(requests.RequestException):
         acme.call("GET", f"attachment/content/{made['id']}?redirect=false")
@@ -251,7 +251,7 @@ def test_a_large_file_is_never_held_in_memory(acme: SiteHandle, sandbox: Running
     assert made.status_code == 200, made.text
     assert made.json()[0]["size"] == size
     got = 0
-    with requests.get(where(acme, made.json()[0]["id"]), stream=True, timeout=60) as answer:
+    with requests.get(where(acme, made.json()[0]["id"]), stream=True, timeout=90) as answer:
         for part in answer.iter_content(1 << 20):
             got += len(part)
     assert got == size

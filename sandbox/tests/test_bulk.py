@@ -26,7 +26,7 @@ def edit(
 def done(site: SiteHandle, answer: Any) -> dict[str, Any]:
     """What the task says once it is at its end."""
     assert answer.status_code == 201, answer.text
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while True:
         found: dict[str, Any] = site.call("GET", f"bulk/queue/{answer.json()['taskId']}").json()
         if found["status"] == "COMPLETE":

@@ -27,7 +27,7 @@ def test_installed_is_signed_by_the_key_that_the_hub_serves(
     call = installed.events("/installed")[0]
     token = token_of(call)
     kid = jwt.get_unverified_header(token)["kid"]
-    answer = requests.get(f"{sandbox.hub}/install-keys/{kid}", timeout=10)
+    answer = requests.get(f"{sandbox.hub}/install-keys/{kid}", timeout=90)
     assert answer.headers["Content-Type"].startswith("text/plain")
     claims = jwt.decode(token, answer.text, algorithms=["RS256"], audience=installed.base_url)
     assert claims["iss"] == call.body["clientKey"]
@@ -48,7 +48,7 @@ def test_enabled_follows_signed_by_the_shared_secret(
 def test_an_app_that_refuses_is_not_installed(acme: SiteHandle, note_taker: NoteTaker) -> None:
     note_taker.answer = lambda received: 401
     answer = requests.post(
-        f"{acme.url}/sandbox/apps", json={"descriptorUrl": note_taker.descriptor_url}, timeout=10
+        f"{acme.url}/sandbox/apps", json={"descriptorUrl": note_taker.descriptor_url}, timeout=90
     )
     assert answer.status_code == 502 and answer.json()["status"] == 401
     assert acme.apps() == []
@@ -92,7 +92,7 @@ def test_a_wrong_descriptor_is_refused_with_every_fault(
     note_taker.descriptor["authentication"] = {"type": "none"}
     note_taker.descriptor["modules"]["generalPages"][0]["key"] = "no spaces"
     answer = requests.post(
-        f"{acme.url}/sandbox/apps", json={"descriptorUrl": note_taker.descriptor_url}, timeout=10
+        f"{acme.url}/sandbox/apps", json={"descriptorUrl": note_taker.descriptor_url}, timeout=90
     )
     assert answer.status_code == 400
     places = {message.partition(":")[0] for message in answer.json()["errorMessages"]}
@@ -137,7 +137,7 @@ def test_a_token_for_another_path_is_refused(acme: SiteHandle, installed: NoteTa
     qsh = tokens.query_string_hash("GET", "/rest/api/3/serverInfo", "")
     token = tokens.sign_hs256(secret_of(acme), tokens.claims(APP_KEY, qsh))
     answer = requests.get(
-        f"{acme.url}/rest/api/3/myself", headers={"Authorization": f"JWT {token}"}, timeout=10
+        f"{acme.url}/rest/api/3/myself", headers={"Authorization": f"JWT {token}"}, timeout=90
     )
     assert answer.status_code == 401 and "qsh" in answer.text
 

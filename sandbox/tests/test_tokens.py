@@ -27,7 +27,7 @@ def asked(acme: SiteHandle, person: dict[str, str], path: str, **more: object) -
 
 
 def test_a_site_tells_anybody_its_cloud_id(acme: SiteHandle) -> None:
-    told = requests.get(f"{acme.url}/_edge/tenant_info", timeout=30)
+    told = requests.get(f"{acme.url}/_edge/tenant_info", timeout=90)
     assert len(told.json()["cloudId"]) == 36
 
 

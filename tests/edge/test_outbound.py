@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +36,18 @@ PUBLIC_ONLY = NetworkPolicy()
 LOOPBACK_TOO = NetworkPolicy(insecure_http=True)
 MEGA = 1024 * 1024
 Names = Callable[..., list[str]]
+
+
+@pytest.fixture
+def forward(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Puts the guard's clock forward by so many seconds; by itself it stands still."""
+    now = [1000.0]
+    monkeypatch.setattr("app.jira.outbound.time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def step(seconds: float) -> None:
+        now[0] += seconds
+
+    return step
 
 
 @pytest.fixture
@@ -472,40 +485,61 @@ def test_a_site_that_takes_our_body_drop_by_drop_is_left_at_the_deadline(
     assert not whole  # it was left while it sipped
 
 
-def test_each_call_of_a_kept_connection_has_its_own_time() -> None:
+def test_each_call_of_a_kept_connection_has_its_own_time(forward: Callable[[float], None]) -> None:
     def pause(wire: socket.socket) -> None:
-        time.sleep(0.4)
+        forward(25)
         wire.sendall(ok())
 
-    with serve(pause) as server, guarded_session(LOOPBACK_TOO, seconds=1) as session:
+    with serve(pause) as server, guarded_session(LOOPBACK_TOO, seconds=60) as session:
         for _ in range(4):  # more than one call's time together
             assert session.get(f"http://127.0.0.1:{server.port}").ok
     assert len(server.met) == 1
 
 
-def test_a_slow_call_takes_nothing_from_another_of_the_same_session() -> None:
+def test_a_slow_call_takes_nothing_from_another_of_the_same_session(
+    forward: Callable[[float], None],
+) -> None:
     ended: list[BaseException] = []
-    with serve(late) as slow, serve(saying(ok())) as quick:
-        session = guarded_session(LOOPBACK_TOO, seconds=1)
+    begun, go = threading.Event(), threading.Event()
+
+    def slowly(wire: socket.socket) -> None:
+        begun.set()
+        assert go.wait(120)
+        DRIPS["body with a length"](wire)
+
+    with serve(slowly) as slow, serve(saying(ok())) as quick:
+        session = guarded_session(LOOPBACK_TOO, seconds=60)
 
         def wait() -> None:
             try:
-                session.get(f"http://127.0.0.1:{slow.port}")
+                session.get(f"http://127.0.0.1:{slow.port}", timeout=120)
             except TookTooLong as fault:
                 ended.append(fault)
 
         waiting = threading.Thread(target=wait)
         waiting.start()
-        while waiting.is_alive():
+        assert begun.wait(120)
+        for _ in range(4):  # more than one call's time together
             assert session.get(f"http://127.0.0.1:{quick.port}").ok
+            forward(25)
+        go.set()
+        waiting.join(120)
+        assert session.get(f"http://127.0.0.1:{quick.port}").ok
     assert len(ended) == 1
 
 
-def test_a_connection_that_broke_a_limit_is_not_used_again() -> None:
-    turns = iter([drip(HEAD + b"Content-Length: 250\r\n\r\n", b"1"), saying(ok(b"fresh"))])
+def test_a_connection_that_broke_a_limit_is_not_used_again(
+    forward: Callable[[float], None],
+) -> None:
+    def breaks_off(wire: socket.socket) -> None:
+        wire.sendall(HEAD + b"Content-Length: 250\r\n\r\n1")
+        forward(61)
+        wire.sendall(b"1")
+
+    turns = iter([breaks_off, saying(ok(b"fresh"))])
     with (
         serve(lambda wire: next(turns)(wire)) as server,
-        guarded_session(LOOPBACK_TOO, seconds=0.5) as session,
+        guarded_session(LOOPBACK_TOO, seconds=60) as session,
     ):
         with pytest.raises(TookTooLong):
             session.get(f"http://127.0.0.1:{server.port}")
@@ -534,10 +568,11 @@ class _NoAuth(AuthBase):
         return request
 
 
-def refused_by(answer: Answer) -> SiteError:
-    """What the screens say of a site that answers like this."""
+def refused_by(answer: Answer, seconds: float = 60.0) -> SiteError:
+    """What the screens say of a site that answers like this to a call that may take so long."""
     with serve(answer) as server:
-        site = CloudSite(f"http://127.0.0.1:{server.port}", NoCredential(), LOOPBACK_TOO, seconds=1)
+        url = f"http://127.0.0.1:{server.port}"
+        site = CloudSite(url, NoCredential(), LOOPBACK_TOO, seconds=seconds)
         with pytest.raises(SiteError) as refused:
             site.projects()
     assert refused.value.detail.startswith(site.base_url)
@@ -552,7 +587,7 @@ def test_a_site_that_sends_too_much_is_said_to_do_so() -> None:
 
 
 def test_a_site_that_drips_is_said_to_take_too_long() -> None:
-    fault = refused_by(DRIPS["body with a length"])
+    fault = refused_by(DRIPS["body with a length"], seconds=1)
     assert "took longer than 1 seconds for GET rest/api/3/project/search" in fault.detail
     assert fault.passing
     assert not fault.surely_refused

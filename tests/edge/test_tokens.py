@@ -326,13 +326,13 @@ def drip_header(handler: BaseHTTPRequestHandler) -> None:
 @pytest.mark.parametrize("dripping", [drip_body, drip_header])
 def test_a_place_that_drips_is_left_for_the_next(keys: Any, dripping: Answer) -> None:
     with place(dripping) as (url, asked):
-        assert InstallKeys((url, keys.url), place_seconds=1.0).get("0a1b-test-key") == keys.public
+        assert InstallKeys((url, keys.url)).get("0a1b-test-key") == keys.public
         assert asked == ["/0a1b-test-key"]
 
 
 def test_a_place_that_is_busy_is_left_for_the_next(keys: Any) -> None:
     with place(drip_header) as (url, _), ThreadPoolExecutor(12) as pool:
-        known = InstallKeys((url, keys.url), place_seconds=1.0)
+        known = InstallKeys((url, keys.url))
         found = [pool.submit(known.get, f"made-up-{number}") for number in range(11)]
         found.append(pool.submit(known.get, "0a1b-test-key"))
         assert found[-1].result() == keys.public

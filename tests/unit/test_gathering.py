@@ -22,7 +22,7 @@ def at_once(count: int, work: Callable[[int], None]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
         assert not thread.is_alive()
 
 
@@ -58,13 +58,13 @@ def test_what_comes_while_a_batch_is_done_goes_together_in_the_next() -> None:
         batches.append(list(batch))
         if len(batches) == 1:
             entered.set()
-            assert go.wait(30)
+            assert go.wait(120)
         return list(batch)
 
     gatherer: Gatherer[str, str] = Gatherer(work)
     first = threading.Thread(target=gatherer.do, args=("k", "first"))
     first.start()
-    assert entered.wait(30)
+    assert entered.wait(120)
     rest = [threading.Thread(target=gatherer.do, args=("k", f"{n}")) for n in range(5)]
     for thread in rest:
         thread.start()
@@ -72,7 +72,7 @@ def test_what_comes_while_a_batch_is_done_goes_together_in_the_next() -> None:
         pass
     go.set()
     for thread in [first, *rest]:
-        thread.join(30)
+        thread.join(120)
     assert batches[0] == ["first"]
     assert sorted(batches[1]) == ["0", "1", "2", "3", "4"]
     assert len(batches) == 2
@@ -106,13 +106,13 @@ def test_keys_do_not_wait_for_each_other() -> None:
     def work(batch: Sequence[str]) -> list[str]:
         if "slow" in batch:
             entered.set()
-            assert go.wait(30)
+            assert go.wait(120)
         return list(batch)
 
     gatherer: Gatherer[str, str] = Gatherer(work)
     slow = threading.Thread(target=gatherer.do, args=("a", "slow"))
     slow.start()
-    assert entered.wait(30)
+    assert entered.wait(120)
     assert gatherer.do("b", "quick") == "quick"
     go.set()
-    slow.join(30)
+    slow.join(120)

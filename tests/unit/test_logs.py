@@ -305,7 +305,8 @@ def fail():
 async def lose():
     asyncio.get_running_loop().call_soon(fail)
     task = asyncio.create_task(asyncio.to_thread(fail))
-    await asyncio.sleep(0.05)
+    while not task.done():
+        await asyncio.sleep(0.01)
     del task
 def by_task(): asyncio.run(lose())
 def by_thread():
@@ -341,7 +342,7 @@ def test_however_a_process_fails_it_prints_lines_of_json_and_no_value(way: str, 
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert SECRET not in ended.stdout + ended.stderr
