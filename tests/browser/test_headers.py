@@ -56,7 +56,7 @@ def test_every_answer_protects_itself(
     path: str,
     status: int,
 ) -> None:
-    answer = requests.request(method, running.url + path, timeout=30)
+    answer = requests.request(method, running.url + path, timeout=90)
     assert answer.status_code == status
     assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

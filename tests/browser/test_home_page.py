@@ -206,7 +206,7 @@ def test_a_person_without_a_role_gets_a_page_that_says_whom_to_ask(
     expect(row_of(frame)).to_be_visible()
     person = next(user for user in acme.users if not user["admin"])
     url = acme.page_url(APP_KEY, "tandem", accountId=person["accountId"])
-    answer = requests.get(url, timeout=30)
+    answer = requests.get(url, timeout=90)
     assert answer.status_code == 403
     page.goto(url)
     expect(page.get_by_role("alert")).to_contain_text("Ask an admin of this Jira site for one.")
@@ -218,7 +218,7 @@ def test_only_the_installed_site_may_frame_the_page_and_nothing_inline_runs(
 ) -> None:
     acme = paired.sandbox.acme
     url = acme.page_url(APP_KEY, "tandem", accountId=acme.admin["accountId"])
-    answer = requests.get(url, timeout=30)
+    answer = requests.get(url, timeout=90)
     policy = dict(
         part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";")
     )
@@ -235,7 +235,7 @@ def test_only_the_installed_site_may_frame_the_page_and_nothing_inline_runs(
 
 @pytest.mark.parametrize("path", ["/pages/home", "/pages/profiles", "/pages/parts/overview"])
 def test_without_a_token_there_is_nothing_to_see(paired: Stack, path: str) -> None:
-    answer = requests.get(paired.url + path, timeout=30)
+    answer = requests.get(paired.url + path, timeout=90)
     assert answer.status_code == 401
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 

@@ -75,7 +75,7 @@ def test_a_role_finds_what_it_may_do_and_nothing_else(
         expect(page.get_by_role("button", name=name)).to_have_count(1 if maps else 0)
     token = paired.sandbox.acme.context_token(APP_KEY, accountId=account)
     headers = {"Authorization": f"JWT {token}"}
-    settings = requests.get(f"{paired.url}/pages/views/settings", headers=headers, timeout=30)
+    settings = requests.get(f"{paired.url}/pages/views/settings", headers=headers, timeout=90)
     assert settings.ok
     assert "Make a pairing code" not in settings.text
     assert "Who may use Tandem here" not in settings.text

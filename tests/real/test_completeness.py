@@ -183,7 +183,7 @@ def test_the_button_begins_a_check_and_a_worker_takes_it_to_its_end(
         return requests.get(
             f"{running.url}/pages/parts/overview",
             headers={"Authorization": f"JWT {token}"},
-            timeout=30,
+            timeout=90,
         ).text
 
     wait_until("it is done", lambda: "pairs agreed at" in said(acme), seconds=120)

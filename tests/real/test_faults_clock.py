@@ -114,7 +114,7 @@ def scene() -> Iterator[Stepped]:
 
 def shown_time(scene: Stepped) -> float:
     """What the web process takes for the time, as seconds ahead of ours."""
-    answer = requests.get(f"{scene.stack.url}/healthz", timeout=30)
+    answer = requests.get(f"{scene.stack.url}/healthz", timeout=90)
     told = float(answer.json()["time"])
     ours: float = scene.owner.execute("SELECT extract(epoch FROM now())::float8").fetchone()[0]  # type: ignore[index]
     return told - ours

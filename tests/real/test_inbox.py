@@ -54,7 +54,7 @@ def create(stack: Stack, connection: str, fields: Any) -> requests.Response:
             "fields": fields if isinstance(fields, str) else json.dumps(fields),
         },
         headers={"Authorization": f"JWT {token}", "Accept": "application/json"},
-        timeout=30,
+        timeout=90,
     )
 
 

@@ -55,6 +55,6 @@ def test_nothing_that_crosses_meanwhile_is_lost_or_shut(running: Stack) -> None:
     # The activity, sealed by whichever key was the newest at its time, opens for the page.
     token = acme.context_token("tandem", accountId=acme.admin["accountId"])
     page = acme.session.get(
-        f"{running.url}/pages/parts/overview", headers={"Authorization": f"JWT {token}"}, timeout=30
+        f"{running.url}/pages/parts/overview", headers={"Authorization": f"JWT {token}"}, timeout=90
     )
     assert page.text.count("was created for") > 3

@@ -67,7 +67,7 @@ class Scene:
         token = self.left.context_token(APP_KEY, accountId=self.left.admin["accountId"])
         headers = {"Authorization": f"JWT {token}", "Accept": "text/html"}
         url = f"{self.stack.url}/pages/parts/overview"
-        return requests.get(url, headers=headers, timeout=30).text
+        return requests.get(url, headers=headers, timeout=90).text
 
     def linked(self, *keys: str) -> list[tuple[str, str]]:
         """The pairs that one of these keys is in."""

@@ -65,7 +65,7 @@ def begin(stack: Stack, profile: str, *words: str) -> subprocess.Popen[str]:
 def load(stack: Stack, profile: str, *words: str) -> tuple[int, str, str]:
     """The exit code of a whole `tandem profile load`, and what it said."""
     child = begin(stack, profile, *words)
-    out, err = child.communicate(timeout=300)
+    out, err = child.communicate(timeout=900)
     return child.returncode, out, err
 
 

@@ -61,7 +61,7 @@ class World:
     ) -> requests.Response:
         """Make a request; remembers what was sent and what came back."""
         answer = requests.request(
-            method, self.stack.url + path, timeout=60, allow_redirects=False, **more
+            method, self.stack.url + path, timeout=90, allow_redirects=False, **more
         )
         sent = repr((method, path, more)).encode()
         whole = answer.content + repr(sorted(answer.headers.items())).encode()
@@ -110,7 +110,7 @@ def world() -> Iterator[World]:
             secret = plants.new("shared secret") + "-" * 12
             client_key = plants.new("clientKey")
             jira = Jira(None, keys, client_key, secret)  # type: ignore[arg-type]
-            routes = json.loads(run(environment, "routes", "--json", seconds=60))
+            routes = json.loads(run(environment, "routes", "--json"))
             yield World(stack, plants, hostile, keys, jira, instance / "tandem.log", routes)
 
 
@@ -199,7 +199,7 @@ def query(plants: Plants) -> str:
     return f"?{plants.new('query name')}={plants.new('query value')}&{plants.new('query name')}"
 
 
-def run(environment: dict[str, str], *words: str, seconds: float = 30) -> bytes:
+def run(environment: dict[str, str], *words: str, seconds: float = 180) -> bytes:
     """What a `tandem` command of its own prints; one that does not end is ended."""
     child = subprocess.Popen(
         [sys.executable, "-m", "app.cli", *words],
@@ -212,7 +212,7 @@ def run(environment: dict[str, str], *words: str, seconds: float = 30) -> bytes:
         return child.communicate(timeout=seconds)[0]
     except subprocess.TimeoutExpired:
         child.terminate()
-        return child.communicate(timeout=30)[0]
+        return child.communicate(timeout=120)[0]
 
 
 # -- the inputs, one function each

@@ -211,7 +211,7 @@ def create(
             "fields": json.dumps(fields),
         },
         headers={"Authorization": f"JWT {token}", "Accept": "application/json"},
-        timeout=30,
+        timeout=90,
     )
     assert answer.status_code == 200, answer.text
     stack.approve(globex, answer.json()["profile"])

@@ -150,7 +150,7 @@ def test_another_parent_crosses_in_either_direction_and_none_does_too(scene: Sce
     scene.stack.settle()
     token = scene.left.context_token(APP_KEY, accountId=scene.left.admin["accountId"])
     headers = {"Authorization": f"JWT {token}", "Accept": "text/html"}
-    said = requests.get(f"{scene.stack.url}/pages/parts/overview", headers=headers, timeout=30).text
+    said = requests.get(f"{scene.stack.url}/pages/parts/overview", headers=headers, timeout=90).text
     for key, above_it in ((twin, epics[1]), (task, first)):
         assert re.search(rf"arent of {key} is now “{above_it}”", html.unescape(said)), said
     edit_issue(scene.right, twin, parent=None)

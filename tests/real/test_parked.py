@@ -63,7 +63,7 @@ def part(stack: Stack, path: str) -> str:
     acme = stack.sandbox.acme
     token = acme.context_token(APP_KEY, accountId=acme.admin["accountId"])
     headers = {"Authorization": f"JWT {token}", "Accept": "text/html"}
-    return requests.get(stack.url + path, headers=headers, timeout=30).text
+    return requests.get(stack.url + path, headers=headers, timeout=90).text
 
 
 def retry(stack: Stack, profile: str, **chosen: str) -> int:

@@ -98,7 +98,7 @@ class Scene:
         token = self.left.context_token(APP_KEY, accountId=self.left.admin["accountId"])
         headers = {"Authorization": f"JWT {token}", "Accept": "text/html"}
         url = f"{self.stack.url}/pages/parts/overview"
-        return requests.get(url, headers=headers, timeout=30).text
+        return requests.get(url, headers=headers, timeout=90).text
 
     def writes(self) -> int:
         """How often Tandem has written to either site."""
@@ -194,7 +194,7 @@ def create_profile(stack: Stack, fields: list[dict[str, Any]]) -> str:
             "fields": json.dumps(fields),
         },
         headers={"Authorization": f"JWT {token}", "Accept": "application/json"},
-        timeout=30,
+        timeout=90,
     )
     assert answer.status_code == 200, answer.text
     stack.approve(globex, answer.json()["profile"])

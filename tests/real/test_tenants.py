@@ -41,7 +41,7 @@ class Scene:
             self.stack.url + path,
             data=form or None,
             headers={"Authorization": f"JWT {token}", "Accept": "application/json"},
-            timeout=30,
+            timeout=90,
         )
 
 

@@ -188,7 +188,7 @@ def activity(scene: Scene) -> str:
     """The page of what happened."""
     token = scene.left.context_token(APP_KEY, accountId=scene.left.admin["accountId"])
     headers = {"Authorization": f"JWT {token}", "Accept": "text/html"}
-    return requests.get(f"{scene.stack.url}/pages/parts/overview", headers=headers, timeout=30).text
+    return requests.get(f"{scene.stack.url}/pages/parts/overview", headers=headers, timeout=90).text
 
 
 def writes(scene: Scene) -> int:
