@@ -12,7 +12,7 @@ from app.mapping.values import handler
 from bench.calls import Counted, clear, counted
 from bench.plant import Plant, go_on, plant, stop
 from bench.result import Result
-from demo.stack import APP_KEY, wait_until
+from demo.stack import calls_of, wait_until
 from demo.walk import create_issue, keys_by_summary, paragraph
 from tests.unit.rich_world import back, canonical, corpus, there
 
@@ -88,7 +88,7 @@ def the_content() -> list[Result]:
         _profile(one)
         first = _issue(one, workers, "The first")
         later = _issue(one, workers, "One of many")
-        each = [site.calls()["byApp"][APP_KEY]["total"] for site in (one.acme, one.globex)]
+        each = [calls_of(site).total() for site in (one.acme, one.globex)]
     once = {path: first.paths[path] - later.paths.get(path, 0) for path in first.paths}
     name = f"content: {len(FIELDS)} fields, {COMMENTS} comments, {FILES} files"
     return [

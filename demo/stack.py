@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -160,6 +161,23 @@ class Stack:
         """The profiles with their counts, as a site's admin sees them."""
         found: list[dict[str, Any]] = self.page(site or self.sandbox.acme, "GET", "/pages/profiles")
         return found
+
+
+def calls_of(*sites: SiteHandle) -> Counter[str]:
+    """Tandem's REST calls to these sites since their counters began, by method and path. Without
+    the one that asks whether who looks at a page is an admin: it comes with pages, once a minute,
+    and not with changes."""
+    found: Counter[str] = Counter()
+    for site in sites:
+        found.update(site.calls()["byApp"].get(APP_KEY, {}).get("paths", {}))
+    del found["POST /rest/api/3/permissions/check"]
+    return found
+
+
+def writes_of(*sites: SiteHandle) -> int:
+    """How many of Tandem's REST calls to these sites were writes, since their counters began."""
+    told = (site.calls()["byApp"].get(APP_KEY, {}) for site in sites)
+    return sum(int(one.get("writes", 0)) for one in told)
 
 
 def scope_ids(site: SiteHandle, project: str, issue_type: str) -> tuple[str, str]:

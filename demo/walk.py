@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from demo.stack import APP_KEY, Stack, StackError, wait_until
+from demo.stack import Stack, StackError, calls_of, wait_until, writes_of
 from sandbox.process import SiteHandle
 
 ISSUES = 20
@@ -148,11 +148,11 @@ def walk(stack: Stack, say: Callable[[str], None]) -> Figures:
 
     seconds = time.monotonic() - began
     _settle(stack)
-    calls = sum(_app_calls(site, "total") for site in (acme, globex))
-    writes = sum(_app_calls(site, "writes") for site in (acme, globex))
+    calls = calls_of(acme, globex).total()
+    writes = writes_of(acme, globex)
     say("resting, to see that nothing is written any more")
     time.sleep(REST_SECONDS)
-    after = sum(_app_calls(site, "writes") for site in (acme, globex)) - writes
+    after = writes_of(acme, globex) - writes
     changes = ISSUES * 3
     ordered = sorted(waits)
     return Figures(
@@ -208,10 +208,6 @@ def _settle(stack: Stack) -> None:
     for site in stack.sandbox.sites:
         site.wait_idle()
     wait_until("nothing is pending", lambda: all(p["pending"] == 0 for p in stack.overview()))
-
-
-def _app_calls(site: SiteHandle, what: str) -> int:
-    return int(site.calls()["byApp"].get(APP_KEY, {}).get(what, 0))
 
 
 def _doubled(stack: Stack) -> int:

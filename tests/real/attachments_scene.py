@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import Stack, calls_of, wait_until
 from demo.walk import create_issue, keys_by_summary
 from sandbox.process import SiteHandle
 from tests.stack_fixture import tandem
@@ -112,13 +113,9 @@ def twin_of(stack: Stack, summary: str) -> str:
     return found[0]
 
 
-def calls(stack: Stack) -> dict[str, int]:
-    """How often Tandem called which path of either site."""
-    paths: dict[str, int] = {}
-    for site in stack.sandbox.sites:
-        for path, number in site.calls()["byApp"].get(APP_KEY, {}).get("paths", {}).items():
-            paths[path] = paths.get(path, 0) + number
-    return paths
+def calls(stack: Stack) -> Counter[str]:
+    """Tandem's calls to either site."""
+    return calls_of(*stack.sandbox.sites)
 
 
 def rows(stack: Stack, query: str, *values: object) -> list[Any]:

@@ -31,7 +31,7 @@ from app.activity.log import latest
 from app.database import tenant_transaction
 from app.mapping import profiles
 from app.settings import load_settings
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import APP_KEY, Stack, wait_until, writes_of
 from demo.walk import create_issue, keys_by_summary, paragraph
 from sandbox.process import SiteHandle
 from tests.real.comments_scene import LONG, ROLE, said
@@ -80,8 +80,7 @@ class Scene:
 
     def writes(self) -> int:
         """How often Tandem wrote to either site."""
-        calls = [one.calls()["byApp"].get(APP_KEY, {}) for one in (self.left, self.right)]
-        return sum(int(one.get("writes", 0)) for one in calls)
+        return writes_of(self.left, self.right)
 
     def parked(self, *options: str) -> list[dict[str, Any]]:
         """What `tandem parked list` has."""

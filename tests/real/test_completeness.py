@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from demo.stack import APP_KEY, ROOT, Stack, wait_until
+from demo.stack import APP_KEY, ROOT, Stack, calls_of, wait_until, writes_of
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from tests.real import attachments_scene, comments_scene
 from tests.stack_fixture import owner, running, tandem  # noqa: F401  a fixture
@@ -146,8 +146,8 @@ def test_a_check_that_was_killed_goes_on_from_its_last_step(
         connection.execute("UPDATE profile SET state = 'on'")
     assert found["started_at"] == began.isoformat()
     assert (code, found["agreed"], found["pairs"]) == (0, PAIRS + 1, PAIRS + 1)
-    reads = running.sandbox.acme.calls()["byApp"][APP_KEY]["total"]
-    assert reads <= 5  # two chunks of pairs that were left, three pages of the scope
+    reads = calls_of(running.sandbox.acme)
+    assert reads.total() <= 5, reads  # two chunks of pairs that were left, three pages of the scope
 
 
 def test_a_deleted_twin_is_gone_and_not_called_a_difference(
@@ -207,8 +207,7 @@ def test_the_list_tells_every_profile_and_an_unknown_one_is_refused_by_name(
 
 def writes(stack: Stack) -> int:
     """How many writing calls Tandem has made to both sites."""
-    found = (site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites)
-    return sum(one.get("writes", 0) for one in found)
+    return writes_of(*stack.sandbox.sites)
 
 
 def stored(stack: Stack) -> list[Any]:

@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from app import create_owner_app
 from app.jobs.bell import ring
 from app.settings import load_settings
-from demo.stack import APP_KEY, Stack
+from demo.stack import APP_KEY, Stack, writes_of
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped, paragraph
 from sandbox.process import SiteHandle
 from tests.processes import children
@@ -191,8 +191,7 @@ class World:
 
     def writes(self) -> int:
         """How often Tandem has written to the sites."""
-        calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in self.stack.sandbox.sites]
-        return sum(int(one.get("writes", 0)) for one in calls)
+        return writes_of(*self.stack.sandbox.sites)
 
     def agree(self, number: int, left: str, right: str) -> None:
         """Both issues of a pair hold the same."""

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from app.settings import load_settings
-from demo.stack import APP_KEY, Stack, stack
+from demo.stack import Stack, stack, writes_of
 from demo.walk import LEFT, RIGHT, edit_issue, paragraph
 from sandbox.process import SiteHandle
 from tests.real.crash_points import Victim, boundaries, places
@@ -133,8 +133,7 @@ class Scene:
 
     def writes(self) -> int:
         """How often Tandem has written to the sites."""
-        calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in self.stack.sandbox.sites]
-        return sum(int(one.get("writes", 0)) for one in calls)
+        return writes_of(*self.stack.sandbox.sites)
 
     def check(self, expected: dict[str, dict[str, Any]]) -> None:
         """Each of these has one issue a side, with these values on both, and one whole link."""

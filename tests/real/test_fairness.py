@@ -7,7 +7,7 @@ from flask import Flask
 
 from bench.plant import Plant, go_on, plant, stop
 from bench.tenants import TenantPair, app_of, ids_of, link_all, mark_all, tenant_pairs
-from demo.stack import wait_until
+from demo.stack import calls_of, wait_until
 
 pytestmark = pytest.mark.real
 
@@ -61,7 +61,7 @@ def test_a_flooded_tenant_holds_up_only_itself() -> None:
             rest = [pair for pair, _ in others]
             wait_until("the others' changes are done", lambda: not left_of(rest), seconds=300)
             done = FLOOD - left_of([flooded])
-        written = one.globex.calls()["byApp"]["tandem"]["paths"]
+        written = calls_of(one.globex)
         assert one.number(
             "SELECT count(*) FROM activity WHERE outcome <> 'parked' AND profile_id = ANY(%s)",
             [pair.profile for pair in rest],

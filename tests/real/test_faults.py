@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import APP_KEY, Stack, calls_of, wait_until, writes_of
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from tests.processes import alive, children, grandchildren, postmaster, ready, unwatched
 from tests.real.test_walk import in_step, page_text, pair, writes
@@ -126,7 +127,7 @@ def test_a_write_that_was_done_and_answered_badly_is_read_again_and_not_written_
         lambda: all(not one["pending"] for one in paired.overview()),
         seconds=LONG,
     )
-    assert globex.calls()["byApp"][APP_KEY]["writes"] == 1
+    assert writes_of(globex) == 1
     globex.faults()
     globex.webhooks(hold=False)
     globex.release()
@@ -191,7 +192,7 @@ def test_while_a_site_asks_for_patience_no_lane_calls_it(paired: Stack) -> None:
             return database.execute(held).fetchone() == (5, 1)
 
     wait_until("the others wait", all_held, seconds=LONG)
-    assert globex.calls()["byApp"].get(APP_KEY, {}).get("total", 0) == 0
+    assert calls_of(globex) == Counter()
     go_on(paired)
     for left, right in pairs:
         follows(paired, left, right)

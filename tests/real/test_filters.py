@@ -18,7 +18,7 @@ from app.jobs.bell import ring
 from app.mapping.profile import Side
 from app.settings import load_settings
 from app.sync.search import Look, Searcher
-from demo.stack import APP_KEY, Stack, StackError, scope_ids, wait_until
+from demo.stack import APP_KEY, Stack, StackError, calls_of, scope_ids, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import SiteHandle
 from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
@@ -167,10 +167,7 @@ def shown(site: SiteHandle, key: str) -> tuple[Any, Any, Any]:
 
 def calls(stack: Stack, part: str) -> int:
     """How often Tandem has called paths with this part in them."""
-    paths = [
-        site.calls()["byApp"].get(APP_KEY, {"paths": {}})["paths"] for site in stack.sandbox.sites
-    ]
-    return sum(count for one in paths for path, count in one.items() if part in path)
+    return sum(n for path, n in calls_of(*stack.sandbox.sites).items() if part in path)
 
 
 def overview(stack: Stack) -> str:

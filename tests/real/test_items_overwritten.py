@@ -16,7 +16,7 @@ from app.activity.log import Detail, latest
 from app.database import tenant_transaction
 from app.mapping import profiles
 from app.settings import load_settings
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import APP_KEY, Stack, calls_of, wait_until
 from sandbox.process import SiteHandle
 from tests.real.comments_scene import LONG, ROLE, Sides, pair, rows
 from tests.real.work_scene import Work
@@ -140,15 +140,12 @@ def test_an_edit_that_is_told_of_long_after_is_told_as_lost_and_costs_two_reads(
     scene.at_rest()
     assert scene.told(sides) == []
     look_no_more(scene.stack, settle=False)
-    before = scene.site.calls()["byApp"][APP_KEY]
+    before = calls_of(scene.site)
     scene.site.webhooks(hold=False)
     scene.site.release()
     scene.lost(sides, "Late news")
     scene.stack.settle()
-    after = scene.site.calls()["byApp"][APP_KEY]
-    assert after["writes"] == before["writes"]
-    changed = {p: n for p, n in after["paths"].items() if n != before["paths"].get(p, 0)}
-    assert list(changed) == ["POST /rest/api/3/issue/bulkfetch"]
+    assert list(calls_of(scene.site) - before) == ["POST /rest/api/3/issue/bulkfetch"]
     assert sides.texts("right") == ["Third"]
 
 

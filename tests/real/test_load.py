@@ -22,7 +22,7 @@ from app.settings import load_settings
 from app.sync.lanes import LANES
 from app.sync.load import Loads
 from app.sync.pacing import FEW
-from demo.stack import APP_KEY, ROOT, Stack, wait_until
+from demo.stack import ROOT, Stack, wait_until, writes_of
 from demo.walk import INDEX_SECONDS, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import SiteHandle
 from tests.real.crash_points import Points
@@ -101,8 +101,7 @@ def searchable(site: SiteHandle, scope: Scope, count: int) -> None:
 
 def writes(stack: Stack) -> int:
     """How often Tandem has written to the sites."""
-    calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
-    return sum(int(one.get("writes", 0)) for one in calls)
+    return writes_of(*stack.sandbox.sites)
 
 
 def rows(owner: psycopg.Connection, query: str, *values: Any) -> list[Any]:

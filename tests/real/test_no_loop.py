@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import requests
 
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import APP_KEY, Stack, wait_until, writes_of
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox import tokens
 from sandbox.process import SiteHandle
@@ -48,8 +48,7 @@ def one(site: SiteHandle, project: str, summary: str) -> str:
 
 def writes(stack: Stack) -> int:
     """How often Tandem's key has written to either site."""
-    calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
-    return sum(int(found.get("writes", 0)) for found in calls)
+    return writes_of(*stack.sandbox.sites)
 
 
 def rests(stack: Stack) -> bool:

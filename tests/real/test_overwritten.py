@@ -20,7 +20,7 @@ from app.activity.log import Entry, latest
 from app.database import tenant_transaction
 from app.mapping import profiles
 from app.settings import load_settings
-from demo.stack import APP_KEY, Stack, scope_ids, wait_until
+from demo.stack import APP_KEY, Stack, scope_ids, wait_until, writes_of
 from demo.walk import create_issue, edit_issue, keys_by_summary, mapped, paragraph
 from sandbox.process import SiteHandle
 from tests.stack_fixture import owner, running  # noqa: F401  a fixture
@@ -102,8 +102,7 @@ class Scene:
 
     def writes(self) -> int:
         """How often Tandem has written to either site."""
-        calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in (self.left, self.right)]
-        return sum(int(one.get("writes", 0)) for one in calls)
+        return writes_of(self.left, self.right)
 
     def rest(self) -> None:
         """Wait until all is at rest; then nothing is written any more."""

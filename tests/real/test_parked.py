@@ -11,7 +11,7 @@ import requests
 
 from app.mapping.document import dump_profile
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import APP_KEY, Stack, calls_of, wait_until
 from demo.walk import LEFT, create_issue, edit_issue, mapped, paragraph
 from tests.real.test_inbox import conflict, create, days, decide, questions
 from tests.real.test_walk import in_step, pair
@@ -74,8 +74,7 @@ def retry(stack: Stack, profile: str, **chosen: str) -> int:
 
 def puts(stack: Stack) -> int:
     """The writes to single issues of Globex by Tandem, since its calls were cleared."""
-    paths = stack.sandbox.globex.calls()["byApp"].get(APP_KEY, {}).get("paths", {})
-    return int(paths.get("PUT /rest/api/3/issue/{issueIdOrKey}", 0))
+    return calls_of(stack.sandbox.globex)["PUT /rest/api/3/issue/{issueIdOrKey}"]
 
 
 def refused_priority(stack: Stack, *summaries: str) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from demo.stack import APP_KEY, ROOT, Stack, wait_until
+from demo.stack import ROOT, Stack, calls_of, wait_until, writes_of
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from tests.stack_fixture import look_no_more, owner, running  # noqa: F401  a fixture
 from tests.stack_fixture import tandem as run_tandem
@@ -86,7 +86,7 @@ def stored(stack: Stack) -> dict[str, list[str]]:
 
 def written(stack: Stack) -> list[int]:
     """How many calls of Tandem wrote to each site."""
-    return [site.calls()["byApp"].get(APP_KEY, {}).get("writes", 0) for site in stack.sandbox.sites]
+    return [writes_of(site) for site in stack.sandbox.sites]
 
 
 def agree(stack: Stack, *pairs: Pair) -> bool:
@@ -196,7 +196,7 @@ def test_a_plan_of_the_whole_scope_has_pairs_and_lone_issues_and_its_estimate_is
         assert len(twins["Lone at Acme"]) == len(twins["Lone at Globex"]) == 1
     # The check before it reads as well, three bulk reads and two screens; and a worker that comes
     # upon half a batch reads once more for the rest.
-    spent = sum(site.calls()["byApp"][APP_KEY]["total"] for site in running.sandbox.sites)
+    spent = calls_of(*running.sandbox.sites).total()
     assert sum(summary["calls"].values()) <= spent
     assert spent <= sum(summary["calls"].values()) + 12
     assert plan(running)["summary"]["steps"].keys() == {"nothing"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import Stack, calls_of, wait_until
 from demo.walk import create_issue, keys_by_summary
 from sandbox.process import SiteHandle
 from tests.real.attachments_scene import Sides as Files
@@ -68,17 +68,10 @@ def announced(told: dict[str, Any]) -> Counter[tuple[str, str, str]]:
 
 def sent(site: SiteHandle) -> dict[str, int]:
     """The calls of Tandem that wrote to a site, by what they were."""
-    app = site.calls()["byApp"].get(APP_KEY, {})
-    paths: dict[str, int] = app.get("paths", {})
+    paths = calls_of(site)
     reads = ("GET ", "POST /rest/api/3/issue/bulkfetch", "POST /rest/api/3/comment/list",
              "POST /rest/api/3/worklog/list", "POST /rest/api/3/search")  # fmt: skip
     return {path: number for path, number in paths.items() if not path.startswith(reads)}
-
-
-def total(stack: Stack) -> int:
-    """All calls of Tandem to both sites."""
-    return sum(site.calls()["byApp"].get(APP_KEY, {}).get("total", 0)
-               for site in stack.sandbox.sites)  # fmt: skip
 
 
 def twins_of(site: SiteHandle, summary: str) -> list[str]:
@@ -160,7 +153,7 @@ def test_a_plan_names_the_items_of_a_pair_is_refused_once_one_moved_and_then_mak
     }
     # The check reads both issues, their screens and the limit of files as well.
     calls = sum(told["summary"]["calls"].values())
-    assert calls <= total(running) <= calls + 8
+    assert calls <= calls_of(*running.sandbox.sites).total() <= calls + 8
     again = plan(running, "--issue", first.left)
     assert (again["issues"][0]["step"], again["issues"][0]["items"]) == ("nothing", [])
 
@@ -201,7 +194,7 @@ def test_a_new_twin_is_planned_with_its_items_and_gets_just_those(
         PROPERTY: 2,
     }
     calls = sum(told["summary"]["calls"].values())
-    assert calls <= total(running) <= calls + 8
+    assert calls <= calls_of(*running.sandbox.sites).total() <= calls + 8
     # With its link lost, it is found again by its mark.
     wait_until("search knows the twin", lambda: twins_of(globex, "It has no twin"), LONG)
     [twin] = twins_of(globex, "It has no twin")

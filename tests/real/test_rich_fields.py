@@ -14,7 +14,7 @@ from app.activity.log import latest
 from app.database import tenant_transaction
 from app.mapping import profiles
 from app.settings import load_settings
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import Stack, wait_until, writes_of
 from demo.walk import keys_by_summary
 from sandbox.process import SiteHandle
 from tests.stack_fixture import running  # noqa: F401  a fixture
@@ -79,8 +79,7 @@ class Scene:
         return "\n".join(one.sentence for entry in entries for one in entry.details)
 
     def writes(self) -> int:
-        calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in (self.left, self.right)]
-        return sum(int(one.get("writes", 0)) for one in calls)
+        return writes_of(self.left, self.right)
 
 
 def held(site: SiteHandle, key: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -12,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from demo.stack import APP_KEY, Stack, StackError, stack, wait_until
+from demo.stack import APP_KEY, Stack, StackError, calls_of, stack, wait_until, writes_of
 from demo.walk import create_issue, edit_issue, keys_by_summary, mapped, paragraph
 from sandbox.process import SiteHandle
 
@@ -84,16 +85,14 @@ def settle(whole: Stack) -> None:
     wait_until("all is quiet", lambda: quiet() and quiet(), SECONDS)
 
 
-def calls(whole: Stack) -> int:
-    """How often Tandem has called any of the sites."""
-    found = [site.calls()["byApp"].get(APP_KEY, {}) for site in whole.sandbox.sites]
-    return sum(int(one.get("total", 0)) for one in found)
+def calls(whole: Stack) -> Counter[str]:
+    """Tandem's calls to any of the sites."""
+    return calls_of(*whole.sandbox.sites)
 
 
 def writes(whole: Stack) -> int:
     """How often Tandem has written to any of the sites."""
-    found = [site.calls()["byApp"].get(APP_KEY, {}) for site in whole.sandbox.sites]
-    return sum(int(one.get("writes", 0)) for one in found)
+    return writes_of(*whole.sandbox.sites)
 
 
 def rests(whole: Stack) -> bool:

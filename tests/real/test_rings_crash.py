@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from app.settings import load_settings
-from demo.stack import APP_KEY, Stack, stack
+from demo.stack import Stack, stack, writes_of
 from demo.walk import create_issue, keys_by_summary
 from tests.real.crash_points import Victim, boundaries
 
@@ -115,8 +115,7 @@ class Ring:
 
     def writes(self) -> int:
         """How often Tandem has written to the sites."""
-        calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in self.stack.sandbox.sites]
-        return sum(int(one.get("writes", 0)) for one in calls)
+        return writes_of(*self.stack.sandbox.sites)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from app.jobs.bell import ring
 from app.mapping.profile import Side
 from app.settings import load_settings
 from app.sync.search import Look, Searcher
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import Stack, calls_of, wait_until, writes_of
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import SiteHandle
 from tests.stack_fixture import running  # noqa: F401  a fixture
@@ -66,10 +67,14 @@ def look(owner: psycopg.Connection) -> None:
     wait_until("both sides were searched", both_ended)
 
 
-def calls(stack: Stack, what: str) -> int:
-    """How often Tandem has called the sites since the counters began: `writes`, or `total`."""
-    told = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
-    return sum(int(one.get(what, 0)) for one in told)
+def calls(stack: Stack) -> Counter[str]:
+    """Tandem's calls to both sites."""
+    return calls_of(*stack.sandbox.sites)
+
+
+def writes(stack: Stack) -> int:
+    """How often Tandem has written to either site."""
+    return writes_of(*stack.sandbox.sites)
 
 
 def activity(owner: psycopg.Connection) -> int:
@@ -131,11 +136,11 @@ def test_an_edit_and_a_new_issue_that_no_webhook_told_arrive_after_one_look_and_
     assert mapped(running.sandbox.acme, left)["priority"] == "Low"
     assert mapped(running.sandbox.globex, right)["summary"] == "Not told at Acme"
     running.settle()
-    written, entries = calls(running, "writes"), activity(owner)
+    written, entries = writes(running), activity(owner)
     look(owner)
     look(owner)
     running.settle()
-    assert (calls(running, "writes"), activity(owner)) == (written, entries)
+    assert (writes(running), activity(owner)) == (written, entries)
     assert len(twins(running, "Nobody told of me")) == 1
 
 
@@ -149,9 +154,10 @@ def test_a_second_look_marks_nothing_and_calls_once_a_side(
     edit_issue(running.sandbox.acme, left, summary="Seen twice, edited")
     look(owner)
     running.settle()
-    before = calls(running, "total")
+    before = calls(running)
     assert [searcher(here).look(one) for one in looks(owner)] == [0, 0]
-    assert calls(running, "total") - before == 2
+    made = calls(running) - before
+    assert made.total() == 2, made
 
 
 def test_an_edit_of_a_field_that_is_not_mapped_is_found_and_marked_by_nobody(
@@ -181,10 +187,10 @@ def test_webhooks_that_come_half_an_hour_late_change_nothing_more(
     wait_until("the new issue has a twin", lambda: twins(running, "Late as well"))
     wait_until("the edits crossed", lambda: in_step(running, left, right))
     wait_until("nothing is pending", lambda: not running.overview()[0]["pending"])
-    written = calls(running, "writes")
+    written = writes(running)
     assert sum(site.release() for site in running.sandbox.sites) >= 4
     running.settle()
-    assert calls(running, "writes") == written
+    assert writes(running) == written
     assert len(twins(running, "Late as well")) == 1
     assert mapped(running.sandbox.globex, right)["summary"] == "Late, edit 2"
 
@@ -342,8 +348,8 @@ def test_several_pages_arrive_once_each_though_the_worker_died_between_two(
 
     wait_until("all have a twin", lambda: linked() == made, seconds=600)
     running.settle()
-    written = calls(running, "writes")
+    written = writes(running)
     look(owner)
     running.settle()
-    assert calls(running, "writes") == written
+    assert writes(running) == written
     assert on_globex(running) - there == made

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import Stack, wait_until, writes_of
 from demo.walk import paragraph
 from sandbox.process import SiteHandle
 from tests.real.comments_scene import INTERNAL, LONG, Sides, carry, pair
@@ -98,7 +98,7 @@ def comes(sides: Sides, side: str, field: str, wanted: Any) -> None:
 
 def written(site: SiteHandle) -> int:
     """How often Tandem wrote to a site."""
-    return int(site.calls()["byApp"].get(APP_KEY, {}).get("writes", 0))
+    return writes_of(site)
 
 
 def parked(stack: Stack) -> list[str]:

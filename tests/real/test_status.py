@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from demo.stack import APP_KEY, Stack, scope_ids, wait_until
+from demo.stack import APP_KEY, Stack, calls_of, scope_ids, wait_until, writes_of
 from demo.walk import create_issue, edit_issue, keys_by_summary
 from sandbox.process import SiteHandle
 from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
@@ -102,13 +102,7 @@ class Scene:
 
     def writes(self) -> int:
         """How often Tandem has written to either site."""
-        calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in (self.left, self.right)]
-        return sum(int(one.get("writes", 0)) for one in calls)
-
-    def paths(self, site: SiteHandle) -> dict[str, int]:
-        """Tandem's calls to a site."""
-        found: dict[str, int] = site.calls()["byApp"].get(APP_KEY, {}).get("paths", {})
-        return found
+        return writes_of(self.left, self.right)
 
     def pair(self, summary: str, **fields: Any) -> Pair:
         """A pair in step, made on the left."""
@@ -250,7 +244,7 @@ def test_one_move_costs_two_reads_its_transitions_itself_and_a_look(scene: Scene
     walk(scene.left, pair.left, "In Progress")
     pair.becomes("right", "In Progress")
     scene.stack.settle()
-    calls = {site.name: scene.paths(site) for site in (scene.left, scene.right)}
+    calls = {site.name: calls_of(site) for site in (scene.left, scene.right)}
     print("\none move:", json.dumps(calls))
     assert sum(sum(one.values()) for one in calls.values()) <= 5
     assert pair.moves("left")[-1][2] is False

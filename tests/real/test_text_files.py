@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import Stack, wait_until, writes_of
 from demo.walk import keys_by_summary
 from sandbox.process import SiteHandle
 from tests.stack_fixture import running  # noqa: F401  a fixture
@@ -52,8 +52,7 @@ class Scene:
         assert answer.status_code == 204, answer.text
 
     def writes(self) -> int:
-        calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in (self.left, self.right)]
-        return sum(int(one.get("writes", 0)) for one in calls)
+        return writes_of(self.left, self.right)
 
 
 def words(site: SiteHandle, key: str) -> str:

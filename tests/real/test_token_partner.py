@@ -20,7 +20,7 @@ from app import Tandem
 from app.jobs.bell import ring
 from app.settings import load_settings
 from app.sync.search import Searcher
-from demo.stack import APP_KEY, ROOT, Stack, scope_ids, stack, wait_until
+from demo.stack import APP_KEY, ROOT, Stack, scope_ids, stack, wait_until, writes_of
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import SiteHandle
 from tests.real.crash_points import Victim
@@ -265,8 +265,7 @@ def comments(site: SiteHandle, key: str) -> list[Any]:
 
 def writes(scene: Scene) -> list[int]:
     """What Tandem wrote so far: as the app in Acme, as a person in Globex."""
-    told = [scene.acme.calls()["byApp"].get(APP_KEY, {}), scene.globex.calls()["byApp"]["users"]]
-    return [int(one.get("writes", 0)) for one in told]
+    return [writes_of(scene.acme), int(scene.globex.calls()["byApp"]["users"].get("writes", 0))]
 
 
 def test_a_token_that_has_run_out_loses_nothing_and_a_new_one_goes_on(scene: Scene) -> None:

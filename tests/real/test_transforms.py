@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import Stack, wait_until, writes_of
 from demo.walk import LEFT, create_issue, edit_issue, keys_by_summary, mapped, paragraph
 from tests.real.test_inbox import create
 from tests.stack_fixture import owner, running  # noqa: F401  fixtures
@@ -66,8 +66,7 @@ def codes(stack: Stack) -> list[tuple[str, str, int]]:
 
 
 def writes(stack: Stack) -> int:
-    calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
-    return sum(int(one.get("writes", 0)) for one in calls)
+    return writes_of(*stack.sandbox.sites)
 
 
 def test_what_the_expressions_make_crosses_and_then_rests(running: Stack, profile: str) -> None:  # noqa: F811

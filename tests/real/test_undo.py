@@ -28,7 +28,7 @@ from app.settings import load_settings
 from app.sync import runs
 from app.sync.lanes import LANES, lane_of
 from app.sync.marks import Mark, mark
-from demo.stack import APP_KEY, ROOT, Stack, wait_until
+from demo.stack import APP_KEY, ROOT, Stack, wait_until, writes_of
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped, paragraph
 from sandbox.process import SiteHandle
 from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
@@ -135,8 +135,7 @@ class Scene:
 
     def writes(self) -> int:
         """How often Tandem has written to either site."""
-        calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in (self.left, self.right)]
-        return sum(int(found.get("writes", 0)) for found in calls)
+        return writes_of(self.left, self.right)
 
     def rests(self) -> bool:
         """Whether looking at every pair again, as if both had changed, leads to no write."""

@@ -18,7 +18,7 @@ from app.mapping import approvals, profiles
 from app.mapping.profile import FieldMapping, Kind
 from app.settings import load_settings
 from app.tenants.caller import Caller, Proof
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import APP_KEY, Stack, calls_of, wait_until, writes_of
 from demo.walk import keys_by_summary
 from sandbox.process import SiteHandle
 from tests.stack_fixture import owner, running, tandem  # noqa: F401  fixtures
@@ -192,8 +192,7 @@ def activity(scene: Scene) -> str:
 
 
 def writes(scene: Scene) -> int:
-    calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in (scene.left, scene.right)]
-    return sum(int(one.get("writes", 0)) for one in calls)
+    return writes_of(scene.left, scene.right)
 
 
 def doc(words: str) -> dict[str, Any]:
@@ -466,8 +465,7 @@ def test_what_the_screen_lacks_is_seen_before_the_write_and_crosses_once_it_is_t
     assert pair.at("right", "customfield_10034") is None
     listed = tandem(scene.stack.environment, "parked", "list", "All kinds", "--json").stdout
     assert "field-not-on-screen" in listed
-    calls = scene.right.calls()["byApp"][APP_KEY]
-    assert calls["writes"] == 1, calls  # what would be refused was not sent
+    assert writes_of(scene.right) == 1, calls_of(scene.right)  # what would be refused was not sent
 
     scene.right.control("PUT", "screens", [{**place, "on": True}])
     retried = tandem(scene.stack.environment, "parked", "retry", "All kinds")

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from demo.stack import APP_KEY, Stack, wait_until
+from demo.stack import APP_KEY, Stack, calls_of, wait_until, writes_of
 from demo.walk import (
     LEFT,
     RIGHT,
@@ -62,23 +62,12 @@ def in_step(stack: Stack, left: str, right: str) -> bool:
 
 def writes(stack: Stack) -> int:
     """How often Tandem has written to either site since the counters began."""
-    calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
-    return sum(int(one.get("writes", 0)) for one in calls)
+    return writes_of(*stack.sandbox.sites)
 
 
-def total(stack: Stack) -> int:
-    """How often Tandem has called either site since the counters began."""
-    calls = [site.calls()["byApp"].get(APP_KEY, {}) for site in stack.sandbox.sites]
-    return sum(int(one.get("total", 0)) for one in calls)
-
-
-def paths(stack: Stack) -> Counter[str]:
-    """How often Tandem has made each call, by site, method and path."""
-    found: Counter[str] = Counter()
-    for site in stack.sandbox.sites:
-        for path, times in site.calls()["byApp"].get(APP_KEY, {}).get("paths", {}).items():
-            found[f"{site.name} {path}"] = times
-    return found
+def calls(stack: Stack) -> Counter[str]:
+    """Tandem's calls to both sites."""
+    return calls_of(*stack.sandbox.sites)
 
 
 def test_the_walk_agrees_doubles_nothing_and_rests(paired: Stack) -> None:
@@ -121,23 +110,23 @@ def test_every_carried_field_crosses_and_comes_back(paired: Stack) -> None:
 def test_a_lone_change_takes_three_calls_and_its_echo_none(paired: Stack) -> None:
     left, right = pair(paired, "Lone")
     paired.settle()
-    before = paths(paired)
+    before = calls(paired)
     edit_issue(paired.sandbox.acme, left, summary="Lone, changed")
     wait_until("it arrived", lambda: in_step(paired, left, right))
     paired.settle()
-    made = paths(paired) - before
+    made = calls(paired) - before
     assert made.total() <= 3, made
 
 
 def test_a_field_that_is_not_mapped_takes_no_call_and_is_not_written(paired: Stack) -> None:
     left, right = pair(paired, "Unmapped")
     paired.settle()
-    before = total(paired)
+    before = calls(paired)
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     edit_issue(acme, left, assignee={"accountId": acme.admin["accountId"]})
     acme.wait_idle()
     paired.settle()
-    assert total(paired) == before
+    assert calls(paired) == before
     assert globex.call("GET", f"issue/{right}").json()["fields"]["assignee"] is None
 
 
