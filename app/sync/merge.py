@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.mapping.profile import FieldMapping, Flow, Moment, Policy, Profile, Side
+from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Policy, Profile, Side
+from app.mapping.rich import but_for_keys
 from app.mapping.said import Said, said, the_issue, the_side, together
 from app.mapping.values import Value, handler
 from app.sync.fingerprint import Fingerprinter
@@ -121,9 +122,12 @@ def _decide(
         return _Outcome(marks=now if leave else None)
 
     carried = {s: carry(mapping, s, values[s.other]) for s in Side if mapping.flow.feeds(s)}
+    new = all(key not in base.of(side) for side in Side)
     for side, value in carried.items():
         same = handler(mapping.kind_of(side)).same
-        if not isinstance(value, Refused) and same(value, values[side]):
+        if isinstance(value, Refused):
+            continue
+        if same(value, values[side]) or (new and _are_one_text(mapping, value, values[side])):
             return _Outcome(marks=now)
 
     filled = [side for side in Side if values[side] != handler(mapping.kind_of(side)).empty]
@@ -163,6 +167,13 @@ def _decide(
         conflict=conflict,
         needs_times=needs_times,
     )
+
+
+def _are_one_text(mapping: FieldMapping, carried: Value, there: Value) -> bool:
+    """Whether the texts of two issues that were never compared differ in nothing but the issues
+    that they name: those may have twins that are found later, as after the loss of all links."""
+    kinds = {mapping.kind_of(side) for side in Side}
+    return kinds == {Kind.RICH_TEXT} and but_for_keys(carried, there)
 
 
 def _decide_made(

@@ -266,6 +266,10 @@ class Scene:
         self.stack.settle()
 
     @staticmethod
+    def description(issue: Issue) -> Any:
+        return issue.get("?fields=description")["fields"]["description"]
+
+    @staticmethod
     def summary(issue: Issue) -> str:
         return str(issue.get("?fields=summary")["fields"]["summary"])
 
@@ -388,6 +392,24 @@ def test_nothing_of_people_is_edited_or_removed_and_no_twin_doubled_with_the_dat
     scene.theirs_are_untouched()
     assert issues(scene) == [2, 2]
     assert {side: scene.first[side].outside() for side in SIDES} == outside
+
+
+def test_a_text_that_names_issues_is_left_as_it_is_with_the_database_lost(carried: Stack) -> None:
+    scene = scene_of(carried, "Named")
+    here, there = scene.first["left"], scene.first["right"]
+    body = {"fields": {"description": paragraph(f"As in {scene.second['left'].key}, {here.key}")}}
+    assert here.site.call("PUT", f"issue/{here.key}", json=body).ok
+    told = paragraph(f"As in {scene.second['right'].key}, {there.key}")
+    wait_until("it crossed", lambda: scene.description(there) == told, LONG)
+    for lost in range(2):
+        scene.lose(*EVERYTHING)
+        scene.visit("right", "left")
+        assert scene.description(here) == body["fields"]["description"], lost
+        assert scene.description(there) == told, lost
+    body = {"fields": {"description": paragraph(f"Not as in {scene.second['left'].key}")}}
+    assert here.site.call("PUT", f"issue/{here.key}", json=body).ok
+    told = paragraph(f"Not as in {scene.second['right'].key}")
+    wait_until("it crossed", lambda: scene.description(there) == told, LONG)
 
 
 def test_a_mark_copied_to_a_comment_worklog_or_file_of_people_does_not_make_it_ours(

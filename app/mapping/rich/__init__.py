@@ -3,6 +3,7 @@
 `carry_document` is the way in; `app.mapping.rich.wiki` has the way of wiki markup.
 """
 
+from app.mapping.rich.alike import but_for_keys as but_for_keys
 from app.mapping.rich.convert import carry_document as carry_document
 from app.mapping.rich.files import in_step as in_step
 from app.mapping.rich.files import keeping_media as keeping_media
