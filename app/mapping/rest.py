@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from app.mapping.profile import FieldMapping, Moment, Profile, Side
+from app.mapping.transforms import TransformProblem, compile_expression
 from app.said import said, together
 
 # A field of one scope: tenant, project, issue type, field id.
@@ -37,17 +38,20 @@ class _Feed:
     target: Place
     words: str
     two_way: bool
+    as_it_is: bool = True
 
 
 def find_unrest(profiles: Sequence[Wired]) -> str | None:
     """What would never come to rest, in words; None where all does.
 
     Values cross unchanged, so a field that comes back around a ring as itself is no harm. Refused
-    are a ring that brings one field of a scope to another one of it, and two profiles that write
-    one field from sources which may differ. What crosses at creation alone feeds nothing later.
+    are a ring that brings one field of a scope to another one of it, two profiles that write one
+    field from sources which may differ, and a transform that reads what comes of what it makes.
+    What crosses at creation alone feeds nothing later.
     """
     feeds = [feed for one in profiles for feed in _feeds(one)]
-    return _crossed(feeds) or _rivals(feeds)
+    made = [feed for one in profiles for feed in _makes(one)]
+    return _crossed(feeds) or _rivals(feeds) or _remade(feeds, made)
 
 
 def _feeds(one: Wired) -> Iterator[_Feed]:
@@ -64,7 +68,66 @@ def _feeds(one: Wired) -> Iterator[_Feed]:
         two_way = all(mapping.flow.feeds(side) for side in Side)
         for side in Side:
             if mapping.flow.feeds(side):
-                yield _Feed(ends[side.other], ends[side], words, two_way)
+                as_it_is = mapping.transform is None
+                yield _Feed(ends[side.other], ends[side], words, two_way, as_it_is)
+
+
+def _makes(one: Wired) -> Iterator[_Feed]:
+    """What each transform reads, but for the field that it writes: that it comes to rest with that
+    is seen when it is worked out."""
+    for mapping in one.profile.fields:
+        if mapping.transform is None or mapping.moment is Moment.CREATE:
+            continue
+        to = Side.RIGHT if mapping.flow.feeds(Side.RIGHT) else Side.LEFT
+        target = one.place(to, mapping)
+        words = said(
+            "'%(name)s' (%(left)s left, %(right)s right)",
+            name=one.name,
+            left=mapping.left,
+            right=mapping.right,
+        )
+        for source in _read(one, mapping, to):
+            if source != target:
+                yield _Feed(source, target, words, two_way=False, as_it_is=False)
+
+
+def _read(one: Wired, mapping: FieldMapping, to: Side) -> Iterator[Place]:
+    """The mapped fields that a mapping's transform reads."""
+    try:
+        transform = compile_expression(mapping.transform or "")
+    except TransformProblem:
+        return  # it is refused for that
+    if "value" in transform.reads:
+        yield one.place(to.other, mapping)
+    for group, side in (("source", to.other), ("target", to)):
+        places = {other.field(side): one.place(side, other) for other in one.profile.fields}
+        for id_ in transform.fields_read(group, places):
+            yield places[id_]
+
+
+def _remade(feeds: Sequence[_Feed], made: Sequence[_Feed]) -> str | None:
+    """A transform that reads what comes of the field that it writes: that would be made anew with
+    each visit."""
+    # Of the field that a transform is of, it matters only whether it reads it.
+    plain = [feed for feed in feeds if feed.as_it_is]
+    onward: dict[Place, list[Place]] = {}
+    for feed in (*plain, *made):
+        onward.setdefault(feed.source, []).append(feed.target)
+    for feed in made:
+        reach = _reach(onward, feed.target)
+        if feed.source in reach:
+            ring = {place for place in reach if feed.target in _reach(onward, place)}
+            inside = (f for f in (*plain, *made) if f.source in ring and f.target in ring)
+            return said(
+                "The transform of %(mapping)s reads %(source)s of project %(project)s, which is "
+                "fed by what it makes, through %(parts)s: it would be made anew each time. Let it "
+                "read another field, or limit the flow of one mapping.",
+                mapping=feed.words,
+                source=feed.source[3],
+                project=feed.source[1],
+                parts=together(sorted({one.words for one in inside}), ", "),
+            )
+    return None
 
 
 def _reach(onward: Mapping[Place, Sequence[Place]], start: Place) -> set[Place]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.stack import Stack, wait_until, writes_of
+from demo.stack import Stack, StackError, wait_until, writes_of
 from demo.walk import LEFT, create_issue, edit_issue, keys_by_summary, mapped, paragraph
 from tests.real.test_inbox import create
 from tests.stack_fixture import owner, running  # noqa: F401  fixtures
@@ -139,3 +139,10 @@ def test_a_profile_with_a_transform_that_cannot_be_is_refused_with_its_place(
         answer = create(running, connection, [field])
         assert answer.status_code == 400
         assert words in answer.text
+    both = [
+        made("summary", "text", "source.description") | {"right": "customfield_10121"},
+        made("description", "rich_text", "source.customfield_10121") | {"flow": "to_left"},
+    ]
+    bugs = {"left": ("WEB", "Bug"), "right": ("PLAT", "Bug"), "name": "Bugs"}
+    with pytest.raises(StackError, match=r"never-rests.*reads description of project"):
+        running.create_profile(connection, **bugs, fields=both)

@@ -115,6 +115,81 @@ def test_a_mapping_of_moment_create_feeds_nothing_later() -> None:
     assert find_unrest([late, TWO_SOURCES[1]]) is None
 
 
+def transformed(one: Wired, **expressions: str) -> Wired:
+    """The profile with these expressions, by the field that each writes to the right or left."""
+    fields = tuple(
+        replace(m, transform=expressions.get(m.right if m.flow is Flow.TO_RIGHT else m.left))
+        for m in one.profile.fields
+    )
+    return replace(one, profile=replace(one.profile, fields=fields))
+
+
+@pytest.mark.parametrize(
+    ("profiles", "rests"),
+    [
+        ([transformed(wired("AB", ("x", "x", RIGHT)), x='value + "!"')], True),
+        ([transformed(wired("AB", ("x", "x", RIGHT)), x='default(target.x, "") + value')], True),
+        # Each reads what the other makes, though their own fields go no way round.
+        (
+            [
+                transformed(
+                    wired("AB", ("x", "y", RIGHT), ("z", "w", LEFT)),
+                    y='source.z + "!"',
+                    z='source.y + "?"',
+                )
+            ],
+            False,
+        ),
+        (
+            [
+                transformed(
+                    wired("AB", ("x", "x", RIGHT), ("y", "y", RIGHT)),
+                    x='target.y + "!"',
+                    y='target.x + "?"',
+                )
+            ],
+            False,
+        ),
+        ([transformed(wired("AB", ("x", "y", RIGHT)), y="source.x")], True),
+        # The whole of the source is read, and one field of it comes from what is made.
+        (
+            [
+                transformed(
+                    wired("AB", ("x", "y", RIGHT), ("z", "y", LEFT)), y="string(size(source))"
+                )
+            ],
+            False,
+        ),
+        # Around a ring each time with one more word.
+        (
+            [
+                transformed(wired("AB", ("x", "x", RIGHT)), x='value + "!"'),
+                wired("BC", ("x", "x", RIGHT)),
+                wired("CA", ("x", "x", RIGHT)),
+            ],
+            False,
+        ),
+        # What is made of no field goes round unchanged.
+        (
+            [
+                transformed(wired("AB", ("x", "x", RIGHT)), x='"!"'),
+                wired("BC", ("x", "x", RIGHT)),
+                wired("CA", ("x", "x", RIGHT)),
+            ],
+            True,
+        ),
+    ],
+)
+def test_a_transform_that_reads_what_it_makes_is_refused(
+    profiles: list[Wired], rests: bool
+) -> None:
+    sentence = find_unrest(profiles)
+    assert (sentence is None) is rests, sentence
+    if sentence is not None:
+        assert "it would be made anew each time" in sentence
+        assert "'AB'" in sentence
+
+
 def test_two_sources_never_agree_in_their_target() -> None:
     for order in (TWO_SOURCES, TWO_SOURCES[::-1]):
         scene = world(order)
