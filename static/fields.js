@@ -83,8 +83,14 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 let focused = null; // what had the focus before a swap, where that is taken away
+let near = []; // the buttons of its kind, the next one first: they are in rows that may stay
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target.id === "editor-step") focused = document.activeElement?.id || null;
+  if (event.detail.target.id !== "editor-step") return;
+  focused = document.activeElement?.id || null;
+  const row = document.activeElement?.closest("#editor-step .pair");
+  const ids = row ? [...row.parentElement.querySelectorAll(":scope > .pair > button[id]")].map((one) => one.id) : [];
+  const own = ids.indexOf(focused);
+  near = own < 0 ? [] : [...ids.slice(own + 1), ...ids.slice(0, own).reverse()];
 });
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "fields-samples") return takeSamples(event.target);
@@ -101,6 +107,10 @@ document.addEventListener("htmx:afterSettle", (event) => {
   find();
   if (held.of === at("fields-sample").dataset.samples) showSamples();
   askForSamples();
-  if (focused && !at(focused) && event.target.id === "editor-step") at("fields-mapped-title").focus();
+  // What is within details that were closed when it came could not take the focus back before.
+  if (focused && document.activeElement === document.body && event.target.id === "editor-step") at(focused)?.focus();
+  if (focused && !at(focused) && event.target.id === "editor-step") {
+    (near.map(at).find((one) => one && !one.closest("[hidden]")) ?? at("fields-mapped-title")).focus();
+  }
   focused = null;
 });

@@ -324,14 +324,27 @@ def test_fields_are_found_paired_tried_and_shown_with_a_real_issues_values(
     expect(frame.locator("#result-summary--summary output")).to_contain_text("From Acme: ")
     box.fill("value +")
     expect(frame.locator("#result-summary--summary .problem")).to_contain_text("line 1")
+    # It is left by a key for the link below it, and the row is swapped: the focus stays there.
+    box.press("Tab")
+    expect(frame.locator("#wrong-summary--summary .problem")).to_contain_text("line 1")
+    expect(frame.locator("#language-summary--summary")).to_be_focused()
     box.fill("")
     box.press("Tab")
+    moment = frame.locator("#moment-summary--summary")
+    moment.focus()
+    moment.select_option("create")
+    expect(moment.locator("option[selected]")).to_have_attribute("value", "create")
+    expect(moment).to_be_focused()
     # All that is suggested by one button; what was removed can be paired by hand again.
     if frame.locator("#accept-all").count():
         frame.locator("#accept-all").press("Enter")
         expect(frame.locator("#accept-all")).to_have_count(0)
+    # What takes its row away hands the focus on to the next row's button of its kind.
+    rows = frame.locator("#fields-mapped .pair > button")
+    ids = rows.evaluate_all("all => all.map((one) => one.id)")
+    after = ids[ids.index("drop-labels--labels") + 1]
     frame.locator("#drop-labels--labels").press("Enter")
-    expect(frame.locator("#fields-mapped-title")).to_be_focused()
+    expect(frame.locator(f"#{after}")).to_be_focused()
     frame.locator("#left-labels").press("Space")
     frame.locator("#fields-pair-now").press("Enter")
     expect(frame.locator("#fields-pair [role=alert]:visible")).to_contain_text("hoose a field of")
