@@ -14,6 +14,7 @@ from app.mapping import drafts, profiles
 from app.mapping.document import VERSION, DocumentError, dump_profile, load_profile
 from app.mapping.drafts import Draft
 from app.mapping.models import ProfileState
+from app.mapping.naming import field_name
 from app.mapping.profile import DEFAULT_FIELDS, Profile, Scope, Side
 from app.mapping.profile_name import name_problem, tidy
 from app.mapping.profiles import StoredProfile
@@ -40,11 +41,13 @@ STEP_OF = {
 
 @dataclass(frozen=True)
 class Wrong:
-    """Something that a draft may not be saved with. `step`: where it is mended."""
+    """Something that a draft may not be saved with. `step`: where it is mended. `of`: the fields
+    that it is about, where it is about some."""
 
     step: str
     where: str
     sentence: str
+    of: str = ""
 
 
 def profile_of(draft: Draft) -> Profile:
@@ -90,7 +93,10 @@ def wrong_with(draft: Draft) -> list[Wrong]:
     try:
         profile_of(draft)
     except DocumentError as error:
-        found += [Wrong(_step(one.where), one.where, one.sentence) for one in error.problems]
+        found += [
+            Wrong(_step(one.where), one.where, one.sentence, _fields_at(draft, one.where))
+            for one in error.problems
+        ]
     return found
 
 
@@ -165,6 +171,16 @@ def _lacks_scope(draft: Draft, side: Side) -> Wrong:
     if side is draft.side:
         return Wrong("projects", side.value, _("Choose a project and an issue type of your site."))
     return Wrong("projects", side.value, _("Choose a project and an issue type of the partner."))
+
+
+def _fields_at(draft: Draft, where: str) -> str:
+    """The fields of the mapping that a place of the document is in, as people say them."""
+    top, number, *_rest = [*where.split("."), ""]
+    rows = fields_of(draft.document)
+    if top != "fields" or not number.isdigit() or int(number) >= len(rows):
+        return ""
+    ids = [str(rows[int(number)].get(side.value) or "") for side in Side]
+    return " / ".join(dict.fromkeys(field_name(one) for one in ids if one))
 
 
 def _step(where: str) -> str:

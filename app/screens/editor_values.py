@@ -12,10 +12,11 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from app.language import gettext as _
 from app.mapping.document import DocumentError, dump_profile
 from app.mapping.drafts import Draft
+from app.mapping.naming import field_name
 from app.mapping.profile import FieldMapping, ItemKind, Kind, Missing, Profile, Side, ValueTable
 from app.mapping.values import handler
 from app.screens.editor import Editor
-from app.screens.editor_draft import profile_of
+from app.screens.editor_draft import profile_of, wrong_with
 from app.screens.editor_values_table import (
     MISSING,
     all_suggested,
@@ -27,7 +28,6 @@ from app.screens.editor_values_table import (
 from app.screens.forms import refuse
 from app.screens.pages import wants_json
 from app.screens.value_lists import Told, ValueLists
-from app.screens.words import field_name
 from app.tenants.caller import Permission, Proof, accepts
 
 
@@ -75,7 +75,7 @@ class ValuesStep:
         """The fields with tables, which are loaded by themselves, and the people."""
         profile = _profile(draft)
         if profile is None:
-            return {"tables": None, "people": False}
+            return {"tables": None, "people": False, "wrong": wrong_with(draft)}
         tables = [(number, _name(one), one) for number, one in _with_tables(profile)]
         return {
             "tables": [(number, name, _moves(one)) for number, name, one in tables],
@@ -87,7 +87,7 @@ class ValuesStep:
     def done(self, draft: Draft) -> bool:
         """Whether there is nothing that must be said here: names and addresses pair by themselves,
         and what is left over has its rule."""
-        return "fields" in draft.document
+        return "fields" in draft.document and _profile(draft) is not None
 
     def opened(self, draft: Draft, number: int, *, fresh: bool = False) -> Opened:
         """A field of the draft, and what it takes on both sides as far as these tell. `fresh`: ask

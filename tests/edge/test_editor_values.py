@@ -200,3 +200,18 @@ def test_nobody_but_its_author_reaches_a_drafts_values(step: Scene) -> None:
         assert step.call("GET", f"/drafts/{step.draft}/{path}", "vi").status_code == 403
     for path in ("values/links/left", "moves/give", "moves/drop"):
         assert step.save(path, "ann").status_code == 404
+
+
+def test_a_field_that_is_wrong_is_named_where_its_values_would_be_with_the_way_to_it(
+    step: Scene,
+) -> None:
+    broken = {**STATUS, "flow": "to_right", "transform": "value +"}
+    change(step, fields=[TITLE, broken])
+    [wrong] = wrong_with(step.stored())
+    shown = step.call("GET", f"/drafts/{step.draft}/values").text
+    assert "Still to do" in shown
+    assert "line 1" in wrong.sentence
+    assert "<bdi>Status</bdi>: line 1" in shown
+    assert f'hx-get="/pages/drafts/{step.draft}/fields"' in shown[shown.index("Still to do") :]
+    now = shown[: shown.index("Values and people")].rsplit("<li", 1)[1]
+    assert "done" not in now
