@@ -97,21 +97,27 @@ def internal_error() -> Problem:
     )
 
 
+def answer_to_refusal(problem: Problem, detail: str | None = None) -> Response:
+    """The answer to a refusal, which is logged. `detail`: what the caller is told, where that is
+    not what the refusal says."""
+    # Never the detail: it may quote what the caller, or a site, has sent.
+    log.info(
+        "refused",
+        status=problem.status,
+        code=problem.code,
+        field=problem.field,
+        reason=problem.reason if isinstance(problem, NotAuthorised) else None,
+        site_status=getattr(problem, "site_status", None),
+    )
+    if detail is not None:
+        problem = Problem(detail, status=problem.status, code=problem.code, field=problem.field)
+    return problem_response(problem)
+
+
 def register_error_answers(app: Flask) -> None:
     """Every refusal of the app, expected or Werkzeug's or a fault, leaves as problem+json."""
 
-    @app.errorhandler(Problem)
-    def expected(problem: Problem) -> Response:
-        # Never the detail: it may quote what the caller, or a site, has sent.
-        log.info(
-            "refused",
-            status=problem.status,
-            code=problem.code,
-            field=problem.field,
-            reason=problem.reason if isinstance(problem, NotAuthorised) else None,
-            site_status=getattr(problem, "site_status", None),
-        )
-        return problem_response(problem)
+    app.register_error_handler(Problem, answer_to_refusal)
 
     @app.errorhandler(HTTPException)
     def http(fault: HTTPException) -> Response:

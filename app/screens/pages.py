@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from flask import Blueprint, Response, current_app, g, jsonify, render_template, request
 
 from app.database_faults import DATABASE_ERRORS, FAILED
-from app.errors import NotFound, Problem, problem_response
-from app.jira.site import Named
+from app.errors import NotFound, Problem, answer_to_refusal, problem_response
+from app.jira.outbound import AddressRefused
+from app.jira.site import Named, SiteError
 from app.language import gettext as _
 from app.mapping.models import ProfileState
 from app.mapping.profile_lists import ProfileOverview
@@ -17,6 +18,7 @@ from app.screens.deep_links import opened
 from app.screens.desk import Desk
 from app.screens.forms import argument_id, argument_number, form_text
 from app.screens.headers import bridge_url, protect
+from app.screens.site_errors import say_error
 from app.screens.token_sides import decides_for_partner
 from app.tenants.caller import OUT_OF_TIME, Caller, Permission, Proof, accepts, current_caller
 from app.tenants.gate import current_standing
@@ -30,11 +32,22 @@ def screens_blueprint(desk: Desk) -> Blueprint:
     """The pages below /pages, for people with a role in the caller's site."""
     blueprint = Blueprint("pages", __name__, url_prefix="/pages")
     _headers(blueprint, desk)
+    _site_failures(blueprint, desk)
     _home_views(blueprint, desk)
     _pairing_views(blueprint, desk)
     _profile_views(blueprint, desk)
     _choice_views(blueprint, desk)
     return blueprint
+
+
+def _site_failures(blueprint: Blueprint, desk: Desk) -> None:
+    @blueprint.errorhandler(SiteError)
+    def site_failed(error: SiteError) -> Response:
+        # What it says is for machines and logs: an address, a path, and that it is tried again.
+        refused = isinstance(error.__cause__, AddressRefused)
+        if error.tenant is None or not error.passing or refused:
+            return answer_to_refusal(error)
+        return answer_to_refusal(error, say_error(desk.site_name(error.tenant), error))
 
 
 def _headers(blueprint: Blueprint, desk: Desk) -> None:

@@ -641,7 +641,8 @@ def test_a_site_that_answers_with_html_is_said_beside_the_look_and_spoils_no_sav
     seen.right.html = True
     answer = seen.call("drift/look")
     assert answer.status_code == 502
-    assert "something that is not JSON" in answer.json["detail"]
+    assert "did not answer in time, or not in Jira's form" in answer.json["detail"]
+    assert "rest/api" not in answer.json["detail"]  # its people know it by its name
     part = seen.call(accept="text/html").text
     assert part.count("data-finding=") == 2  # what was found before
     saved = seen.call("repairs", data=bob)
