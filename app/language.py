@@ -6,7 +6,7 @@ own: there it is the English text itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import flask_babel
@@ -55,22 +55,31 @@ def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
     return (one if num == 1 else many) % ({"num": num} | values)
 
 
-def tell(sentence: str, names: Mapping[str, str] | None = None) -> str:
+def tell(
+    sentence: str,
+    names: Mapping[str, str] | None = None,
+    fields: Callable[[str], str] | None = None,
+) -> str:
     """A sentence in the reader's language; one that is no `Said` as it is.
 
     `names`: what to put in the place of a text within it, such as the sites' names for the sides
-    (`app.mapping.said.side_names`).
+    (`app.mapping.said.side_names`). `fields`: what a field that it names by its id is called.
     """
     if not isinstance(sentence, Said):
         return sentence
     if sentence.parts:
-        return str(sentence.values["between"]).join(tell(one, names) for one in sentence.parts)
+        return str(sentence.values["between"]).join(
+            tell(one, names, fields) for one in sentence.parts
+        )
     if names and sentence.text in names:
         return names[sentence.text]
     values = {
-        name: tell(value, names) if isinstance(value, str) else value
+        name: tell(value, names, fields) if isinstance(value, str) else value
         for name, value in sentence.values.items()
     }
+    field = sentence.values.get("field")
+    if fields and isinstance(field, str) and not isinstance(field, Said):
+        values["field"] = fields(field)
     if sentence.many:
         return ngettext(sentence.text, sentence.many, sentence.num, **values)
     return gettext(sentence.text, **values)

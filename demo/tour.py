@@ -58,6 +58,7 @@ def lists(page: Page, stack: Stack) -> Iterator[str]:
     frame = visit(page, stack)
     expect(frame.get_by_role("row", name=re.compile(NAME))).to_be_visible()
     expect(frame.get_by_role("region", name="Drafts").get_by_role("listitem")).not_to_have_count(0)
+    expect(frame.get_by_text(re.compile("^Story Points of .* is now “5”"))).to_be_visible()
     yield "profiles"
     frame.get_by_role("button", name=re.compile(f"Review.*{PROPOSED}")).click()
     expect(frame.get_by_role("button", name="Approve")).to_be_visible()
@@ -67,6 +68,7 @@ def lists(page: Page, stack: Stack) -> Iterator[str]:
     entry = frame.locator(".entries > li", has_text="Updated").first
     entry.locator("summary").click()
     expect(entry.get_by_text(re.compile("It was changed at|It was")).first).to_be_visible()
+    expect(entry.get_by_role("rowheader", name="Story Points", exact=True)).to_be_visible()
     yield "activity"
     go(frame, "Conflicts")
     expect(frame.get_by_role("button", name=re.compile("^Take ")).first).to_be_visible()
@@ -125,6 +127,7 @@ def editor(page: Page, stack: Stack, life: Life) -> Iterator[str]:
     frame.get_by_role("button", name="Show what would happen").click()
     expect(frame.get_by_role("columnheader", name="Then").first).to_be_visible()
     expect(frame.get_by_text(re.compile("on your side already"))).to_be_visible()
+    expect(frame.get_by_text(re.compile("^Reporter names a person"))).to_be_visible()
     yield "editor-review"
 
 

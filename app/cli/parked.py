@@ -102,7 +102,7 @@ def _wanted(*, side: str | None, code: str | None, field: str | None, key: str |
 
 def _words(tandem: Tandem, stored: StoredProfile, one: Group) -> tuple[str, str]:
     from app.mapping.profile import Side
-    from app.screens.activity_words import field_name
+    from app.screens.words import called_field as field_name
     from app.sync.reasons import say
 
     tenant = stored.left_tenant if one.side is Side.LEFT else stored.right_tenant

@@ -94,7 +94,7 @@ def _run(work: Completeness, stored: StoredProfile) -> Check:
 
 
 def _said(check: Check, stored: StoredProfile) -> str:
-    from app.screens.words import field_name
+    from app.mapping.naming import field_name
     from app.sync.completeness_store import NAMED
     from app.sync.completeness_words import sentence
 

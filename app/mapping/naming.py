@@ -30,6 +30,11 @@ SYSTEM_FIELDS: Mapping[str, str] = {
 """The fields that every Jira has, for where the site was not asked."""
 
 
+def field_name(field: str) -> str:
+    """A field as people say it: one that every Jira has by its name, another by its id."""
+    return _(SYSTEM_FIELDS[field]) if field in SYSTEM_FIELDS else field
+
+
 @dataclass(frozen=True)
 class Names:
     """Names by id; each may be missing. `sites`: the hosts. `projects`: key and name. `values`: of
@@ -51,4 +56,4 @@ class Names:
         known = self.fields.get((side, name))
         if known is not None:
             return known
-        return _(SYSTEM_FIELDS[name]) if name in SYSTEM_FIELDS else name
+        return field_name(name)

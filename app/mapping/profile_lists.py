@@ -101,6 +101,12 @@ _SICK = """
     """
 _HEALTH = text(_SICK.format(ours="true", these="true"))
 _HEALTH_OF_ONE = text(_SICK.format(ours="profile_id = :one", these="p.id = :one"))
+_PROJECTS = text(
+    """
+    SELECT id, left_tenant_id, right_tenant_id, left_project_id, right_project_id
+    FROM profile WHERE id = ANY(:wanted)
+    """
+)
 _COUNTS = text(
     """
     SELECT l.profile_id, l.linked, (
@@ -128,6 +134,20 @@ def counts(session: Session, wanted: Sequence[uuid.UUID]) -> dict[uuid.UUID, Cou
     more it costs."""
     rows = session.execute(_COUNTS, {"wanted": list(wanted)})
     return {row.profile_id: Counts(row.linked, row.last_activity) for row in rows}
+
+
+def projects(
+    session: Session, wanted: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, dict[Side, tuple[TenantId, int]]]:
+    """Whose and which project the sides of some of the tenant's profiles are."""
+    rows = session.execute(_PROJECTS, {"wanted": list(wanted)})
+    return {
+        row.id: {
+            Side.LEFT: (TenantId(row.left_tenant_id), row.left_project_id),
+            Side.RIGHT: (TenantId(row.right_tenant_id), row.right_project_id),
+        }
+        for row in rows
+    }
 
 
 def overview(tenant: TenantId) -> list[ProfileOverview]:

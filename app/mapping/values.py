@@ -27,6 +27,7 @@ Part: TypeAlias = tuple[str, str]
 NOT_COMPARABLE: Final = _Marker.NOT_COMPARABLE
 
 BRIEF_LENGTH = 120
+EMPTY = "(empty)"
 WHOLE_BYTES = 32 * 1024
 
 
@@ -153,7 +154,7 @@ def shorten(text: str, length: int = BRIEF_LENGTH) -> str:
     """`text` on one line of at most `length` characters; nothing is shown as "(empty)"."""
     line = " ".join(text.split())
     if not line:
-        return "(empty)"
+        return EMPTY
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 

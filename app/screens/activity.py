@@ -22,6 +22,7 @@ from app.mapping.profile_lists import KnownProfile
 from app.screens.activity_words import Told, account_ids, names_of, outcomes
 from app.screens.activity_words import tell as tell_entry
 from app.screens.desk import Desk
+from app.screens.field_names import profiles_of
 from app.screens.forms import refuse
 from app.screens.pages import wants_json
 from app.screens.words import ago
@@ -104,10 +105,11 @@ class Activity:
     ) -> list[Told]:
         people = names_of(self._open_site, caller.tenant, account_ids(found))
         sites = {one: self._desk.site_name(one) for entry in found for one in entry.tenants}
+        fields = self._desk.field_names.of_profiles(caller.tenant, profiles_of(found), ask=True)
         return [
             tell_entry(
                 entry, profiles[entry.profile_id].name, sites, people,
-                tenant=caller.tenant, why=why,
+                fields.get(entry.profile_id, {}), tenant=caller.tenant, why=why,
             )
             for entry in found
         ]  # fmt: skip

@@ -18,8 +18,7 @@ from app.language import gettext as _
 from app.language import tell as in_language
 from app.mapping.profile import Side
 from app.mapping.said import Said, side_names
-from app.screens.words import ACCOUNT, ago, headed, named
-from app.screens.words import field_name as usual_name
+from app.screens.words import ACCOUNT, Called, ago, brief, called_field, headed, named
 from app.sync.provenance import How
 
 SIDE = re.compile(r"\b[Tt]he (left|right)( side| site| one)?\b")
@@ -63,6 +62,19 @@ class _Write:
     at: datetime
 
 
+@dataclass(frozen=True)
+class _Names:
+    """What the sites, people and fields of an entry are called."""
+
+    sites: Mapping[Side, str]
+    people: Mapping[str, str]
+    fields: Called
+
+    def field(self, key: str) -> str:
+        """A field of a sentence, which does not tell of which side it is."""
+        return called_field(key, self.fields)
+
+
 def outcomes() -> dict[str, str]:
     """The words of the outcomes, in the order of the filter."""
     return {
@@ -74,13 +86,6 @@ def outcomes() -> dict[str, str]:
         "left_alone": _("Left alone"),
         "unlinked": _("Unlinked"),
     }
-
-
-def field_name(key: str) -> str:
-    """A field's id, or a mapping's key, as people say it."""
-    left, _equals, right = key.partition("=")
-    names = [usual_name(one) for one in (left, right or left)]
-    return names[0] if names[0] == names[1] else " / ".join(names)
 
 
 def account_ids(entries: Iterable[Entry]) -> list[str]:
@@ -109,24 +114,27 @@ def tell(
     profile: str,
     sites: Mapping[TenantId, str],
     people: Mapping[str, str],
+    fields: Called,
     *,
     tenant: TenantId,
     why: bool,
 ) -> Told:
     """An entry in words. `why`: with what made Tandem write, which is looked up."""
-    names = {Side.LEFT: sites[entry.tenants[0]], Side.RIGHT: sites[entry.tenants[1]]}
+    names = _Names(
+        {Side.LEFT: sites[entry.tenants[0]], Side.RIGHT: sites[entry.tenants[1]]}, people, fields
+    )
     writes = _writes(tenant, entry) if why else {}
     changes, sentences = [], []
     for detail in entry.details:
         if detail.field and detail.side and (detail.new is not None or detail.old is not None):
-            changes.append(_changed(entry, detail, names, people, writes))
+            changes.append(_changed(entry, detail, names, writes))
         else:
-            sentences.append(_said(detail.sentence, names, people))
+            sentences.append(_said(detail.sentence, names))
     return Told(
         entry,
         profile,
-        names[Side.LEFT],
-        names[Side.RIGHT],
+        names.sites[Side.LEFT],
+        names.sites[Side.RIGHT],
         tuple(sentences),
         tuple(changes),
         _revision(tenant, entry) if why else None,
@@ -136,25 +144,24 @@ def tell(
 def _changed(
     entry: Entry,
     detail: Detail,
-    names: Mapping[Side, str],
-    people: Mapping[str, str],
+    names: _Names,
     writes: Mapping[tuple[Side, str], _Write],
 ) -> Changed:
     side, field = Side(detail.side or "left"), detail.field or ""
     write = writes.get((side, field))
     return Changed(
-        field_name(field),
-        names[side],
+        called_field(field, names.fields, side),
+        names.sites[side],
         entry.left_key if side is Side.LEFT else entry.right_key,
-        _named(detail.old, people),
+        _value(detail.old, names),
         # An edit that lost has no new value: what it was is all there is to tell.
-        _named(detail.new, people),
-        _why(write, entry, side, names) if write else _lost(detail, names, people),
+        _value(detail.new, names),
+        _why(write, entry, side, names.sites) if write else _lost(detail, names),
     )
 
 
-def _lost(detail: Detail, names: Mapping[Side, str], people: Mapping[str, str]) -> str | None:
-    return _said(detail.sentence, names, people) if detail.new is None else None
+def _lost(detail: Detail, names: _Names) -> str | None:
+    return _said(detail.sentence, names) if detail.new is None else None
 
 
 def _why(write: _Write, entry: Entry, side: Side, names: Mapping[Side, str]) -> str:
@@ -174,24 +181,24 @@ def _why(write: _Write, entry: Entry, side: Side, names: Mapping[Side, str]) -> 
     return said[write.how]
 
 
-def _said(sentence: str, names: Mapping[Side, str], people: Mapping[str, str]) -> str:
-    """A sentence with the sites by their names, and people by theirs."""
+def _said(sentence: str, names: _Names) -> str:
+    """A sentence with the sites by their names, and fields and people by theirs."""
 
     def site(found: re.Match[str]) -> str:
-        return names[Side(found[1])]
+        return names.sites[Side(found[1])]
 
     # What was kept as a text, by an earlier release, is shown as it is.
     kept = (
-        in_language(sentence, side_names(names))
+        in_language(sentence, side_names(names.sites), names.field)
         if isinstance(sentence, Said)
         else SIDE.sub(site, sentence)
     )
-    told = named(headed(kept), people)
+    told = named(headed(kept), names.people)
     return told[:1].upper() + told[1:]
 
 
-def _named(words: str | None, people: Mapping[str, str]) -> str | None:
-    return None if words is None else named(words, people)
+def _value(words: str | None, names: _Names) -> str | None:
+    return None if words is None else named(brief(words), names.people)
 
 
 _WRITES = text(

@@ -19,9 +19,9 @@ from app.mapping.models import ProfileRecord
 from app.mapping.profile import Side
 from app.mapping.profile_lists import KnownProfile
 from app.mapping.profiles import require_begun
-from app.screens.activity_words import field_name
 from app.screens.desk import Desk, checks
 from app.screens.pages import wants_json
+from app.screens.words import called_field as field_name
 from app.sync import completeness_archived, completeness_store
 from app.sync.completeness import Completeness
 from app.sync.completeness_store import Check

@@ -21,6 +21,7 @@ from app.mapping.models import ProfileState
 from app.mapping.profile import Side
 from app.mapping.profile_lists import KnownProfile, ProfileHealth, ProfileOverview
 from app.mapping.profiles import StoredProfile
+from app.screens.field_names import FieldNames
 from app.screens.forms import form_id, form_number, form_scope, form_text, refuse
 from app.screens.overview import MOST, Asked, Overview, checks_in
 from app.screens.token_sides import form_for_partner
@@ -57,7 +58,9 @@ class Desk:
         self._record = record
         self._policy = policy
         self._disk = disk
-        self._overview = Overview(vault, disk, self.site_name)
+        self.field_names = FieldNames(open_site)
+        """What the sites call their fields, for all pages."""
+        self._overview = Overview(vault, disk, self.site_name, self.field_names)
 
     def failed(self, fault: Exception) -> Response:
         """The answer to a request that the database failed."""

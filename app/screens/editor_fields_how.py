@@ -42,6 +42,7 @@ PHRASES = frozenset(
 PATTERNS = tuple(
     (re.compile(pattern), text)
     for pattern, text in (
+        (r"(?P<left>\w+) and (?P=left): (?P<how>.+)", noop("%(left)s: %(how)s")),
         (r"(?P<left>\w+) and (?P<right>\w+): (?P<how>.+)", noop("%(left)s and %(right)s: %(how)s")),
         (
             r"(?P<left>\w+) to (?P<right>\w+) only: (?P<how>.+)",

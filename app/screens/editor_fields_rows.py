@@ -11,13 +11,13 @@ from app.mapping.document import DocumentError, dump_profile
 from app.mapping.document_checks import DocumentProblem
 from app.mapping.drafts import Draft
 from app.mapping.field_types import pairs_with
+from app.mapping.naming import field_name
 from app.mapping.offer import ELSEWHERE, OfferedField
 from app.mapping.offer_pairs import ONLY_ONE, Offer, Pair
 from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Policy, Profile, Scope, Side
 from app.screens.editor_draft import fields_of, profile_of, scope_of
 from app.screens.editor_fields_how import say_how
 from app.screens.editor_fields_words import KINDS, MOMENTS, POLICIES, REASONS
-from app.screens.words import field_name
 
 Shown = dict[str, Any]
 ARROWS = {Flow.BOTH: "↔", Flow.TO_RIGHT: "→", Flow.TO_LEFT: "←"}

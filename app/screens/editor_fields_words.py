@@ -12,7 +12,7 @@ KINDS: Mapping[Kind, str] = {
     Kind.TEXT: noop("Text"),
     Kind.RICH_TEXT: noop("Formatted text"),
     Kind.LABELS: noop("Labels"),
-    Kind.NAMED: noop("By name"),
+    Kind.NAMED: noop("Named value"),
     Kind.DATE: noop("Date"),
     Kind.NUMBER: noop("Number"),
     Kind.DATETIME: noop("Date and time"),

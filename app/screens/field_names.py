@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 
-from app.database import TenantId
+from app.activity.log import Detail, Entry
+from app.database import TenantId, tenant_transaction
 from app.jira.site import SiteError, SiteOpener
 from app.mapping.profile import Side
+from app.mapping.profile_lists import projects
 from app.mapping.profiles import StoredProfile
 from app.memory import Memory
+from app.screens.words import Called, is_bare
 
 KEPT_SECONDS = 600.0
 MOST = 500  # projects
@@ -40,8 +44,34 @@ class FieldNames:
         names = {field: rule.name for field, rule in rules.items()}
         return self._kept.put((tenant, project), names)
 
+    def of_profiles(
+        self, tenant: TenantId, wanted: Iterable[uuid.UUID], *, ask: bool
+    ) -> dict[uuid.UUID, Called]:
+        """Those of both sides of some of the tenant's profiles. `ask`: whether the sites may be
+        asked for those that are not known."""
+        ids = list(dict.fromkeys(wanted))
+        if not ids:
+            return {}
+        look = self.read if ask else self.kept
+        with tenant_transaction(tenant) as session:
+            found = projects(session, ids)
+        return {
+            one: {side: look(*at) or {} for side, at in sides.items()}
+            for one, sides in found.items()
+        }
+
     def of_profile(self, stored: StoredProfile) -> Mapping[Side, Mapping[str, str]]:
         """Those of both sides of a profile."""
         tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
         scope = stored.profile.scope
         return {side: self.read(tenants[side], int(scope(side).project_id)) for side in Side}
+
+
+def profiles_of(entries: Iterable[Entry]) -> list[uuid.UUID]:
+    """The profiles of the entries that tell of a field which every site calls as it likes."""
+    told = ((one.profile_id, detail) for one in entries for detail in one.details)
+    return list(dict.fromkeys(profile for profile, detail in told if _is_bare(detail)))
+
+
+def _is_bare(detail: Detail) -> bool:
+    return any(is_bare(one) for one in (detail.field or "").split("=") if one)

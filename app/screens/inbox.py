@@ -8,11 +8,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from app.screens.activity_words import field_name
 from app.screens.desk import Desk
 from app.screens.forms import argument_id
 from app.screens.pages import wants_json
-from app.screens.words import ago
+from app.screens.words import ago, called_field, is_bare
 from app.sync import inbox
 from app.tenants.caller import Caller, Permission, Proof, accepts, current_caller
 from app.tenants.deeds import Recorder
@@ -36,6 +35,12 @@ class Inbox:
         """The names of the two sites, by side."""
         left, right = question.tenants
         return {"left": self._desk.site_name(left), "right": self._desk.site_name(right)}
+
+    def fields(self, caller: Caller, questions: list[inbox.Question]) -> dict[uuid.UUID, str]:
+        """What the fields of the questions are called, by the question's id."""
+        bare = [one.profile_id for one in questions if any(map(is_bare, one.field.split("=")))]
+        called = self._desk.field_names.of_profiles(caller.tenant, bare, ask=True)
+        return {one.id: called_field(one.field, called.get(one.profile_id)) for one in questions}
 
     def questions(
         self, caller: Caller, standing: Standing, first: uuid.UUID | None = None
@@ -86,7 +91,7 @@ def inbox_blueprint(card: Inbox) -> Blueprint:
             questions=shown,
             sites_of={one.id: card.sites(one) for one in shown},
             may_decide=standing.may(Permission.MAP),
-            field_name=field_name,
+            field_names=card.fields(current_caller(), shown),
             ago=ago,
         )
 

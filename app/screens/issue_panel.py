@@ -27,7 +27,7 @@ from app.screens.field_names import FieldNames
 from app.screens.headers import bridge_url
 from app.screens.pages import wants_json
 from app.screens.waits import say_sites
-from app.screens.words import ago
+from app.screens.words import ago, is_bare
 from app.sync import issue_pairs
 from app.sync.issue_pairs import IssuePair, Step
 from app.sync.why import FieldWhy, Why, why
@@ -250,7 +250,7 @@ def _field(field: FieldWhy, at: _Place, entries: list[activity_log.Entry]) -> di
         "key": field.key,
         "name": name,
         "twin_name": twin_name if twin_name != name else None,
-        "unnamed": any(at.names[one] is None and words.is_bare(ids[one]) for one in Side),
+        "unnamed": any(at.names[one] is None and is_bare(ids[one]) for one in Side),
         "mapped": field.mapped,
         "flow": words.say_flow(field.key, at.profile, side, twin),
         "last": words.say_write(field.last, side, twin),

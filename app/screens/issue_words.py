@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from app.activity.log import Entry
 from app.language import gettext as _
 from app.language import ngettext, noop, tell
-from app.mapping.naming import SYSTEM_FIELDS
+from app.mapping.naming import field_name as usual_name
 from app.mapping.profile import Flow, ItemKind, Profile, Side
 from app.mapping.said import Said, side_names
 from app.screens.waits import say_change
-from app.screens.words import ago
-from app.screens.words import field_name as usual_name
+from app.screens.words import ago, headed
 from app.sync.issue_pairs import IssuePair, Step
 from app.sync.provenance import How
 from app.sync.standing import Standing
@@ -105,11 +104,6 @@ def field_name(field: str, names: Mapping[str, str]) -> str:
     return names.get(field) or usual_name(field)
 
 
-def is_bare(field: str) -> bool:
-    """Whether a field has no name but the one that its site tells."""
-    return field not in SYSTEM_FIELDS
-
-
 def say_flow(key: str, profile: Profile, side: Side, twin: str) -> str | None:
     """Which way alone a field is carried, seen from `side`."""
     flow = next((m.flow for m in profile.fields if m.key == key), Flow.BOTH)
@@ -181,7 +175,7 @@ def say_reason(one: Standing, issues: Mapping[Side, str]) -> dict[str, str | Non
         "state": one.state.value,
         "sentence": tell(one.sentence),
         "cure": tell(one.cure),
-        "said": tell(one.said, side_names(issues)),
+        "said": headed(tell(one.said, side_names(issues))),
         "question": None if one.question is None else str(one.question),
         "since": ago(one.since),
     }

@@ -108,6 +108,4 @@ def _around(screens: Blueprint, parts: Parts, desk: Desk, tokens: TokenDesk) -> 
     screens.register_blueprint(settings_blueprint(shown))
     screens.register_blueprint(samples_blueprint(desk, parts.record))
     key = parts.settings.app_key
-    screens.register_blueprint(
-        places_blueprint(parts.vault, parts.ring, parts.open_site, desk, key)
-    )
+    screens.register_blueprint(places_blueprint(parts.vault, parts.ring, desk, key))

@@ -20,11 +20,13 @@ from app.language import gettext as _
 from app.language import language, ngettext
 from app.mapping import profile_lists
 from app.mapping.directions import Directions
+from app.mapping.naming import field_name
 from app.mapping.profile import Flow
 from app.mapping.profile_lists import Counts, ProfileHealth
+from app.screens.field_names import FieldNames, profiles_of
 from app.screens.token_sides import givers_in
 from app.screens.waits import say_approval, say_change, say_server, say_sites_in
-from app.screens.words import OUTCOMES, STATES, ago, arrow, field_name, say
+from app.screens.words import OUTCOMES, STATES, ago, arrow, say
 from app.sync import completeness_store
 from app.sync.completeness_words import sentence
 from app.tenants import pairing
@@ -59,8 +61,15 @@ class Asked:
 class Overview:
     """Reads and words it."""
 
-    def __init__(self, vault: Vault, disk: Disk, site_name: Callable[[TenantId], str]) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        disk: Disk,
+        site_name: Callable[[TenantId], str],
+        field_names: FieldNames,
+    ) -> None:
         self._vault, self._disk, self._site_name = vault, disk, site_name
+        self._field_names = field_names
         self._directions = Directions(vault)
 
     def shown(self, caller: Caller, standing: Standing, asked: Asked) -> dict[str, Any]:
@@ -88,6 +97,10 @@ class Overview:
             sites = say_sites_in(
                 session, dict(sorted(names.items(), key=lambda one: (one[0] != tenant, one[1])))
             )
+        # The list is there at once; what fields are called may be asked for with what it polls.
+        fields = self._field_names.of_profiles(
+            tenant, profiles_of(entries), ask=request.headers.get("HX-Trigger") == "overview"
+        )
         told = {
             "profiles": [_row(one, counted.get(one.id, Counts()), names, tokens) for one in page],
             "total": len(seen),
@@ -106,12 +119,14 @@ class Overview:
             "site_name": names[tenant],
             "may": {one.value: standing.may(one) for one in Permission},
         }
-        version = _version(told, sorted(names.values()), [(one, ago(one.at)) for one in entries])
+        version = _version(
+            told, sorted(names.values()), [(one, ago(one.at)) for one in entries], fields
+        )
         first_new = asked.shown - A_PAGE if asked.is_more else None
         return {
             **told,
             **_words(),
-            "say": partial(say, sites=names),
+            "say": partial(say, sites=names, fields=fields),
             "entries": entries,
             "version": version,
             "first_new": first_new,

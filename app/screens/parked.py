@@ -19,12 +19,11 @@ from app.mapping import profiles
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.said import said, side_names
-from app.screens.activity_words import field_name
 from app.screens.desk import Desk
 from app.screens.forms import refuse
 from app.screens.pages import wants_json
 from app.screens.parked_json import group_json, issue_json, preview_json
-from app.screens.words import ago, field_said
+from app.screens.words import ago, called_field, field_said, headed, is_bare
 from app.sync import parked_groups, parked_ignored, parked_preview, reasons
 from app.sync.parked import Row
 from app.sync.parked_groups import Group, Wanted
@@ -83,12 +82,16 @@ class Parked:
 
     def _shown(self, group: Group, profile: StoredProfile) -> dict[str, Any]:
         tenant = profile.left_tenant if group.side is Side.LEFT else profile.right_tenant
-        site, field = self._desk.site_name(tenant), field_name(group.field)
+        called = self._desk.field_names.of_profile(profile) if is_bare(group.field) else {}
+        site, field = self._desk.site_name(tenant), called_field(group.field, called, group.side)
         sentence, cure = reasons.say(group.code, site=site, field=field)
-        names = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
-        sites = {side: self._desk.site_name(one) for side, one in names.items()}
+        words = tell(
+            group.said,
+            side_names(self._desk.sites(profile)),
+            lambda one: called_field(one, called, group.side),
+        )
         return {
-            "group": replace(group, said=tell(group.said, side_names(sites))),
+            "group": replace(group, said=headed(words)),
             "profile": profile.name,
             "sentence": sentence,
             "cure": cure,
@@ -174,7 +177,7 @@ def parked_blueprint(card: Parked) -> Blueprint:
         return render_template(
             "parts/parked_preview.html",
             found=found,
-            field_name=field_name,
+            field_name=called_field,
             sites=(sites := card.sites(profile)),
             names=side_names(sites),
         )

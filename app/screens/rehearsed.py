@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from app.language import gettext as _
 from app.language import ngettext, tell
 from app.mapping.constants import constant_of
+from app.mapping.naming import field_name
 from app.mapping.profile import FieldMapping, Profile, Side
 from app.mapping.said import side_names
-from app.screens.words import field_name
+from app.screens.words import Called, brief, called_field
 from app.sync.planning_item_words import phrases
 from app.sync.planning_summary import Group
 from app.sync.planning_types import FieldWrite, IssuePlan, Step
-
-FieldNames = Mapping[Side, Mapping[str, str]]
-"""What the sites call their fields, by id; each may be missing."""
 
 
 def shown_plans(
@@ -26,7 +24,7 @@ def shown_plans(
     agreed: frozenset[str],
     sites: Mapping[Side, str],
     *,
-    fields: FieldNames | None = None,
+    fields: Called | None = None,
 ) -> list[dict[str, Any]]:
     """Each plan with a sentence, its fields side by side, and what is left alone and why.
 
@@ -37,7 +35,12 @@ def shown_plans(
     seen = frozenset(one.key for one in profile.fields if one.field(own.other) in agreed)
     names = side_names(sites)
     called = {one.key: _field(one, fields or {}) for one in profile.fields}
-    return [_shown(plan, called, own, seen, names) for plan in plans]
+
+    def say(sentence: str) -> str:
+        told = tell(sentence, names, lambda one: called_field(one, fields))
+        return told[:1].upper() + told[1:]
+
+    return [_shown(plan, called, own, seen, say) for plan in plans]
 
 
 def crossing(profile: Profile, own: Side) -> frozenset[str]:
@@ -51,7 +54,7 @@ def unseen(profile: Profile, own: Side, agreed: frozenset[str]) -> frozenset[str
     return frozenset(one.key for one in profile.fields if one.field(own.other) not in agreed)
 
 
-def _field(mapping: FieldMapping, names: FieldNames) -> str:
+def _field(mapping: FieldMapping, names: Called) -> str:
     """A mapping's fields as people say them; of a constant the one that gets it."""
     left, right = (
         names.get(side, {}).get(mapping.field(side)) or field_name(mapping.field(side))
@@ -67,11 +70,11 @@ def _shown(
     fields: Mapping[str, str],
     own: Side,
     seen: frozenset[str],
-    names: Mapping[str, str],
+    say: Callable[[str], str],
 ) -> dict[str, Any]:
     creates = plan.step is Step.CREATE and plan.side is own  # then no value of the partner's is in
     notes = [
-        tell(one.sentence, names)
+        say(one.sentence)
         for one in (*plan.blocked, *plan.left_alone)
         if creates or one.field is None or one.field in seen
     ]
@@ -84,8 +87,8 @@ def _shown(
             _row(one, fields.get(one.key) or field_name(one.field), own, one.key in seen, creates)
             for one in plan.writes
         ],
-        "items": [tell(told, names) for _side, told in phrases(plan.items)],
-        "clashes": [tell(one.sentence, names) for one in plan.clashes if one.key in seen],
+        "items": [say(told) for _side, told in phrases(plan.items)],
+        "clashes": [say(one.sentence) for one in plan.clashes if one.key in seen],
         "notes": notes,
         "blocked": bool(plan.blocked),
     }
@@ -99,8 +102,8 @@ def _row(write: FieldWrite, field: str, own: Side, seen: bool, creates: bool) ->
         "field": field,
         "to": write.side.value,
         "arrow": "→" if write.side is Side.RIGHT else "←",
-        "old": write.brief(write.old) if seen or creates or not theirs else None,
-        "new": write.brief(write.new) if seen or theirs else None,
+        "old": brief(write.brief(write.old)) if seen or creates or not theirs else None,
+        "new": brief(write.brief(write.new)) if seen or theirs else None,
     }
 
 
@@ -112,7 +115,7 @@ def group_line(group: Group, sites: Mapping[Side, str]) -> str:
         "%(count)s issues: %(why)s (%(examples)s)",
         group.count,
         count=f"{group.count:,}",
-        why=tell(group.sentence, side_names(sites)).rstrip("."),
+        why=tell(group.sentence, side_names(sites), called_field).rstrip("."),
         examples=", ".join(group.examples) + more,
     )
 

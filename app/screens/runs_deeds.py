@@ -164,8 +164,9 @@ class RunDeeds:
         ]
         own = stored.side_of(caller.tenant)
         shown = shown_plans(
-            found, stored.profile, own, crossing(stored.profile, own), self._desk.sites(stored)
-        )
+            found, stored.profile, own, crossing(stored.profile, own), self._desk.sites(stored),
+            fields=self._desk.field_names.of_profile(stored),
+        )  # fmt: skip
         return shown, -(-total // A_PAGE)
 
     def _of(

@@ -13,7 +13,6 @@ from app.language import gettext as _
 from app.mapping.profile import Side
 from app.mapping.profile_lists import KnownProfile
 from app.mapping.profiles import StoredProfile
-from app.screens.activity_words import field_name
 from app.screens.desk import Desk
 from app.screens.forms import argument_id, form_id, form_text, refuse
 from app.screens.pages import wants_json
@@ -21,6 +20,7 @@ from app.screens.runs import Runs
 from app.screens.runs_deeds import RunDeeds
 from app.screens.runs_words import ErrandShown, RunShown
 from app.screens.words import ago
+from app.screens.words import called_field as field_name
 from app.sync.load import Ask
 from app.sync.load_match import MatchField
 from app.sync.load_walk import clean_jql

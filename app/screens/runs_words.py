@@ -13,7 +13,7 @@ from app.language import ngettext, tell
 from app.mapping.profile import Side
 from app.mapping.said import side_names
 from app.said import unpack
-from app.screens.activity_words import field_name
+from app.screens.words import called_field as field_name
 from app.sync.errands import Kind
 
 

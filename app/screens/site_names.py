@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 
 from app.errors import Problem
 from app.jira.site import JiraSite
-from app.mapping.naming import SYSTEM_FIELDS
+from app.mapping.naming import SYSTEM_FIELDS, field_name
 from app.mapping.profile import Profile, Scope, Side
 from app.mapping.sentences import Names
-from app.screens.words import field_name
 
 
 def names_of(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from app.activity.log import Detail, Entry
 from app.database import TenantId
 from app.language import gettext, ngettext, noop, tell
-from app.mapping.naming import SYSTEM_FIELDS
+from app.mapping.naming import SYSTEM_FIELDS, field_name
 from app.mapping.profile import Flow, Side
 from app.mapping.said import side_names
-from app.mapping.values import shorten
+from app.mapping.values import EMPTY, shorten
 from app.said import Said
 
 OUTCOMES = {
@@ -24,6 +25,8 @@ OUTCOMES = {
     "unlinked": noop("Unlinked"),
     "ignored": noop("Ignored"),
 }
+Called = Mapping[Side, Mapping[str, str]]
+"""What the sites of a profile call their fields, by id."""
 ACCOUNT = re.compile(r"\[~accountid:([A-Za-z0-9][A-Za-z0-9:._|~-]{0,127})\]")
 """A person in a text, as it is kept: by the account alone."""
 HEAD = re.compile(rf"^(?:{'|'.join(map(re.escape, SYSTEM_FIELDS))})(?=:? )")
@@ -55,11 +58,18 @@ def arrow(flow: Flow, own: Side) -> tuple[str, str]:
     return "←", gettext("from the partner")
 
 
-def say(entry: Entry, detail: Detail, sites: Mapping[TenantId, str]) -> str:
+def say(
+    entry: Entry,
+    detail: Detail,
+    sites: Mapping[TenantId, str],
+    fields: Mapping[uuid.UUID, Called],
+) -> str:
     """A detail as a sentence: what a person finds in Jira, by field name and issue key. `sites`:
-    their names."""
+    their names; `fields`: those of the fields of the profiles."""
     names = {side: sites.get(one, "") for side, one in zip(Side, entry.tenants, strict=True)}
-    sentence = headed(tell(detail.sentence, side_names(names) if all(names.values()) else None))
+    called = fields.get(entry.profile_id, {})
+    sides = side_names(names) if all(names.values()) else None
+    sentence = headed(tell(detail.sentence, sides, lambda one: called_field(one, called)))
     key = entry.left_key if detail.side == "left" else entry.right_key
     if detail.new is None and detail.old is not None:
         was = shorten(detail.old)
@@ -73,9 +83,9 @@ def say(entry: Entry, detail: Detail, sites: Mapping[TenantId, str]) -> str:
         return named(sentence, {})
     said = gettext(
         "%(field)s of %(key)s is now “%(value)s”.",
-        field=field_name(detail.field),
+        field=called_field(detail.field, called, Side(detail.side) if detail.side else None),
         key=key,
-        value=detail.new,
+        value=brief(detail.new),
     )
     return named(said, {})
 
@@ -85,9 +95,39 @@ def field_said(field: str) -> str:
     return Said(SYSTEM_FIELDS[field]) if field in SYSTEM_FIELDS else field
 
 
-def field_name(field: str) -> str:
-    """A field as people say it: one that every Jira has by its name, another by its id."""
-    return gettext(SYSTEM_FIELDS[field]) if field in SYSTEM_FIELDS else field
+def is_bare(field: str) -> bool:
+    """Whether a field has no name but the one that its site tells."""
+    return field not in SYSTEM_FIELDS
+
+
+def called_field(key: str, called: Called | None = None, side: Side | None = None) -> str:
+    """A field's id, or a mapping's key, as people say it. `called`: what the sites call their
+    fields; `side`: the one that the field is of, where that is known. An id that is another field
+    at the other site stays as it is where it is not known."""
+    found = called or {}
+    left, _equals, right = key.partition("=")
+    names = {
+        Side.LEFT: found.get(Side.LEFT, {}).get(left) if is_bare(left) else None,
+        Side.RIGHT: found.get(Side.RIGHT, {}).get(right or left)
+        if is_bare(right or left)
+        else None,
+    }
+    if right:
+        told = {
+            one: names[one] or field_name(id_) for one, id_ in zip(Side, (left, right), strict=True)
+        }
+        if side is not None:
+            return told[side]
+        return " / ".join(dict.fromkeys(told.values()))
+    if side is not None:
+        return names[side] or field_name(key)
+    known = {one for one in names.values() if one}
+    return known.pop() if len(known) == 1 else field_name(key)
+
+
+def brief(words: str) -> str:
+    """A value as the activity keeps it; that there is none is told in the reader's language."""
+    return gettext("(empty)") if words == EMPTY else words
 
 
 def headed(sentence: str) -> str:

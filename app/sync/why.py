@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.database import TenantId
+from app.mapping.naming import field_name
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.said import said, the_site
@@ -175,7 +176,7 @@ def _parked(
     found: dict[str, list[Standing]] = {}
     for row in session.execute(_PARKED, asked):
         side = Side(row.at_side)
-        sentence, cure = reasons.say(Code(row.code), site=sites[side], field=row.field)
+        sentence, cure = reasons.say(Code(row.code), site=sites[side], field=field_name(row.field))
         words = vault.unseal(place(TenantId(row.left_tenant_id), row.id), row.said).decode()
         told = _capital(sentence), row.first_at, _capital(cure), from_text(words)
         one = Standing(State.PARKED, *told, side)

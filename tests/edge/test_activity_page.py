@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import flask_babel
 import psycopg
 import pytest
 from flask import Flask
@@ -413,3 +414,17 @@ def test_the_view_has_a_label_for_each_filter_and_keeps_what_it_was_opened_with(
     assert 'value="WEB-1"' in shown
     assert '<option value="updated" selected>' in shown
     assert ">Tasks</option>" in shown
+
+
+def test_a_value_that_there_was_none_of_is_told_in_the_readers_language(scene: Scene) -> None:
+    scene.entry(1, Outcome.UPDATED, Detail("x", "labels", "right", "(empty)", "red"))
+    [listed] = scene.get("activity").json["entries"]
+    headers = {
+        "Authorization": f"JWT {scene.left.context_token('ed')}",
+        "Accept": "text/html",
+        "Accept-Language": "de",
+    }
+    flask_babel.refresh()  # the test's own context keeps the language of the request before
+    shown = scene.left.client.get(f"/pages/activity/{listed['id']}", headers=headers).text
+    assert "(leer)" in shown
+    assert "(empty)" not in shown

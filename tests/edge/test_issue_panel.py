@@ -374,7 +374,7 @@ def test_a_parked_field_tells_why_and_what_to_do(scene: Scene) -> None:
     assert detail["step"] == "parked"
     [field] = detail["troubled"]
     [reason] = field["now"]
-    assert f"{scene.host} does not know the value of summary" in reason["sentence"]
+    assert f"{scene.host} does not know the value of Summary" in reason["sentence"]
     assert f"An admin of {scene.host} adds the value" in reason["cure"]
     assert reason["said"] == "Priority: no such thing"
     page = scene.page(f"/pages/issue?issue={ISSUE}").text

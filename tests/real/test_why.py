@@ -169,7 +169,7 @@ def test_what_a_site_refused_is_not_written_but_parked_with_its_sentence(
     assert now["last"] == before
     [parked] = now["now"]
     assert parked["state"] == "parked"
-    assert "does not know the value of priority" in parked["sentence"]
+    assert "does not know the value of Priority" in parked["sentence"]
     assert parked["cure"]
     assert "It is not valid" in parked["said"]
     assert field(found, "labels")["last"]["how"] == "change"
