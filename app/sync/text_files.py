@@ -56,6 +56,9 @@ def text_files(
     if all(one.kind is not ItemKind.ATTACHMENTS for one in profile.items):
         return None
     plans = [one.plan for one in work.planned if one.plan.mapping.kind is ItemKind.ATTACHMENTS]
+    # With those that this visit has found by their marks, as after the loss of the rows.
+    found = {row.id: row for row in (*work.rows, *(row for plan in plans for row in plan.rows))}
+    rows = found.values()
     media: dict[Side, Media] = {}
     coming: dict[Side, frozenset[str]] = {}
     for to in Side:
@@ -65,8 +68,8 @@ def text_files(
             sites[to],
             issues[to.other],
             issues[to],
-            twins_of(work.rows, to.other),
-            deleted_of(work.rows, to) | leaving,
+            twins_of(rows, to.other),
+            deleted_of(rows, to) | leaving,
         )
         coming[to] = frozenset(
             one.source.id for plan in plans for one in plan.creates if one.to is to

@@ -266,6 +266,12 @@ class Scene:
         self.stack.settle()
 
     @staticmethod
+    def describe(issue: Issue, text: Any) -> None:
+        """A person writes the description."""
+        body = {"fields": {"description": text}}
+        assert issue.site.call("PUT", f"issue/{issue.key}", json=body).ok
+
+    @staticmethod
     def description(issue: Issue) -> Any:
         return issue.get("?fields=description")["fields"]["description"]
 
@@ -394,22 +400,32 @@ def test_nothing_of_people_is_edited_or_removed_and_no_twin_doubled_with_the_dat
     assert {side: scene.first[side].outside() for side in SIDES} == outside
 
 
-def test_a_text_that_names_issues_is_left_as_it_is_with_the_database_lost(carried: Stack) -> None:
+def test_a_text_that_names_issues_and_shows_a_file_is_left_as_it_is_with_the_database_lost(
+    carried: Stack,
+) -> None:
     scene = scene_of(carried, "Named")
     here, there = scene.first["left"], scene.first["right"]
-    body = {"fields": {"description": paragraph(f"As in {scene.second['left'].key}, {here.key}")}}
-    assert here.site.call("PUT", f"issue/{here.key}", json=body).ok
-    told = paragraph(f"As in {scene.second['right'].key}, {there.key}")
-    wait_until("it crossed", lambda: scene.description(there) == told, LONG)
-    for lost in range(2):
-        scene.lose(*EVERYTHING)
+    file = str(here.site.attach(here.key, "seen.png", b"seen", "image/png")["id"])
+    picture = {"type": "media", "attrs": {"type": "file", "id": here.site.media_of(file)}}
+    picture["attrs"]["collection"] = ""
+    text = paragraph(f"As in {scene.second['left'].key}, {here.key}")
+    text["content"].append({"type": "mediaSingle", "content": [picture]})
+    text["content"][-1]["attrs"] = {"layout": "center"}
+    scene.describe(here, text)
+    mine = scene.description(here)
+    words = f"As in {scene.second['right'].key}, {there.key}"
+    wait_until("it crossed", lambda: words in json.dumps(scene.description(there)), LONG)
+    carried.settle()
+    told = scene.description(there)
+    assert '"mediaSingle"' in json.dumps(told)
+    for lost in (EVERYTHING, EVERYTHING, ("item_link",)):
+        scene.lose(*lost)
         scene.visit("right", "left")
-        assert scene.description(here) == body["fields"]["description"], lost
+        assert scene.description(here) == mine, lost
         assert scene.description(there) == told, lost
-    body = {"fields": {"description": paragraph(f"Not as in {scene.second['left'].key}")}}
-    assert here.site.call("PUT", f"issue/{here.key}", json=body).ok
-    told = paragraph(f"Not as in {scene.second['right'].key}")
-    wait_until("it crossed", lambda: scene.description(there) == told, LONG)
+    scene.describe(here, paragraph(f"Not as in {scene.second['left'].key}"))
+    words = f"Not as in {scene.second['right'].key}"
+    wait_until("it crossed", lambda: words in json.dumps(scene.description(there)), LONG)
 
 
 def test_a_mark_copied_to_a_comment_worklog_or_file_of_people_does_not_make_it_ours(
