@@ -78,7 +78,7 @@ def say(
             if detail.side == "left"
             else gettext("The right one was “%(value)s”.", value=was)
         )
-        return named(f"{sentence}. {rest}", {})
+        return named(f"{sentence.removesuffix('.')}. {rest}", {})
     if detail.new is None or not detail.field or not key:
         return named(sentence, {})
     said = gettext(

@@ -224,7 +224,7 @@ def test_what_people_do_to_a_twin_is_left_alone_until_its_source_is_edited(sides
     told = activity(sides.stack)
     globex = sides.site("right").url.split("://", 1)[1]
     assert told.count(f"was deleted on {globex}; it is not made again") == 1
-    assert "took the place of that" in told
+    assert "took the place of that. The right one was" in told
 
 
 def test_a_twin_that_somebody_made_for_few_goes_with_its_source_and_its_words_are_not_kept(
