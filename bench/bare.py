@@ -26,7 +26,7 @@ def make_app() -> Flask:
     app = Flask("bare")
     engine = create_engine(
         os.environ["BARE_DATABASE"].replace("postgresql://", "postgresql+psycopg://", 1),
-        pool_size=16,
+        pool_size=32,  # one for each of its threads: none is opened anew under load
     )
     secret = os.environ["BARE_SECRET"]
 
