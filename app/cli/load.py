@@ -168,16 +168,27 @@ def _steps(loads: Loads, stored: StoredProfile, found: Load, bar: Any) -> Load:
         bar.update(max(0, done - bar.pos))
         if not told and time.monotonic() - moved > STANDS_STILL:
             told = True
-            click.echo(
-                "\nNothing has moved for a minute. Do workers run (`tandem worker`)? Live changes "
-                "go first, and a load has a fifth of a site's points of the hour.",
-                err=True,
-            )
+            click.echo(f"\nNothing has moved for a minute. {_why(stored)}", err=True)
         wait = (found.not_before - datetime.now(UTC)).total_seconds()
         if found.ended_at is None and wait > 0:
             time.sleep(min(LONGEST_WAIT, wait))
     bar.update(max(0, bar.length - bar.pos))
     return found
+
+
+def _why(stored: StoredProfile) -> str:
+    """What a load may stand still for."""
+    from app.mapping.profile import Side
+    from app.sync.budget import shut_out
+    from app.sync.load_walk import tenant_of
+
+    told = [one for side in Side if (one := shut_out(tenant_of(stored, side), side))]
+    if told:
+        return " ".join([*told, "The load goes on then."])
+    return (
+        "Do workers run (`tandem worker`)? Live changes go first, and a load has a fifth of a "
+        "site's points of the hour."
+    )
 
 
 def _abandon(loads: Loads, stored: StoredProfile, *, as_json: bool) -> int:

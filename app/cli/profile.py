@@ -24,6 +24,7 @@ from app.cli.profile_files import delete_profile, diff_file, export_file, import
 from app.cli.rules import rules, set_rules
 
 if TYPE_CHECKING:
+    from app.jira.site import SiteOpener
     from app.mapping.profiles import StoredProfile
     from app.sync.completeness import Completeness
     from app.sync.completeness_store import Check
@@ -73,13 +74,18 @@ def check(profile: str, as_json: bool) -> None:
     with opened_profile(settings_or_end(), profile) as (tandem, stored):
         work = Completeness(tandem.vault, tandem.open_site, ring)
         work.begin(stored.id)
-        found = _run(work, stored)
+        found = _run(work, stored, tandem.open_site)
         click.echo(json.dumps(_as_json(found)) if as_json else _said(found, stored))
     raise SystemExit(0 if well(found) else 1)
 
 
-def _run(work: Completeness, stored: StoredProfile) -> Check:
-    """Take the steps one by one, at the profile's pace, until the check is at its end."""
+def _run(work: Completeness, stored: StoredProfile, open_site: SiteOpener) -> Check:
+    """Take the steps one by one, at the profile's pace, until the check is at its end. Raises
+    Problem where a site does not let Tandem in."""
+    from app.mapping.profile import Side
+    from app.sync.budget import refuse_where_paused
+
+    sites = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
     with click.progressbar(length=1, label="Checking", file=sys.stderr) as bar:
         while True:
             work.step(stored)
@@ -90,6 +96,10 @@ def _run(work: Completeness, stored: StoredProfile) -> Check:
             bar.length = max(check.about, check.pairs, 1)
             bar.update(check.pairs - bar.pos)
             wait = (check.not_before - datetime.now(UTC)).total_seconds()
+            if wait > LONGEST_WAIT:
+                for side, tenant in sites.items():
+                    refuse_where_paused(tenant, side)
+                    open_site(tenant)  # no call: it tells where the app is not enabled
             time.sleep(min(LONGEST_WAIT, max(0.05, wait)))
 
 

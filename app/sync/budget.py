@@ -13,8 +13,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction
+from app.errors import Problem
 from app.jira.site import JqlRefused, SiteError
+from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
+from app.mapping.said import said, the_side, together
 
 BACKGROUND_SHARE = 0.2
 """What loads, retries, searches and checks may spend of an hour's points."""
@@ -71,6 +74,9 @@ _LIVE_DUE = """
               AND (c.event_updated <= k.right_seen
                    OR k.create_sent_at IS NOT NULL AND k.left_issue_id IS NOT NULL)))
 """
+_PAUSED = text(
+    "SELECT paused_code FROM site_budget WHERE tenant_id = :tenant AND paused_since IS NOT NULL"
+)
 _BEHIND = text(f"SELECT {_LIVE_DUE}")
 
 _CLAIM = text(
@@ -158,6 +164,28 @@ def claim(
             return 0.0
         behind = session.execute(_BEHIND, {"tenant": tenant}).scalar()
         return _wait(session, tenant, otherwise=1.0 if behind else 5.0)
+
+
+def shut_out(tenant: TenantId, side: Side) -> str | None:
+    """That a site does not let Tandem in, and what to do; None where it is not so."""
+    with tenant_transaction(tenant) as session:
+        code = session.execute(_PAUSED, {"tenant": tenant}).scalar()
+    if code is None:
+        return None
+    return said(
+        "The site on %(side)s does not let Tandem in: the app was removed or disabled there, or "
+        "lost its access. Tandem's page says which. Mend that at the site; Tandem asks by itself, "
+        "at least every 15 minutes.",
+        side=the_side(side),
+    )
+
+
+def refuse_where_paused(tenant: TenantId, side: Side) -> None:
+    """For who waits for a site's budget: one that shut Tandem out has none until a person mends
+    that. Raises Problem."""
+    sentence = shut_out(tenant, side)
+    if sentence is not None:
+        raise Problem(together([sentence, said("Then try again.")]), status=503, code="site-busy")
 
 
 def _wait(session: Session, tenant: TenantId, *, otherwise: float) -> float:

@@ -14,7 +14,7 @@ from app.jira.site import JiraSite, SiteError, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.said import said, the_side
-from app.sync.budget import Kind, claim
+from app.sync.budget import Kind, claim, refuse_where_paused
 from app.sync.load import Ask, Loads
 from app.sync.load_decide import bonds_of, judge
 from app.sync.load_issues import Read
@@ -43,6 +43,8 @@ def look(profile: StoredProfile, open_site: SiteOpener, ask: Ask, *, all_: bool 
                 "page first."
             )
         )
+    for side in Side:  # also where only one is read: it is the other one that is written to
+        refuse_where_paused(tenant_of(profile, side), side)
     reads = sources = 0
     sides = tuple(Side) if ask.sources == "both" else (Side(ask.sources),)
     matching, filtered = ask.match is not None, ask.jql is not None
@@ -62,7 +64,7 @@ def _count(profile: StoredProfile, open_site: SiteOpener, ask: Ask, walk: Walk) 
         raise Problem(
             said(
                 "The site on %(side)s may not be called for %(wait)s seconds: it asked "
-                "for patience, or shut Tandem out. Try again then.",
+                "for patience. Try again then.",
                 side=the_side(walk.side),
                 wait=f"{wait:.0f}",
             )

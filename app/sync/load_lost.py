@@ -11,7 +11,7 @@ from app.jira.site import Created, SiteOpener
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
 from app.sync import load_issues, unlinked
-from app.sync.budget import Kind, claim
+from app.sync.budget import Kind, claim, refuse_where_paused
 from app.sync.load_issues import Read
 from app.sync.load_walk import tenant_of
 
@@ -65,6 +65,7 @@ class Lost:
             return {}
         tenant = tenant_of(self._profile, side.other)
         while (seconds := claim(tenant, Kind.BACKGROUND, 2)) > 0:
+            refuse_where_paused(tenant, side.other)
             self._wait(seconds)
         return self._open_site(tenant).find_twins(str(self._profile.id), sources)
 

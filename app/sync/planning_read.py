@@ -21,7 +21,7 @@ from app.jira.site import (
 )
 from app.mapping.profile import Scope, Side
 from app.mapping.said import capital_site, said
-from app.sync.budget import Kind, claim
+from app.sync.budget import Kind, claim, refuse_where_paused
 
 T = TypeVar("T")
 
@@ -122,6 +122,7 @@ class Reader:
         """Wait until background work may spend so much at the site. Raises Problem."""
         waited = 0.0
         while (wait := claim(self._tenants[side], Kind.BACKGROUND, cost)) > 0:
+            refuse_where_paused(self._tenants[side], side)
             if waited >= self._patience:
                 raise Problem(
                     said(

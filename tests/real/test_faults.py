@@ -278,6 +278,16 @@ def test_an_issue_that_was_written_too_often_waits_alone(paired: Stack) -> None:
     rests(paired, "Busy", "Calm")
 
 
+# Commands that ask a site from the share of background work, which a paused one has none of.
+WAITING = (
+    ("plan", "Web tasks"),
+    ("profile", "check", "Web tasks"),
+    ("profile", "fields", "Web tasks"),
+    ("profile", "load", "Web tasks", "--from", "left", "--no-match"),
+    ("profile", "load", "Web tasks", "--from", "left", "--no-match", "--dry-run"),
+)
+
+
 @pytest.mark.parametrize(("status", "words"), [(401, "does not know"), (403, "does not allow")])
 def test_a_site_that_locks_us_out_is_paused_said_and_resumed(
     paired: Stack, status: int, words: str
@@ -291,6 +301,11 @@ def test_a_site_that_locks_us_out_is_paused_said_and_resumed(
             database.execute("UPDATE installation SET state = 'enabled'")
     edit_issue(acme, left, summary=f"Locked {status}, over")
     said(paired, words)
+    for command in WAITING:
+        told = tandem(paired.environment, *command)
+        assert told.returncode in (1, 2), told.stdout
+        assert "The site on the right side does not let Tandem in" in told.stderr
+        assert "Mend that at the site" in told.stderr
     globex.clear_calls()
     edit_issue(acme, left, labels=["while-locked"])
     acme.wait_idle()
