@@ -6,10 +6,11 @@ the facts (`app/sync/lookups.py`) and merges again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from app.mapping.profile import FieldMapping, Kind, Missing, Profile, Side
+from app.mapping.kinds.identified import SeveralOf, in_order
+from app.mapping.profile import FieldMapping, Flow, Kind, Missing, Profile, Side
 from app.mapping.rich import told
 from app.mapping.rich.characters import clean
 from app.mapping.rich.known import SENTENCES
@@ -179,7 +180,20 @@ class Carrier:
             if isinstance(twin, Refused):
                 return twin
             found[id_] = twin
+        if isinstance(target, SeveralOf) and mapping.flow is Flow.BOTH:
+            return in_order(self._kept(mapping, to, found, target))
         return target.replace(value, found)
+
+    def _kept(
+        self, mapping: FieldMapping, to: Side, found: Mapping[str, Ref], target: Handler
+    ) -> Iterator[Ref]:
+        """What several values are on `to`. Where the table makes one of many, those of the many
+        that `to` holds already stay: the others' edit says nothing against them."""
+        snapshot = self._snapshots.get(to)
+        held = target.parts(snapshot.values.get(mapping.key)) if snapshot is not None else ()
+        for id_, twin in found.items():
+            same = [one for one in held if listed(mapping.values.rows, to.other, one[0]) == id_]
+            yield from same or [twin]
 
     def _twin(self, mapping: FieldMapping, to: Side, id_: str, name: str) -> Ref | Refused:
         table, place = mapping.values, (mapping.key, to, id_)

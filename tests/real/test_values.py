@@ -302,6 +302,15 @@ def test_edits_cross_in_both_directions(
     pair.comes("left", field, home)
 
 
+def test_of_two_values_that_become_one_neither_goes_by_an_edit_of_another(scene: Scene) -> None:
+    pair = scene.pair("Two to one", customfield_10036=[{"id": "20073"}, {"id": "20074"}])
+    pair.comes("right", "customfield_10036", ["Mobile"])
+    pair.edit("right", customfield_10036=[{"id": "20253"}, {"id": "20252"}])
+    pair.comes("left", "customfield_10036", ["Web", "iOS", "Android"])
+    pair.edit("right", customfield_10036=[{"id": "20252"}])
+    pair.comes("left", "customfield_10036", ["Web"])
+
+
 def test_what_the_other_side_lacks_is_made_there_where_the_mapping_says_so(scene: Scene) -> None:
     pair = scene.pair("Makes what lacks")
     pair.edit("left", components=[{"name": "Checkout"}], fixVersions=[{"name": "2.0"}])

@@ -104,6 +104,27 @@ def test_one_of_several_without_a_counterpart_keeps_the_others_from_being_lost()
     assert isinstance(carried(one, RIGHT, (("1", "a"), ("2", "b"))), Refused)
 
 
+def test_of_many_that_become_one_those_that_are_there_stay_beside_an_edit_of_the_others() -> None:
+    rows = (Row("1", "9"), Row("2", "9"), Row("3", "8"))
+    table = ValueTable(rows, by_name=False)
+
+    def back(there: Value, came: Value, **more: Any) -> Any:
+        one = mapping(Kind.OPTIONS, values=table, **more)
+        snapshots = {LEFT: Snapshot({KEY: there}, NOON)}
+        profile = Profile(Scope("1", "2"), Scope("3", "4"), (one,))
+        found = Carrier(profile, None, snapshots)(one, LEFT, came)
+        return [id_ for id_, _ in found]
+
+    both, second = (("1", "a"), ("2", "b")), (("2", "b"),)
+    assert back(both, (("8", ""), ("9", ""))) == ["1", "2", "3"]
+    assert back(second, (("8", ""), ("9", ""))) == ["2", "3"]
+    assert back(both, (("8", ""),)) == ["3"]
+    assert back((), (("9", ""),)) == ["1"]
+    assert back(both, ()) == []
+    # Where only the other side is asked, it says what is here.
+    assert back(both, (("9", ""),), flow=Flow.TO_LEFT) == ["1"]
+
+
 def test_a_cascade_is_carried_with_both_of_its_levels() -> None:
     rows = (Row("1", "9"), Row("1/2", "9/8"))
     one = mapping(Kind.CASCADE, values=ValueTable(rows, by_name=False))
