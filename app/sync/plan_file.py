@@ -216,7 +216,7 @@ def planned_of(line: bytes) -> Planned | None:
             seen_items=marks["seen_items"],
             items=digest([*told["items"], {"marks": told["marks"]}]),
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise _changed() from None
 
 

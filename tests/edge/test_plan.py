@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import stat
 import tracemalloc
 import uuid
@@ -213,6 +214,10 @@ def damaged(good: bytes) -> Iterator[tuple[str, bytes]]:
                 f"byte {at} of line {number}",
                 b"".join([*before, line[:at] + other + line[at + 1 :], *after]),
             )
+        for name in (b'"left":', b'"lane":'):
+            if name in line:
+                endless = re.sub(name + b"[0-9]+", name + b"1e999", line)
+                yield f"{name!r} of line {number} without end", b"".join([*before, endless, *after])
         yield f"without line {number}", b"".join([*before, *after])
         yield f"line {number} twice", b"".join([*before, line, line, *after])
         yield f"cut after line {number}", b"".join(before)
