@@ -129,7 +129,12 @@ def _begin(
     ask = _asked(stored, **options)
     if not options["dry_run"] and loads.unfinished(stored) is not None:
         raise loads.refusal(stored, ask)
-    seen = look(stored, tandem.open_site, ask, all_=options["yes_all"])
+    try:
+        seen = look(stored, tandem.open_site, ask, all_=options["yes_all"])
+    except Problem as problem:
+        if problem.code == "too-many":
+            problem.detail += " Or say --yes-all if you mean them all."
+        raise
     click.echo(promise(ask, seen), err=True)
     if not options["dry_run"]:
         return loads.begin(stored, ask, seen.reads + seen.sources)

@@ -70,7 +70,7 @@ def set_consent(
             raise Problem(
                 _(
                     "This profile carries no comments, so there is nothing to allow. Comments come "
-                    "first: `tandem profile carry` on the server switches them on."
+                    "first: the editor switches them on, as one of the things that cross."
                 ),
                 status=409,
                 code="not-carried",

@@ -118,8 +118,7 @@ class Applier:
             raise Problem(
                 said(
                     "The plan was made from revision %(revision)s of the profile, which is "
-                    "at %(revision2)s by now. Nothing was applied. Make a new plan with "
-                    "`tandem plan`.",
+                    "at %(revision2)s by now. Nothing was applied. Make a new plan.",
                     revision=plan.revision,
                     revision2=profile.revision,
                 ),
@@ -189,7 +188,7 @@ class Applier:
             raise Problem(
                 said(
                     "The profile was changed, paused or deleted while the plan was checked. "
-                    "Nothing was applied. Make a new plan with `tandem plan`."
+                    "Nothing was applied. Make a new plan."
                 ),
                 status=409,
                 code="plan-outdated",
@@ -327,7 +326,7 @@ def _outdated(moved: Moved) -> Problem:
         moved.count,
     )
     more = [said("… and %(count)s more", count=f"{rest:,}")] if rest else []
-    cure = said("Make a new plan with `tandem plan`, look at it, and apply that.")
+    cure = said("Make a new plan, look at it, and apply that.")
     return Problem(
         together([together([head, *moved.sentences, *more], "\n  "), cure], "\n"),
         status=409,

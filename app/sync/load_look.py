@@ -111,16 +111,14 @@ def _too_many(walk: Walk, count: int) -> str:
     if walk.filtered:
         return said(
             "jql: it leaves about %(count)s issues on %(side)s, and a load takes at most "
-            "%(most)s. Narrow it with --jql or the profile's scope, or say --yes-all if you mean "
-            "them all.",
+            "%(most)s. Narrow it with a JQL or the profile's scope.",
             count=f"{count:,}",
             side=the_side(walk.side),
             most=f"{MOST_ISSUES:,}",
         )
     return said(
         "jql: there are about %(count)s issues to read on %(side)s, and a load takes at most "
-        "%(most)s. Narrow it with --jql or the profile's scope, or say --yes-all if you mean them "
-        "all.",
+        "%(most)s. Narrow it with a JQL or the profile's scope.",
         count=f"{count:,}",
         side=the_side(walk.side),
         most=f"{MOST_ISSUES:,}",

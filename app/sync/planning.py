@@ -101,7 +101,7 @@ class Planner:
             raise NotFound(
                 said(
                     "--issue: no issue %(key)s of the profile's project and type is on %(where)s, "
-                    "or Tandem may not see it. Correct the key, or give its --side.",
+                    "or Tandem may not see it. Correct the key, or say of which side it is.",
                     key=key.upper(),
                     where=said("either side") if side is None else the_side(side),
                 )
@@ -109,8 +109,7 @@ class Planner:
         if len(found) > 1:
             raise Problem(
                 said(
-                    "--issue: both sides have an issue %(upper)s. Say which with --side left "
-                    "or --side right.",
+                    "--issue: both sides have an issue %(upper)s. Say of which side it is.",
                     upper=key.upper(),
                 ),
                 field="side",

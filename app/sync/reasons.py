@@ -107,7 +107,7 @@ SAYINGS: Mapping[Code, Saying] = {
     Code.TRANSFORM_FAILED: Saying(
         noop("The transform of the mapping comes to no value for %(field)s at %(site)s."),
         noop(
-            "Read why; correct the expression (tandem transform try), or the value on the "
+            "Read why; correct the expression, which the editor tries, or the value on the "
             "other side."
         ),
         passes=False,

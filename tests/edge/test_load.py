@@ -388,7 +388,7 @@ def test_five_million_issues_are_refused_with_what_to_do_before_anything_is_read
         look(scene.profile, scene.open_site, Ask("left", "labels = x", None))
     assert refused.value.detail == (
         "jql: it leaves about 5,000,000 issues on the left side, and a load takes at most 200,000. "
-        "Narrow it with --jql or the profile's scope, or say --yes-all if you mean them all."
+        "Narrow it with a JQL or the profile's scope."
     )
     asked = Ask("left", "labels = x", None)
     assert look(scene.profile, scene.open_site, asked, all_=True).sources == 5_000_000

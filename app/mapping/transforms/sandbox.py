@@ -195,7 +195,7 @@ def evaluate(
         raise Failed(said("is nested too deep; write it flatter")) from None
     except Exception:
         # cel-python's words would hold values.
-        raise Failed(said("cannot be worked out; try it with tandem transform try")) from None
+        raise Failed(said("cannot be worked out; try it on a few issues, in the editor")) from None
 
 
 def _why(error: CELEvalError) -> str:
