@@ -10,7 +10,6 @@ from flask import Blueprint, Response, jsonify, render_template
 from app.mapping import drafts
 from app.screens.editor import Editor
 from app.screens.pages import wants_json
-from app.screens.words import ago
 from app.tenants.caller import Permission, Proof, accepts, current_caller
 from app.tenants.gate import current_standing
 
@@ -27,11 +26,8 @@ def editor_blueprint(editor: Editor) -> Blueprint:
 
     @blueprint.get("/drafts")
     @accepts(Proof.CONTEXT, Permission.MAP)
-    def list_drafts() -> Response | str:
-        found = editor.mine()
-        if wants_json():
-            return jsonify([{"id": str(one["id"]), "name": one["title"]} for one in found])
-        return render_template("parts/drafts.html", drafts=found, ago=ago)
+    def list_drafts() -> Response:
+        return jsonify([{"id": str(one["id"]), "name": one["title"]} for one in editor.mine()])
 
     @blueprint.post("/drafts")
     @accepts(Proof.CONTEXT, Permission.MAP)

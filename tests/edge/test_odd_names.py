@@ -112,7 +112,7 @@ def editor_pages(draft: Draft) -> Iterator[tuple[str, str]]:
         answer = draft.call("GET", f"/drafts/{draft.draft}/{step}")
         assert answer.status_code == 200, (step, answer.text)
         yield step, answer.text
-    yield "drafts", draft.call("GET", "/drafts").text
+    yield "profiles", draft.call("GET", "/views/profiles").text
 
 
 def test_every_step_of_the_editor_keeps_odd_names_apart_and_pages_a_thousand_options(
