@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 MOST_BYTES = 8_000_000
-_CONNECTION = """
-    SELECT c.id, l.id AS left_tenant, r.id AS right_tenant
+# The address of a site by token is sealed: which of a site's it is, is seen when they are opened.
+_CONNECTIONS = """
+    SELECT c.id, l.id AS left_tenant, r.id AS right_tenant, r.owner_id IS NOT NULL AS by_token,
+        r.base_url LIKE '%://' || :right AS named
     FROM connection c
     JOIN installation l ON l.id IN (c.left_tenant_id, c.right_tenant_id)
     JOIN installation r ON r.id IN (c.left_tenant_id, c.right_tenant_id)
-    WHERE l.base_url LIKE '%://' || :left AND r.base_url LIKE '%://' || :right AND l.id <> r.id
-        AND l.owner_id IS NULL
+    WHERE l.base_url LIKE '%://' || :left AND l.id <> r.id AND l.owner_id IS NULL
+        AND (r.base_url LIKE '%://' || :right OR r.owner_id = l.id)
+    ORDER BY by_token, c.created_at
 """
 
 
@@ -109,6 +112,7 @@ def _taken(tandem: Tandem, stored: StoredProfile, content: Content, *, dry_run: 
 
 def _create(settings: Settings, content: Content, *, dry_run: bool) -> None:
     """A new profile between the sites of a file, its left one's the proposer."""
+    from app import create_app
     from app.mapping import taking
     from app.mapping.profile import Side
 
@@ -119,42 +123,63 @@ def _create(settings: Settings, content: Content, *, dry_run: bool) -> None:
             field="file",
         )
     hosts = {f"{side.value}": content.sites[side] for side in Side}
-    rows = read_as_owner(settings, _CONNECTION, **hosts)
-    if not rows:
-        raise NotFound(
-            f"FILE: {hosts['left']} and {hosts['right']} are not paired here. An admin pairs them "
-            "on Tandem's page; or name the PROFILE that the file is for."
-        )
+    rows = read_as_owner(settings, _CONNECTIONS, **hosts)
     profile = taking.between(content, content.sites)
-    if dry_run:
-        click.echo(f"A new profile “{content.name}” would be made and proposed to its right site.")
-        return
-    made = _made(settings, rows[0], content.name, profile)
-    click.echo(f"Made {made}. It carries nothing until {hosts['right']} approves it.")
+    with create_app(settings, pool_size=2).app_context() as context:
+        tandem: Tandem = context.app.extensions["tandem"]
+        row = next((one for one in rows if _leads_to(tandem, one, hosts["right"])), None)
+        if row is None:
+            raise NotFound(
+                f"FILE: {hosts['left']} and {hosts['right']} are not connected here. An admin of "
+                f"{hosts['left']} connects them on Tandem's page; or name the PROFILE that the "
+                "file is for."
+            )
+        if dry_run:
+            proposed = f"A new profile “{content.name}” would be made and proposed to its right"
+            click.echo(f"{proposed} site.")
+            return
+        made = _made(tandem, row, content.name, profile)
+    click.echo(f"Made {made}. It carries nothing until {_approver(hosts['right'], row)}.")
 
 
-def _made(settings: Settings, row: Mapping[str, object], name: str, profile: Profile) -> uuid.UUID:
-    from app import create_app
+def _leads_to(tandem: Tandem, row: Mapping[str, object], host: str) -> bool:
+    """Whether a connection is with the site of this host. One by token may be named by its cloud
+    id as well, as other commands name it."""
+    if row["named"]:
+        return True
+    return tandem.installations.of(_tenant(row, "right")).base_url.split("://", 1)[1] == host
+
+
+def _approver(host: str, row: Mapping[str, object]) -> str:
+    """Who approves a new profile, and where."""
+    if row["by_token"]:
+        return f"who gave the API token of {host} approves it for that side, on Tandem's page"
+    return f"{host} approves it"
+
+
+def _tenant(row: Mapping[str, object], side: str) -> TenantId:
     from app.database import TenantId
+
+    return TenantId(uuid.UUID(str(row[f"{side}_tenant"])))
+
+
+def _made(tandem: Tandem, row: Mapping[str, object], name: str, profile: Profile) -> uuid.UUID:
     from app.mapping import taking
     from app.mapping.profile import Side
     from app.tenants.caller import Caller, Proof
     from app.tenants.deeds import OPERATOR
 
-    app = create_app(settings, pool_size=2)
-    with app.app_context():
-        tandem: Tandem = app.extensions["tandem"]
-        tenants = {side: TenantId(uuid.UUID(str(row[f"{side.value}_tenant"]))) for side in Side}
-        require_named_anew(tandem, tenants, profile)
-        return taking.create(
-            tandem.vault,
-            tandem.record,
-            Caller(tenants[Side.LEFT], OPERATOR, Proof.CONTEXT),
-            uuid.UUID(str(row["id"])),
-            name=name,
-            profile=profile,
-            check=lambda scope, side: _check(tandem, tenants[side], scope, side),
-        )
+    tenants = {side: _tenant(row, side.value) for side in Side}
+    require_named_anew(tandem, tenants, profile)
+    return taking.create(
+        tandem.vault,
+        tandem.record,
+        Caller(tenants[Side.LEFT], OPERATOR, Proof.CONTEXT),
+        uuid.UUID(str(row["id"])),
+        name=name,
+        profile=profile,
+        check=lambda scope, side: _check(tandem, tenants[side], scope, side),
+    )
 
 
 @click.command("diff")

@@ -81,11 +81,12 @@ class TokenDesk:
         # Where it is known it is not asked for: a token never goes anywhere else by a slip.
         url = _text("url") if access is None else access.url
         renewed = self._sites.renew(caller, connection, self._given(url))
+        self._installations.forget_tenant(renewed)
         resume(renewed, self._ring)
 
     def end(self, caller: Caller, connection: uuid.UUID) -> None:
         """End a connection by token. Raises Problem, NotFound."""
-        self._sites.end(caller, connection)
+        self._installations.forget_tenant(self._sites.end(caller, connection))
 
     def of(self, caller: Caller) -> Mapping[TenantId, dict[str, object]]:
         """What is told of each site that the caller's reaches by token."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.database import TenantId, tenant_transaction, unscoped_transaction
 from app.errors import NotFound
+from app.memory import Memory
 from app.tenants import token_sites
 from app.tenants.access import Access, place_of
 from app.tenants.deeds import JIRA, Action, Deed, Recorder
@@ -25,6 +25,7 @@ from app.vault.store import KeyShredded
 from app.vault.vault import Vault
 
 CACHE_SECONDS = 60.0
+MOST = 10_000  # installations
 FORGOTTEN_AFTER = timedelta(minutes=1)  # beyond a token's end: clocks differ
 
 
@@ -90,13 +91,11 @@ class Installations:
         self._vault = vault
         self._record = record
         self._app_key = app_key
-        self._clock = clock
-        self._cache: dict[str | TenantId, tuple[float, KnownInstallation]] = {}
-        self._lock = threading.Lock()
+        self._cache: Memory[str | TenantId, KnownInstallation] = Memory(CACHE_SECONDS, MOST, clock)
 
     def find(self, client_key: str, *, fresh: bool = True) -> KnownInstallation | None:
         """The installation of a client key. Not `fresh`: it may be a minute old."""
-        if not fresh and (kept := self._kept(client_key)) is not None:
+        if not fresh and (kept := self._cache.get(client_key)) is not None:
             return kept
         with unscoped_transaction() as session:
             row = session.execute(
@@ -104,19 +103,19 @@ class Installations:
             ).one_or_none()
         if row is None:
             return None
-        return self._keep(client_key, self._open(client_key, row))
+        return self._cache.put(client_key, self._open(client_key, row))
 
     def of(self, tenant: TenantId, *, fresh: bool = True) -> KnownInstallation:
         """The installation of a tenant. Not `fresh`: it may be a minute old. Raises NotFound."""
-        if not fresh and (kept := self._kept(tenant)) is not None:
+        if not fresh and (kept := self._cache.get(tenant)) is not None:
             return kept
         with tenant_transaction(tenant) as session:
             row = session.get(Installation, tenant)
         if row is None:
             raise NotFound()
-        if row.owner_id is not None:
-            return self._keep(tenant, self._open_token(row))
-        return self._keep(tenant, self._open(row.client_key or "", row))
+        by_token = row.owner_id is not None
+        found = self._open_token(row) if by_token else self._open(row.client_key or "", row)
+        return self._cache.put(tenant, found)
 
     def install(self, site: Site) -> TenantId:
         """Store a new installation, or the new secret and address of a known one; idempotent.
@@ -231,25 +230,21 @@ class Installations:
             self._record(session, tenant, _deed(Action.UNINSTALLED, tenant))
             client_key = row.client_key or ""
             # The tokens that its people gave go with it. The keys last, before the commit.
-            for one in token_sites.end_all(session, self._record, tenant, JIRA):
+            ended = token_sites.end_all(session, self._record, tenant, JIRA)
+            for one in ended:
                 self._vault.shred(one)
         self.forget(client_key)
+        for one in ended:
+            self.forget_tenant(one)
 
     def forget(self, client_key: str) -> None:
         """Drop what is kept in memory of an installation."""
-        with self._lock:
-            for key in [key for key, one in self._cache.items() if one[1].client_key == client_key]:
-                del self._cache[key]
+        self._cache.forget(lambda known: known.client_key == client_key)
 
-    def _kept(self, key: str | TenantId) -> KnownInstallation | None:
-        with self._lock:
-            at, known = self._cache.get(key, (0.0, None))
-        return known if known is not None and self._clock() - at < CACHE_SECONDS else None
-
-    def _keep(self, key: str | TenantId, known: KnownInstallation) -> KnownInstallation:
-        with self._lock:
-            self._cache[key] = (self._clock(), known)
-        return known
+    def forget_tenant(self, tenant: TenantId) -> None:
+        """The same by its tenant: one that is reached by token has no client key. Other processes
+        drop it within a minute of work."""
+        self._cache.forget(lambda known: known.tenant == tenant)
 
     def _sealed(self, tenant: TenantId, site: Site) -> bytes:
         return self._vault.seal(place_of(tenant), site.shared_secret.encode())

@@ -164,9 +164,10 @@ class TokenSites:
         deed = Deed(caller.actor, Action.ACCESS_RENEWED, f"installation:{tenant}", BY_TOKEN)
         record_for_both(self._record, session, caller.tenant, tenant, deed)
 
-    def end(self, caller: Caller, connection: uuid.UUID) -> None:
-        """End a connection by token: its rows and its keys are destroyed. Raises Problem where
-        profiles use it, NotFound for one that is not the caller's or not by token."""
+    def end(self, caller: Caller, connection: uuid.UUID) -> TenantId:
+        """End a connection by token: its rows and its keys are destroyed; gives the tenant that the
+        site was. Raises Problem where profiles use it, NotFound for one that is not the caller's or
+        not by token."""
         owner = caller.tenant
         with tenant_transaction(owner) as session:
             tenant = _of_connection(session, connection).tenant
@@ -191,6 +192,7 @@ class TokenSites:
             # The connection goes with it, and all else that names it.
             session.execute(text("DELETE FROM installation WHERE id = :tenant"), {"tenant": tenant})
             self._vault.shred(tenant)
+        return tenant
 
 
 def end_all(

@@ -211,7 +211,7 @@ def test_a_file_without_a_profile_makes_one_that_waits_for_its_right_site(scene:
     text = text.replace("10003", "10009").replace("search_seconds: 300\n", "")
     text += "items:\n  - kind: worklogs\n"
     unpaired = scene.run("import", scene.file(text.replace("site: 127", "site: x127", 1)))
-    assert (unpaired.exit_code, "are not paired here" in unpaired.output) == (2, True)
+    assert (unpaired.exit_code, "are not connected here" in unpaired.output) == (2, True)
     nameless = scene.run("import", scene.file(text.replace("profile: Second\n", "")))
     assert (nameless.exit_code, "needs a name" in nameless.output) == (2, True)
     assert scene.run("import", scene.file(text), "--dry-run").exit_code == 0

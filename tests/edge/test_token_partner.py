@@ -7,6 +7,7 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -68,6 +69,11 @@ class Connected:
         """The one that the first site reaches so."""
         [row] = self.rows()
         return self.scene.tandem.installations.of(row.tenant)
+
+    def held(self) -> list[KnownInstallation]:
+        """The sites by token whose access this process holds in memory."""
+        kept = self.scene.tandem.installations._cache._found.values()
+        return [known for _at, known in kept if known.access is not None]
 
     def connection(self) -> str:
         """The connection with it."""
@@ -234,6 +240,51 @@ def test_who_gave_the_token_decides_for_its_side_and_nobody_else(here: Connected
         assert ('value="labels = shared"' in form) is sees
 
 
+def test_a_file_makes_a_profile_over_a_token_that_its_giver_approves(
+    here: Connected,
+    command: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("TANDEM_INSECURE_HTTP", "1")
+    here.connect()
+    own = here.scene.tandem.installations.find(here.scene.site.client_key)
+    assert own is not None
+    left, right = (one.split("://", 1)[1] for one in (own.base_url, here.new.url))
+
+    def taken(name: str, site: str, *options: str, project: int = 20) -> Result:
+        path = tmp_path / "profile.yaml"
+        path.write_text(
+            f"tandem: 1\nversion: 1\nprofile: {name}\n"
+            f"left: {{site: '{left}', project: '10', issue_type: '1'}}\n"
+            f"right: {{site: '{site}', project: '{project}', issue_type: '1'}}\n"
+            "fields: [{left: summary, right: summary, kind: text}]\n"
+        )
+        return command("profile", "import", str(path), *options)
+
+    unknown = taken("Bugs", "elsewhere.example.com")
+    assert (unknown.exit_code, "are not connected here" in unknown.output) == (2, True)
+    assert taken("Bugs", right, "--dry-run").exit_code == 0
+    assert here.ask("SELECT count(*) FROM profile") == [(0,)]
+    made = taken("Bugs", right)
+    assert made.exit_code == 0, made.output
+    assert f"who gave the API token of {right} approves it for that side" in made.output
+    [(profile, connection, state)] = here.ask(
+        "SELECT id::text, connection_id::text, state FROM profile"
+    )
+    assert (connection, state) == (here.connection(), "proposed")
+    # The operator approved nothing for that side: who gave the token does, and nobody else.
+    assert here.ask("SELECT side FROM profile_approval") == [("left",)]
+    path = f"/profiles/{profile}/approval"
+    told = {"approve": "yes", "revision": "1", "for": "partner"}
+    assert here.scene.call("POST", path, "ben", **told).status_code == 403
+    assert here.scene.call("POST", path, "ann", **told).status_code == 200
+    assert here.ask("SELECT state FROM profile") == [("on",)]
+    # Where the token is gone, a file calls the site as other commands do.
+    by_cloud_id = taken("More", here.cloud, "--dry-run", project=21)
+    assert by_cloud_id.exit_code == 0, by_cloud_id.output
+
+
 def test_the_side_without_webhooks_is_searched_each_minute(here: Connected) -> None:
     here.connect()
     here.profile(here.connection())
@@ -247,6 +298,7 @@ def test_the_owner_uninstalls_and_the_token_is_shredded_with_it(here: Connected)
     tenant = here.known().tenant
     store = here.scene.tandem.vault.store
     assert here.scene.site.uninstall().status_code == 204
+    assert here.held() == []
     gone = "SELECT state, shared_secret FROM installation WHERE id = %s"
     assert here.ask(gone, tenant) == [("uninstalled", None)]
     assert store.holding(tenant).shredded
@@ -304,7 +356,9 @@ def test_an_end_destroys_row_and_keys_and_waits_for_the_profiles(here: Connected
     assert here.scene.call("POST", path, "ann").status_code == 409
     with psycopg.connect(here.database) as owner:
         owner.execute("DELETE FROM profile")
+    assert here.held() != []
     assert here.scene.call("POST", path, "ann").status_code == 200
+    assert here.held() == []  # nor does this process keep the token
     assert here.scene.call("POST", path, "ann").status_code == 404
     assert here.ask("SELECT 1 FROM installation WHERE id = %s", tenant) == []
     assert here.ask("SELECT 1 FROM connection WHERE id = %s", connection) == []

@@ -90,10 +90,10 @@ def test_a_remembered_secret_that_is_dead_switches_nothing(
     assert installed.webhook({}).status_code == 400  # this process keeps the secret now
     old, installed.secret = installed.secret, "the-second-shared-secret-of-the-site"
     token = jwt.encode(installed.claims("POST", "/lifecycle/disabled"), old, algorithm="HS256")
-    remembered = dict(installed.installations._cache)
+    remembered = dict(installed.installations._cache._found)
     assert installed.install().status_code == 204
     assert installed.enable().status_code == 204
-    installed.installations._cache.update(remembered)  # as a process that heard of nothing
+    installed.installations._cache._found.update(remembered)  # as a process that heard of nothing
     answer = installed.post("/lifecycle/disabled", token, installed.body("disabled"))
     assert answer.status_code == 401
     assert state(database_url) == "enabled"
@@ -107,10 +107,10 @@ def test_a_site_that_another_process_brought_back_is_let_in_at_once(
         installed.post(UNINSTALLED, installed.lifecycle_token(UNINSTALLED), body).status_code == 204
     )
     assert installed.enable().status_code == 401
-    remembered = dict(installed.installations._cache)  # "it is uninstalled"
+    remembered = dict(installed.installations._cache._found)  # "it is uninstalled"
     assert remembered
     assert installed.install().status_code == 204
-    installed.installations._cache.update(remembered)
+    installed.installations._cache._found.update(remembered)
     assert installed.enable().status_code == 204
     assert state(database_url) == "enabled"
 

@@ -370,10 +370,10 @@ def test_a_replaced_secret_is_dead_in_every_process_at_once(
     installed: Jira, database_url: str, profile: uuid.UUID
 ) -> None:
     assert installed.webhook(body()).status_code == 204  # this process keeps the secret now
-    remembered = dict(installed.installations._cache)
+    remembered = dict(installed.installations._cache._found)
     old, installed.secret = installed.secret, "the-second-shared-secret-of-the-site"
     assert installed.install().status_code == 204
-    installed.installations._cache.update(remembered)  # as a process that heard of nothing
+    installed.installations._cache._found.update(remembered)  # as a process that heard of nothing
     with psycopg.connect(database_url) as owner:
         owner.execute("DELETE FROM change")
     claims = installed.claims("POST", "/webhooks/jira")
@@ -381,7 +381,7 @@ def test_a_replaced_secret_is_dead_in_every_process_at_once(
     late = body(summary="With the old secret")
     assert installed.post("/webhooks/jira", dead, late).status_code == 401
     assert changes(database_url) == []
-    installed.installations._cache.update(remembered)
+    installed.installations._cache._found.update(remembered)
     assert installed.webhook(body(summary="With the new secret")).status_code == 204
     assert len(changes(database_url)) == 1
 
@@ -391,9 +391,9 @@ def test_a_site_that_only_moved_to_another_address_loses_no_delivery(
     installed: Jira, database_url: str
 ) -> None:
     assert installed.webhook(body()).status_code == 204
-    remembered = dict(installed.installations._cache)
+    remembered = dict(installed.installations._cache._found)
     assert installed.install(baseUrl="https://renamed.example.test").status_code == 204
-    installed.installations._cache.update(remembered)  # as a process that heard of nothing
+    installed.installations._cache._found.update(remembered)  # as a process that heard of nothing
     assert installed.webhook(body(summary="After the move")).status_code == 204
     assert [row[2] for row in changes(database_url)] == [2]
 
