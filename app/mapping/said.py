@@ -13,6 +13,7 @@ __all__ = [
     "counted",
     "said",
     "side_names",
+    "the_fields",
     "the_issue",
     "the_side",
     "the_site",
@@ -43,6 +44,13 @@ def capital_site(side: Side) -> Said:
 def the_issue(side: Side) -> Said:
     """The issue of a side within a sentence."""
     return _ISSUES[side]
+
+
+def the_fields(*ids: str, between: str = "/") -> str:
+    """Fields within a sentence by their ids, each to be told by what the reader's sites call it;
+    the same id once."""
+    each = (Said("%(field)s", values={"field": one}) for one in dict.fromkeys(ids))
+    return together(each, between)
 
 
 def side_names(names: Mapping[Side, str]) -> dict[str, str]:

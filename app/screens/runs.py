@@ -22,6 +22,7 @@ from app.screens import runs_words as words
 from app.screens.desk import Desk
 from app.screens.runs_who import Who
 from app.screens.runs_words import ErrandShown, RunShown, Step
+from app.screens.words import Called
 from app.sync import errands, load_store
 from app.sync.errands import Errand, Kind
 from app.sync.load_store import Load
@@ -127,7 +128,12 @@ class Runs:
         found, failed = held.get("found", {}), held.get("failed", {})
         tenants = {"left": one.left_tenant_id, "right": one.right_tenant_id}
         sites = {side: self._desk.site_name(TenantId(it)) for side, it in tenants.items()}
-        found, names = words.told(found, sites), side_names({s: sites[s.value] for s in Side})
+        names = side_names({s: sites[s.value] for s in Side})
+        called: Called = {}
+        if found:
+            read = self._desk.field_names.of_profiles(caller.tenant, [profile.id], ask=True)
+            called = read.get(profile.id, {})
+        found = words.told(found, sites, called)
         may = standing.covers(Permission.MAP, profile.own_project)
         is_plan, is_undo = one.kind == Kind.PLAN, one.kind == Kind.UNDO_PLAN
         said = _("%(done)s looked at", done=one.done) if one.is_open and one.done else ""
@@ -146,9 +152,10 @@ class Runs:
             span=words.span_words(held.get("asked", {})),
             problem=_OPTION.sub("", tell(unpack(failed.get("detail", "")), names)),
             lines=words.lines_of(Kind(one.kind), found, sites) if found else (),
-            groups=words.plan_groups(found) if is_plan and found else {},
+            groups=words.plan_groups(found, called) if is_plan and found else {},
             found=found,
             sites=sites,
+            called=called,
             may_apply=may and is_plan and bool(found.get("to_apply")),
             may_undo=may and is_undo and some,
         )

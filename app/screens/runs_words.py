@@ -13,6 +13,7 @@ from app.language import ngettext, tell
 from app.mapping.profile import Side
 from app.mapping.said import side_names
 from app.said import unpack
+from app.screens.words import Called
 from app.screens.words import called_field as field_name
 from app.sync.errands import Kind
 
@@ -74,6 +75,7 @@ class ErrandShown:
     groups: Mapping[str, tuple[Blocked, ...]] = field(default_factory=dict)
     found: Mapping[str, Any] = field(default_factory=dict)
     sites: Mapping[str, str] = field(default_factory=dict)
+    called: Called = field(default_factory=dict)
     may_apply: bool = False
     may_undo: bool = False
 
@@ -234,22 +236,28 @@ def plan_lines(found: Mapping[str, Any], sites: Mapping[str, str]) -> tuple[str,
     return tuple(lines)
 
 
-def told(found: Mapping[str, Any], sites: Mapping[str, str]) -> dict[str, Any]:
+def told(found: Mapping[str, Any], sites: Mapping[str, str], called: Called) -> dict[str, Any]:
     """What an errand found, its sentences in the reader's language."""
     names = side_names({side: sites[side.value] for side in Side})
+
+    def said(one: dict[str, Any]) -> dict[str, Any]:
+        packed = {key: one[key] for key in ("sentence", "field") if one.get(key) is not None}
+        return one | {
+            key: tell(unpack(value), names, lambda field: field_name(field, called))
+            for key, value in packed.items()
+        }
+
     return {
-        name: [one | {"sentence": tell(unpack(one["sentence"]), names)} for one in value]
-        if name in {"groups", "left"}
-        else value
+        name: [said(one) for one in value] if name in {"groups", "left", "left_groups"} else value
         for name, value in found.items()
     }
 
 
-def plan_groups(found: Mapping[str, Any]) -> dict[str, tuple[Blocked, ...]]:
+def plan_groups(found: Mapping[str, Any], called: Called) -> dict[str, tuple[Blocked, ...]]:
     """The causes of a plan by kind, the largest first."""
     told: dict[str, list[Blocked]] = {}
     for one in found["groups"]:
-        name = field_name(one["field"]) if one["field"] else None
+        name = field_name(one["field"], called) if one["field"] else None
         group = Blocked(one["sentence"].rstrip("."), one["count"], tuple(one["examples"]), name)
         told.setdefault(one["kind"], []).append(group)
     return {kind: tuple(groups) for kind, groups in told.items()}

@@ -21,7 +21,7 @@ from app.errors import Problem
 from app.mapping.models import ProfileRecord, ProfileState
 from app.mapping.profile import Side
 from app.mapping.profiles import StoredProfile
-from app.mapping.said import counted, said, the_side, together
+from app.mapping.said import counted, said, the_fields, the_side, together
 from app.sync import runs
 from app.sync.items.nouns import some
 from app.sync.marks import Mark, mark
@@ -250,7 +250,9 @@ def _fields_moved(then: Planned, now: IssuePlan, profile: StoredProfile) -> str:
     ]
     if not agreed:
         return ""
-    return said("%(fields)s was brought in step meanwhile", fields=", ".join(agreed))
+    return said(
+        "%(fields)s was brought in step meanwhile", fields=the_fields(*agreed, between=", ")
+    )
 
 
 def items_moved(

@@ -15,7 +15,7 @@ from app.mapping.rich import told
 from app.mapping.rich.characters import clean
 from app.mapping.rich.known import SENTENCES
 from app.mapping.rich.known import Reason as Why
-from app.mapping.said import said, the_side
+from app.mapping.said import said, the_fields, the_side, together
 from app.mapping.transforms import (
     Held,
     Inputs,
@@ -83,7 +83,9 @@ class Carrier:
         plain = _cleaned(value)
         if plain == value:
             return value
-        self.notes[mapping.key, to] = (f"{mapping.field(to.other)}: {SENTENCES[Why.CHARACTERS]}",)
+        self.notes[mapping.key, to] = (
+            together([the_fields(mapping.field(to.other)), SENTENCES[Why.CHARACTERS]], ": "),
+        )
         target = handler(mapping.kind_of(to))
         return target.read(target.write(plain))
 
@@ -245,7 +247,7 @@ class Carrier:
         found = twin.id or (None if twin.comes else default)
         if found is not None:
             return found
-        name = mapping.field(to.other)
+        name = the_fields(mapping.field(to.other))
         if twin.comes:
             sentence = said(
                 "%(name)s has no twin on %(side)s yet, and is waited for",

@@ -58,8 +58,13 @@ def undo_found(plan: Inverse) -> dict[str, Any]:
             )
         ],
         "left_groups": [
-            {"field": field, "sentence": said, "count": len(issues), "examples": issues[:EXAMPLES]}
-            for field, said, issues in _grouped(
+            {
+                "field": pack(field),
+                "sentence": pack(sentence),
+                "count": len(issues),
+                "examples": issues[:EXAMPLES],
+            }
+            for field, sentence, issues in _grouped(
                 ((one.field, _sentence(one)), one.issue) for one in plan.left
             )
         ],
@@ -85,7 +90,7 @@ def undo_found(plan: Inverse) -> dict[str, Any]:
 def left_told(left: Sequence[Left]) -> list[dict[str, Packed]]:
     """What an undo leaves, as it is kept."""
     return [
-        {"issue": one.issue, "field": one.field, "sentence": pack(_sentence(one))}
+        {"issue": one.issue, "field": pack(one.field), "sentence": pack(_sentence(one))}
         for one in left[:SHOWN]
     ]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from app.mapping.profile import FieldMapping, Flow, Kind, Moment, Policy, Profile, Side
 from app.mapping.rich import but_for_keys
-from app.mapping.said import Said, said, the_issue, the_side, together
+from app.mapping.said import Said, said, the_fields, the_issue, the_side, together
 from app.mapping.values import Value, handler
 from app.sync.fingerprint import Fingerprinter
 from app.sync.plan import (
@@ -287,11 +287,11 @@ def _judge(mapping: FieldMapping, snaps: Mapping[Side, Snapshot]) -> tuple[Confl
 
 
 def _both(mapping: FieldMapping, why: Said) -> Said:
-    return said("%(fields)s changed on both sides: %(why)s", fields=_names(mapping), why=why)
-
-
-def _names(mapping: FieldMapping) -> str:
-    return mapping.left if mapping.left == mapping.right else f"{mapping.left}/{mapping.right}"
+    return said(
+        "%(fields)s changed on both sides: %(why)s",
+        fields=the_fields(mapping.left, mapping.right),
+        why=why,
+    )
 
 
 def blank(

@@ -14,7 +14,7 @@ from app.activity.log import Detail
 from app.jira.site import Issue, SiteError, Transition
 from app.mapping.kinds.identified import as_part
 from app.mapping.profile import Kind, Side
-from app.mapping.said import said, together
+from app.mapping.said import said
 from app.mapping.values import Value, handler
 from app.sync import store_links
 from app.sync.move_marks import as_one
@@ -25,7 +25,7 @@ from app.sync.plan import Snapshot, Write
 from app.sync.reasons import Code
 from app.sync.store_links import Link
 from app.sync.turn import Turn
-from app.sync.words import refused_fields
+from app.sync.words import about, refused_fields
 
 LOOKS = 8
 """Statuses of which one move finds out what they lead on to: a search and a read each."""
@@ -185,9 +185,7 @@ class _Move:
                 again = self._refused(error, move, riders, at) if tries else None
                 if again is None:
                     if not tries:
-                        self._refuse(
-                            Code.MOVE_REFUSED, together([f"{self.goal.field}:", error.detail])
-                        )
+                        self._refuse(Code.MOVE_REFUSED, about(self.goal.field, error.detail))
                     break
                 steps = list(again) or steps
                 self._note(steps, at)
@@ -218,7 +216,7 @@ class _Move:
             return None
         now = self.site.transitions(self.issue_id)
         if any(one.id == move.id and one.available for one in now):
-            self._refuse(Code.MOVE_REFUSED, together([f"{self.goal.field}:", error.detail]))
+            self._refuse(Code.MOVE_REFUSED, about(self.goal.field, error.detail))
             return None
         return self._another(at)
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from app.activity.log import Detail
 from app.jira.site import Changelog, Edit, Issue, JiraSite, SiteError
 from app.mapping.profile import FieldMapping, Side
-from app.mapping.said import said, the_side, together
+from app.mapping.said import said, the_fields, the_side, together
 from app.mapping.values import handler, whole
 from app.sync import written as notes
 from app.sync.move_back import move_back
@@ -223,11 +223,10 @@ def put_back(
 
 def _stood(one: Lost, mapping: FieldMapping, side: Side, more: str) -> Detail:
     """An edit that is lost for good, with its whole value."""
-    names = mapping.left if mapping.left == mapping.right else f"{mapping.left}/{mapping.right}"
     told = said(
         "%(fields)s changed on both sides: it was edited on %(side)s while Tandem wrote there, and "
         "the value of %(other)s stands",
-        fields=names,
+        fields=the_fields(mapping.left, mapping.right),
         side=the_side(side),
         other=the_side(side.other),
     )

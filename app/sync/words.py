@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from app.activity.log import Detail, Outcome
 from app.jira.site import SiteError
 from app.mapping.profile import Kind, Side
-from app.mapping.said import said, the_side
+from app.mapping.said import said, the_fields, the_side, together
 from app.mapping.values import handler, whole
 from app.sync.names import Shown
 from app.sync.plan import Conflict, Plan, Write
@@ -31,12 +31,17 @@ def refused_fields(error: SiteError, writes: Sequence[Write]) -> dict[str, str]:
         return {}
     errors = {ALIASES.get(name, name): words for name, words in error.field_errors.items()}
     if not errors and NO_FORMAT in error.detail:
-        return {w.key: f"{w.field}: {NO_FORMAT}" for w in writes if w.kind is Kind.RICH_TEXT}
+        return {w.key: about(w.field, NO_FORMAT) for w in writes if w.kind is Kind.RICH_TEXT}
     return {
-        write.key: f"{write.field}: {errors[write.field]}"
+        write.key: about(write.field, errors[write.field])
         for write in writes
         if write.field in errors
     }
+
+
+def about(field: str, words: str) -> str:
+    """What is said of a field, after its name."""
+    return together([the_fields(field), words], ": ")
 
 
 def outcome_of(

@@ -23,20 +23,22 @@ from app.jira.site import SiteError
 from app.language import init_language, tell
 from app.mapping import profiles
 from app.mapping.document import DocumentError, load_profile
-from app.mapping.profile import Side
+from app.mapping.profile import ItemKind, Side
 from app.mapping.profiles import StoredProfile
 from app.mapping.said import side_names, the_side
 from app.mapping.transforms import TransformProblem, compile_expression
 from app.said import Said, as_text, from_text, pack, said, unpack
 from app.sync import errands, parked
-from app.sync.errand_found import plan_found
+from app.sync.errand_found import plan_found, undo_found
 from app.sync.errands import About
+from app.sync.items.nouns import an_item
 from app.sync.planning_summary import Estimate, Summary
 from app.sync.planning_types import Cause, IssuePlan, Note, Ref, Step
 from app.sync.reasons import Cause as Refusal
 from app.sync.reasons import Code
 from app.sync.runs import By
 from app.sync.store_dirty import Dirty
+from app.sync.undo_plan import Inverse, Left, Spot, Why
 from tests.edge.test_issue_panel import ISSUE, KEY, Scene, scene
 from tests.edge.test_webhooks import profile
 from tests.unit.test_words import catalogue, forms
@@ -254,6 +256,30 @@ def test_what_plans_found_and_why_one_failed_is_told_in_german(scene: Scene) -> 
         page = get(scene, "runs")
         assert english_in(page) == []
         assert "Die Site hat dieselbe Seite einer Suche noch einmal geliefert" in page
+
+
+def test_why_an_undo_leaves_things_is_told_in_german(scene: Scene) -> None:
+    every = sayings("sync")
+    spot = Spot(uuid.uuid4(), Side.LEFT, ISSUE)
+    items = [an_item(kind, "7") for kind in ItemKind]
+    left = [
+        Left(spot, f"WEB-{n}", items[n] if n < len(items) else KEY, Why.REFUSED, one)
+        for n, one in enumerate(every)
+    ]
+    found = undo_found(Inverse((), (), tuple(left), 0))
+    vault, profile, lease = scene.tandem.vault, stored(scene), uuid.uuid4()
+    with tenant_transaction(profile.left_tenant) as session:
+        asked = About(errands.Kind.UNDO_PLAN, {"since": "2026-01-01T00:00:00+00:00"})
+        made = errands.begin(session, vault, profile, By("ann", profile.left_tenant), asked)
+    assert errands.take(lease) == (made, profile.id)
+    with tenant_transaction(profile.left_tenant) as session:
+        errand = errands.get(session, made)
+    assert errand is not None
+    errands.Hand(vault, profile, errand, lease).end(found)
+    page = get(scene, "runs")
+    assert f'id="left-{made}"' in page
+    assert "Kommentar 7" in page
+    assert english_in(page) == []
 
 
 BROKEN: list[dict[str, Any]] = [

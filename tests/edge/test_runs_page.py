@@ -277,7 +277,7 @@ def test_an_undo_of_a_span_finds_what_was_written_in_it_and_groups_what_is_left(
     # Their pairs are gone: one cause, and its issues are named together.
     assert (found["restores"], found["left_count"]) == (0, 2)
     [group] = found["left_groups"]
-    assert (group["sentence"], group["count"]) == ("Its pair is no longer linked.", 2)
+    assert (unpack(group["sentence"]), group["count"]) == ("Its pair is no longer linked.", 2)
     assert group["examples"] == ["WEB-1", "WEB-2"]
 
 
