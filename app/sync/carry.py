@@ -276,8 +276,25 @@ class Carrier:
                 return one
             found[account] = (one, "")
         if target.has_users:
-            return target.replace(value, found)
+            return self._kept_people(mapping, to, target.replace(value, found), found)
         return target.read(", ".join(sorted(name for name, _ in found.values())))
+
+    def _kept_people(
+        self, mapping: FieldMapping, to: Side, made: Value, found: Mapping[str, Ref]
+    ) -> Value:
+        """The people, and in the place of one those whom `to` holds already and who are that one
+        over there, as `_kept` does for values."""
+        snapshot = self._snapshots.get(to)
+        if mapping.flow is not Flow.BOTH or snapshot is None or not isinstance(made, tuple):
+            return made
+        users, kept = self._profile.users, set[str]()
+        held = handler(mapping.kind_of(to)).parts(snapshot.values.get(mapping.key))
+        over_there = {
+            one: self._everybody.twin(to.other, one) or users.default(to.other) for one, _ in held
+        }
+        for account, (twin, _) in found.items():
+            kept |= {one for one, other in over_there.items() if other == account} or {twin}
+        return tuple(sorted(kept))
 
     def _person(self, mapping: FieldMapping, to: Side, account: str) -> str | Refused:
         found = self._everybody.twin(to, account) or self._profile.users.default(to)

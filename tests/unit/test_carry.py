@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,6 +124,24 @@ def test_of_many_that_become_one_those_that_are_there_stay_beside_an_edit_of_the
     assert back(both, ()) == []
     # Where only the other side is asked, it says what is here.
     assert back(both, (("9", ""),), flow=Flow.TO_LEFT) == ["1"]
+
+
+def test_of_many_people_who_become_one_those_who_are_there_stay() -> None:
+    table = UserTable((Row("a", "z"), Row("b", "z"), Row("c", "y")), False, right_default="x")
+    one = mapping(Kind.USERS)
+    profile = Profile(Scope("1", "2"), Scope("3", "4"), (one,), users=table)
+
+    def back(there: Value, *came: str) -> Any:
+        return Carrier(profile, None, {LEFT: Snapshot({KEY: there}, NOON)})(one, LEFT, came)
+
+    assert back(("a", "b"), "y", "z") == ("a", "b", "c")
+    assert back(("b",), "y", "z") == ("b", "c")
+    assert back(("a", "b"), "y") == ("c",)
+    assert isinstance(back((), "x"), Refused)
+    table = replace(table, left_default="d")
+    profile = replace(profile, users=table)
+    assert back(("stranger",), "x", "y") == ("c", "stranger")
+    assert back((), "x") == ("d",)
 
 
 def test_a_cascade_is_carried_with_both_of_its_levels() -> None:
