@@ -129,6 +129,7 @@ def _as_json(row: dict[str, Any], one: Why) -> dict[str, Any]:
         "right": {"site": row["right"], "key": one.right_key, "id": one.right_id},
         "paired_at": _iso(one.paired_at),
         "in_step_at": _iso(one.in_step_at),
+        "stands_still": _still(row, one),
         "now": [_standing_json(each) for each in one.now],
         "fields": [
             {
@@ -175,12 +176,33 @@ def _lines(row: dict[str, Any], one: Why, all_items: bool) -> Iterator[str]:
         f"{left} at {_host(row['left'])} (left) and {right} at {_host(row['right'])} (right): "
         f"{one.profile}, revision {one.revision}"
     )
-    yield f"  paired since {_iso(one.paired_at)}, last in step {_iso(one.in_step_at) or 'never'}"
+    still = _still(row, one)
+    last = "last looked at" if still else "last in step"
+    yield f"  paired since {_iso(one.paired_at)}, {last} {_iso(one.in_step_at) or 'never'}"
+    if still:
+        yield f"  STANDS STILL: {still}"
     yield from _standing_lines(one.now, "  ")
     for each in one.fields:
         yield f"  {_field(each):<14} {_said(each.last) if each.last else 'never written by Tandem'}"
         yield from _standing_lines(each.now, " " * 17)
     yield from item_lines(one.items, _standing_lines, all_of_them=all_items)
+
+
+def _still(row: dict[str, Any], one: Why) -> str | None:
+    """Why nothing crosses between the two at all, and until when; None where it does."""
+    if one.gone is not None:
+        return (
+            f"The issue at {_host(row[one.gone.value])} was deleted; the other one stays as it is."
+        )
+    if one.outside is None:
+        return None
+    where = (
+        "Both issues are" if one.outside == "both" else f"The issue at {_host(row[one.outside])} is"
+    )
+    return (
+        f"{where} outside the profile's filter, or held back by a security level. Nothing crosses "
+        "until that ends; then what changed meanwhile does."
+    )
 
 
 def _field(one: FieldWhy) -> str:

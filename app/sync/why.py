@@ -66,7 +66,9 @@ class FieldWhy:
 
 @dataclass(frozen=True)
 class Why:
-    """A pair. `now`: what keeps all of it out of step. A key is None where no twin is there yet."""
+    """A pair. `now`: what keeps all of it out of step. A key is None where no twin is there yet.
+    `gone`: the side whose issue was deleted; `outside`: whose is outside the filter or held back by
+    its security level, a side or both. Of either kind nothing crosses."""
 
     profile_id: uuid.UUID
     profile: str
@@ -81,6 +83,8 @@ class Why:
     fields: tuple[FieldWhy, ...]
     items: tuple[ItemWhy, ...] = ()
     now: tuple[Standing, ...] = ()
+    gone: Side | None = None
+    outside: str | None = None
 
 
 def why(
@@ -122,7 +126,15 @@ def why(
         ),
         items=items_of(session, profile, link, now),
         now=tuple(now.get("", ())),
+        gone=_gone(link),
+        outside=link.outside,
     )
+
+
+def _gone(link: IssueLink) -> Side | None:
+    """The side whose site, or an undo, told that its issue was deleted."""
+    told = {Side.LEFT: link.left_told, Side.RIGHT: link.right_told}
+    return next((side for side in Side if told[side] in {"deleted", "undone"}), None)
 
 
 def _names(key: str) -> tuple[str, str]:

@@ -201,6 +201,9 @@ def test_a_pair_that_leaves_the_filter_stands_still_and_crosses_both_ways_when_i
     assert shown(acme, left) == ("Left while outside, 2", *before[1:])
     assert entries(owner, left) == told + 1  # said once, not once an event
     assert "outside the profile's filter" in overview(running)
+    asked = tandem(running.environment, "why", left)
+    assert "  STANDS STILL: The issue at " in asked.stdout
+    assert " is outside the profile's filter" in asked.stdout
     edit_issue(acme, left, priority=IN)  # a field that no mapping has
     wait_until(
         "both edits crossed",

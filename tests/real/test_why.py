@@ -244,3 +244,17 @@ def test_an_issue_that_is_not_paired_ends_with_one_and_a_sentence(
     assert by_id == found
     done = tandem(scene.stack.environment, "why", pair.left, "--profile", "Second")
     assert done.returncode == 1
+
+
+def test_a_pair_whose_twin_was_deleted_is_told_as_standing_still(
+    scene: Scene,  # noqa: F811
+) -> None:
+    pair = scene.pair("Loses its twin")
+    assert told(scene, pair.left)["stands_still"] is None
+    assert scene.right.call("DELETE", f"issue/{pair.right}").status_code == 204
+    host = scene.right.url.split("://", 1)[1]
+    sentence = f"The issue at {host} was deleted; the other one stays as it is."
+    wait_until("it is told", lambda: told(scene, pair.left)["stands_still"] == sentence, LONG)
+    done = tandem(scene.stack.environment, "why", pair.left)
+    assert f"  STANDS STILL: {sentence}\n" in done.stdout
+    assert "last in step" not in done.stdout
