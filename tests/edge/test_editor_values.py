@@ -215,3 +215,17 @@ def test_a_field_that_is_wrong_is_named_where_its_values_would_be_with_the_way_t
     assert f'hx-get="/pages/drafts/{step.draft}/fields"' in shown[shown.index("Still to do") :]
     now = shown[: shown.index("Values and people")].rsplit("<li", 1)[1]
     assert "done" not in now
+
+
+def test_fields_that_every_jira_has_are_called_alike_while_only_one_site_tells_their_names(
+    step: Scene,
+) -> None:
+    tell(step.ours, 10, [told("summary", "Zusammenfassung", required=True), *USUAL[1:]])
+    tell(step.theirs, 20, USUAL)
+    change(step, fields=[TITLE], items=[])
+    path = f"/drafts/{step.draft}/review/sentences"
+    assert "Zusammenfassung (there Summary)" in step.call("GET", path).text
+    step.theirs.answers["field"] = lambda _asked: (200, b"<html>Login</html>")
+    shown = step.call("GET", path).text
+    assert "Zusammenfassung" in shown
+    assert "(there" not in shown
