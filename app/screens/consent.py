@@ -105,6 +105,7 @@ def consent_blueprint(desk: Desk, consents: Consents) -> Blueprint:
         said = sentence(found, partner)
         restricted = consents.restricted(current_caller(), current_standing(), profile)
         shown = {"profile": profile, "consent": found, "said": said, "partner": partner}
+        shown["name"] = desk.profile_name(profile)
         shown["both"] = decides_for_partner(current_caller(), found.partner_tenant)
         more = {
             "restricted": restricted,

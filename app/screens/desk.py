@@ -261,6 +261,10 @@ class Desk:
             raise NotFound(_("There is no such profile."))
         return profiles.load(self._vault, profile)
 
+    def profile_name(self, profile: uuid.UUID) -> str:
+        """A profile's name. The reach was asked before."""
+        return profiles.load(self._vault, profile).name
+
     def home(self, caller: Caller, standing: Standing, *, whole: bool = False) -> dict[str, Any]:
         """What the home page shows. `whole`: all profiles at once, whatever the request says."""
         asked = Asked(shown=MOST) if whole else Asked.of_request()

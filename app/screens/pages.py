@@ -181,7 +181,8 @@ def _profile_views(blueprint: Blueprint, desk: Desk) -> None:
         side, jql = desk.filter_of(current_caller(), current_standing(), profile)
         if wants_json():
             return jsonify({f"{side.value}_filter": jql})
-        shown = {"profile": profile, "side": side.value, "jql": jql}
+        name = desk.profile_name(profile)
+        shown = {"profile": profile, "name": name, "side": side.value, "jql": jql}
         return render_template("parts/filter.html", **shown, **_partners_filter(desk, profile))
 
     @blueprint.post("/profiles/<uuid:profile>/filters")

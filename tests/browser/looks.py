@@ -1,4 +1,5 @@
-"""What every page keeps: nothing serious for axe-core, and no way sideways, in light and dark."""
+"""What every page keeps: nothing serious for axe-core, no way sideways, and no table that hides a
+part of itself, in light and dark."""
 
 from __future__ import annotations
 
@@ -10,6 +11,9 @@ from playwright.sync_api import Frame, Page, expect
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (800, 1280, 1920)
 HOME = "/pages/home"
+HIDDEN = """() => [...document.querySelectorAll('.scroll')]
+  .filter((one) => one.scrollWidth > one.clientWidth)
+  .map((one) => `${one.closest('[id]').id}: ${one.scrollWidth - one.clientWidth} px`)"""
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -36,6 +40,13 @@ def sideways(page: Page, path: str = HOME) -> int:
     return int(inner(page, path).evaluate(WIDER))
 
 
+def hidden(page: Page, path: str = HOME) -> list[str]:
+    """The tables that are wider than what is seen of them: by the id around each, and by how
+    much."""
+    found: list[str] = inner(page, path).evaluate(HIDDEN)
+    return found
+
+
 def set_mode(page: Page, mode: str, path: str = HOME) -> None:
     """Let Jira be light or dark; Tandem has followed when this returns."""
     if page.locator("html").get_attribute("data-color-mode") != mode.lower():
@@ -53,6 +64,7 @@ def look_at(page: Page, path: str = HOME, widths: tuple[int, ...] = WIDTHS) -> N
             page.set_viewport_size({"width": width, "height": 900})
             if (wider := sideways(page, path)) > 0:
                 told.append((mode, width, "sideways", wider))
+            told += [(mode, width, "hidden", one) for one in hidden(page, path)]
             told += [(mode, width, *one) for one in serious(page, path)]
     page.set_viewport_size({"width": 1280, "height": 900})
     assert told == []

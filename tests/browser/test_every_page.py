@@ -147,3 +147,18 @@ def test_the_second_of_two_admins_is_told_what_the_first_changed_and_chooses(
     expect(told).to_contain_text("Priority")
     told.get_by_role("button", name="Save mine over it").click()
     expect(second.get_by_text("The profile is saved")).to_be_visible()
+
+
+def test_the_list_in_german_has_all_that_can_be_done_within_the_window(
+    running: Stack, life: Life, open_page: OpenPage
+) -> None:
+    page, frame = open_page(running.sandbox.acme)
+    expect(frame.get_by_role("row", name=re.compile(NAME))).to_be_visible()
+    running.approve(running.sandbox.acme, life.proposed)  # on, and nothing is linked: most buttons
+    page.context.set_extra_http_headers({"Accept-Language": "de"})
+    page.reload()
+    load = frame.get_by_role("button", name=re.compile("^Vorhandene Vorgänge übernehmen"))
+    expect(load).to_be_visible()
+    look_at(page)
+    frame.get_by_role("button", name=re.compile(f"^Filter.*{NAME}")).click()
+    expect(frame.get_by_role("heading", name=f"Filter Ihrer Seite: {NAME}")).to_be_visible()
