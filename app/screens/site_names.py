@@ -31,7 +31,7 @@ def names_of(
 
 def _names(
     scope: Scope, open_site: Callable[[Side], JiraSite], side: Side
-) -> tuple[str, str, Mapping[str, str]]:
+) -> tuple[str, str, dict[str, str]]:
     project, kind = int(scope.project_id), int(scope.issue_type_id)
     try:
         site = open_site(side)
