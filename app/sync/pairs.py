@@ -142,6 +142,7 @@ def carry_out(turn: Turn, planned: Planned) -> Visit:
         replace(done.link, base=unmoved(done.base, planned.link.base, done.reopened)),
         outcome_of(told, done.written, news, lost=bool(done.lost)),
         written=done.written,
+        wrote=frozenset((side, write.key) for side in Side for write in plan.writes(side)),
         conflicts=len(told.conflicts) + done.lost,
         details=(*details_of(told, news, done.shown), *done.details),
         dirty=done.dirty or bool(done.reopened) or any(one.waits for one in plan.left_alone),

@@ -7,7 +7,7 @@ whose worker died is found at the next visit, with the time, revision and run of
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -36,11 +36,12 @@ class How(StrEnum):
 
 @dataclass(frozen=True)
 class Ended:
-    """A visit to a pair that ends now. `link`: with the base that is stored for it, and the time
-    when the visit before ended; `wrote`: whether anything may have been written since."""
+    """A visit to a pair that ends now. `link`: with the base that is stored for it, and with what
+    was planned and when the visit before ended, as read when this one began; `wrote`: the fields
+    that it may have written, by side and mapping key."""
 
     link: Link
-    wrote: bool
+    wrote: Collection[tuple[Side, str]] = ()
     made: Side | None = None
     amended: tuple[Amended, ...] = ()
 
@@ -117,14 +118,17 @@ def _looked_for(
     profile: StoredProfile, fingerprints: Fingerprinter, visit: Ended
 ) -> Iterator[_Asked]:
     link = visit.link
-    if not (visit.wrote or visit.made or link.planned):
-        return
     for side in Side:
-        made = side is visit.made
-        keys = _filled(profile, fingerprints, link, side) if made else link.base.of(side).keys()
+        made, marks = side is visit.made, link.base.of(side)
+        keys: Collection[str]
+        if made:
+            keys = _filled(profile, fingerprints, link, side)
+        elif visit.made or link.planned:
+            keys = marks.keys()  # whoever died here may have written any of them
+        else:
+            keys = marks.keys() & {key for to, key in visit.wrote if to is side}
         for key in keys:
-            mark = link.base.of(side)[key]
-            yield _Asked(link.id, side, key, mark, link.synced_at, made)
+            yield _Asked(link.id, side, key, marks[key], link.synced_at, made)
 
 
 def _filled(

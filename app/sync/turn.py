@@ -75,6 +75,8 @@ class Visit:
     link: Link
     outcome: Outcome | None
     written: int = 0
+    wrote: frozenset[tuple[Side, str]] = frozenset()
+    """The fields that may have been written, by side and mapping key."""
     conflicts: int = 0
     details: tuple[Detail, ...] = ()
     dirty: bool = False
@@ -145,7 +147,7 @@ class Turn:
             twins = [(visit, visit.made) for visit in visits if visit.made is not None]
             rows = [notes.of_twin(v.link, to, notes.run_of(v.pair.changes)) for v, to in twins]
             notes.note(session, self.profile, [row for twin in rows for row in twin])
-            done = [provenance.Ended(v.link, v.written > 0, v.made, v.amended) for v in visits]
+            done = [provenance.Ended(v.link, v.wrote, v.made, v.amended) for v in visits]
             provenance.note(session, self.profile, self.fingerprints, done)
             for visit in visits:
                 self._finish(session, visit)

@@ -154,7 +154,7 @@ class Work:
         with self.turn.transaction() as session:
             self.hold.check(session)
             store_links.save_synced(session, [visit.link for visit in visits])
-            self._trace(session, [provenance.Ended(visit.link, wrote=False) for visit in visits])
+            self._trace(session, [provenance.Ended(visit.link) for visit in visits])
             store_links.note_plans(session, plans)
             written.note(session, self.turn.profile, rows)
 
@@ -200,7 +200,7 @@ class Work:
     def _finish(self, side: Side, visits: Sequence[_Visit]) -> None:
         """Store the bases of what was answered, and take back what was never sent. What was sent
         without an answer stays noted, and shows by what the field holds."""
-        turn, amended, links = self.turn, [], []
+        turn, amended, links, ended = self.turn, [], [], []
         answered = [visit for visit in visits if visit.answered]
         for visit in visits:
             void = set(visit.refused) | visit.after.reopened
@@ -213,6 +213,8 @@ class Work:
             both = {side: {**base.of(side), **own}, side.other: base.of(side.other)}
             base = Base(both[Side.LEFT], both[Side.RIGHT])
             links.append(replace(visit.link, base=base))
+            wrote = [(side, one.spot.key) for one in visit.restores]
+            ended.append(provenance.Ended(links[-1], wrote))
             amended += written.amended(visit.link, side, base, visit.written, turn.fingerprints)
             amended += [written.Amended(visit.link.id, side, key, None) for key in void]
             amended += visit.after.amended(turn, visit.link, side)
@@ -222,7 +224,7 @@ class Work:
             self.hold.check(session)
             store_links.save_synced(session, links)
             written.amend(session, amended)
-            self._trace(session, [provenance.Ended(link, wrote=True) for link in links])
+            self._trace(session, ended)
             provenance.note_put_back(session, turn.profile, amended)
             dirty = [self._mark(visit, side) for visit in answered if visit.dirty]
             if dirty:

@@ -66,6 +66,8 @@ class World:
             rows.profile, rows.left, rows.right, "p", "on", None, PROFILE, revision=3
         )
         self.turn = self._turn()
+        self.asked: list[tuple[str, str]] = []
+        """The fields that the last end of visits looked for, by side and mapping key."""
 
     def _turn(self) -> Turn:
         def no_site(tenant: uuid.UUID) -> JiraSite:
@@ -127,8 +129,12 @@ class World:
         """End visits; gives how many statements of provenance that took."""
         told: list[str] = []
 
-        def see(_c: object, _u: object, statement: str, *_more: object) -> None:
+        self.asked = []
+
+        def see(_c: object, _u: object, statement: str, values: Any, *_more: object) -> None:
             told.append(statement)
+            if "INSERT INTO provenance" in statement:
+                self.asked += zip(values["sides"], values["keys"], strict=True)
 
         event.listen(db.engine, "before_cursor_execute", see)
         try:
@@ -165,7 +171,10 @@ def world(app: Flask, owner: psycopg.Connection[Any], rows: Rows) -> World:
     return World(app, owner, rows)
 
 
-WROTE: dict[str, Any] = {"written": 1}
+WROTE: dict[str, Any] = {
+    "written": 1,
+    "wrote": frozenset((side, key) for side in Side for key in (SUMMARY, LABELS)),
+}
 NOTHING: dict[str, Any] = {}
 
 
@@ -184,6 +193,20 @@ def test_a_batch_of_visits_takes_one_statement_and_one_that_wrote_nothing_takes_
         assert (found.revision, found.present, found.made) == (3, True, False)
     again = [(world.read(number), base, NOTHING) for number in (1, 2)]
     assert world.finish(*again) == 0
+
+
+def test_a_visit_looks_for_what_it_wrote_and_the_one_after_a_death_for_all(world: World) -> None:
+    link = world.pair(1)
+    of_summary, of_labels = world.base(SUMMARY, "new"), world.base(LABELS, "a")
+    base = Base(of_summary.left | of_labels.left, of_summary.right | of_labels.right)
+    world.note(link, SUMMARY, "new")
+    assert world.finish((link, base, {**WROTE, "wrote": frozenset({(Side.RIGHT, SUMMARY)})})) == 1
+    assert world.asked == [("right", SUMMARY)]
+    world.note(link, SUMMARY, "newer")
+    assert world.finish((world.read(1), base, NOTHING)) == 1
+    assert sorted(world.asked) == [
+        (side, key) for side in ("left", "right") for key in (LABELS, SUMMARY)
+    ]
 
 
 def test_a_write_of_a_dead_worker_has_the_time_and_the_revision_of_that_worker(
