@@ -11,11 +11,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from types import NoneType
 from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus
 
@@ -26,6 +29,7 @@ from psycopg.types.json import Json, Jsonb
 SHORTEST = 4  # characters: anything shorter would match by accident
 SHORTEST_BASE64 = 6
 WITHHELD = "[withheld]"
+_PLAIN = frozenset({NoneType, bool, int, float, str, bytes, uuid.UUID, datetime})
 
 
 class TracelessError(RuntimeError):
@@ -187,10 +191,14 @@ def is_barred(value: object) -> bool:
 
 
 def _holds_traceless(value: object) -> bool:
-    if value is None or isinstance(value, str | bytes | int | float):
+    if type(value) in _PLAIN:
         return False  # by far the most: this runs for every statement
-    if isinstance(value, dict | list | tuple | set | frozenset | Json | Jsonb):
-        return any(isinstance(leaf, Traceless) for leaf in _leaves(value))
+    if isinstance(value, list | tuple | set | frozenset):
+        return not _PLAIN.issuperset(map(type, value)) and any(map(_holds_traceless, value))
+    if isinstance(value, Mapping):
+        return any(map(_holds_traceless, (*value, *value.values())))
+    if isinstance(value, Json | Jsonb):
+        return _holds_traceless(value.obj)
     return isinstance(value, Traceless)
 
 

@@ -227,6 +227,24 @@ def test_marks_of_under_four_characters_and_numbers_within_numbers_refuse_nothin
             session.execute(text("SELECT :a"), {"a": 1234})
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda one: one,
+        lambda one: {"sides": ["left", "right"], "rows": ["a", None, 1, one]},
+        lambda one: {"rows": [uuid.uuid4(), (datetime.now(UTC), {"deep": frozenset({one})})]},
+        lambda one: {one: 1},
+        lambda one: Jsonb({"a": [1, {"b": one}]}),
+        lambda one: [Jsonb([one])],
+    ],
+)
+def test_what_is_never_stored_is_found_wherever_it_hides(
+    data_center: DataCenterSite, around: Callable[[object], object]
+) -> None:
+    assert is_barred(around(data_center))
+    assert not is_barred(around("a text"))
+
+
 def test_the_hand_nests_and_is_empty_again_at_the_end() -> None:
     with in_hand(["outer-mark"]):
         with in_hand(["inner-mark"]):
