@@ -16,8 +16,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import requests
-from requests.adapters import HTTPAdapter
+import urllib3
 
 from sandbox import tokens
 from sandbox.jql import JqlError, compile_jql
@@ -219,13 +218,11 @@ class WebhookEngine:
     # --- from deliveries to the app ------------------------------------------------------
 
     def _work(self) -> None:
-        session = requests.Session()
-        session.trust_env = False
-        session.mount("http://", HTTPAdapter(pool_connections=2, pool_maxsize=2))
+        client = urllib3.PoolManager(num_pools=2, retries=False)
         while True:
             delivery = self._take()
             try:
-                self._send(session, delivery)
+                self._send(client, delivery)
             except Exception:
                 LOG.exception("webhook %s could not be made", delivery.identifier)
                 self._note(delivery, status="failed")
@@ -245,7 +242,7 @@ class WebhookEngine:
                 else:
                     self._ready.wait()
 
-    def _send(self, session: requests.Session, delivery: Delivery) -> None:
+    def _send(self, client: urllib3.PoolManager, delivery: Delivery) -> None:
         app = self.site.apps.get(delivery.app.key)
         if app is None or not app.enabled:
             self._note(delivery, status="cancelled")
@@ -265,15 +262,16 @@ class WebhookEngine:
             headers["X-Atlassian-Webhook-Retry"] = str(delivery.attempt)
         status: int | str
         try:
-            answer = session.post(
+            answer = client.request(
+                "POST",
                 delivery.url,
-                data=delivery.data,
+                body=delivery.data,
                 headers=headers,
                 timeout=self.switches.timeoutMs / 1000,
-                allow_redirects=False,
+                redirect=False,
             )
-            status = answer.status_code
-        except requests.RequestException as error:
+            status = answer.status
+        except urllib3.exceptions.HTTPError as error:
             status = type(error).__name__
         self._note(delivery, status=status)
         if isinstance(status, str) or status in RETRY_STATUSES or status >= 500:
