@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import select
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +10,6 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.errors import AppImportError
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app import Tandem, create_app
 from app.errors import Problem
@@ -33,7 +31,6 @@ SHARED = (
     "app.vault.check",
 )
 YOUNG_OBJECTS = 10_000  # before the collector looks at the young ones; Python's own value is 700
-STAY_MS = 5  # that a thread waits for the next request of a connection
 REQUEST_LINE_LIMIT = 8190  # bytes: page addresses carry a token
 
 
@@ -54,28 +51,6 @@ class _Log(Logger):  # type: ignore[misc]
         """Nothing: the application writes one line a request, and it alone knows the tenant."""
 
 
-class StayingThreads(ThreadWorker):  # type: ignore[misc]
-    """Gunicorn's threads, of which each stays with a connection while requests come on it.
-
-    By itself gunicorn gives a connection back to the main thread after each answer, which waits
-    for all of them and hands it out again: an eighth of what a webhook costs.
-    """
-
-    def handle(self, conn: TConn) -> object:
-        """Answer the connection's request, and those that follow at once."""
-        while (kept := super().handle(conn)) is True and self.goes_on(conn):
-            pass
-        return kept
-
-    def goes_on(self, conn: TConn) -> bool:
-        """Whether another request comes within a moment, and nobody else waits for a thread."""
-        if not self.alive or self.tpool._work_queue.qsize():
-            return False
-        ready = select.poll()
-        ready.register(conn.sock, select.POLLIN)
-        return bool(ready.poll(STAY_MS))
-
-
 class _Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -87,7 +62,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         values: dict[str, Any] = {
             "bind": f"{host}:{self.settings.port}",
             "workers": self.settings.web_concurrency,
-            "worker_class": f"{__name__}.{StayingThreads.__name__}",
+            "worker_class": "gthread",
             "threads": THREADS,
             "keepalive": 30,
             "graceful_timeout": 5,
