@@ -21,7 +21,7 @@ from app.mapping.profile_lists import KnownProfile
 from app.mapping.profiles import require_begun
 from app.screens.desk import Desk, checks
 from app.screens.pages import wants_json
-from app.screens.words import called_field as field_name
+from app.screens.words import called_field
 from app.sync import completeness_archived, completeness_store
 from app.sync.completeness import Completeness
 from app.sync.completeness_store import Check
@@ -134,7 +134,7 @@ def _differs(one: Mapping[str, Any], sites: Mapping[Side, str]) -> Differs:
         )
     if completeness_archived.FIELD in one["fields"]:
         return Differs(name, _("One of its issues is archived."))
-    names = [field_name(field) for field in one["fields"]]
+    names = [called_field(field) for field in one["fields"]]
     items = [_lack(lack, sites) for lack in one.get("items", ())]
     kinds = dict.fromkeys(_nouns(lack["kind"], 2) for lack in one.get("items", ()))
     return Differs(
@@ -187,7 +187,7 @@ def _aside(check: Check) -> Iterator[str]:
             older,
         )
     if check.unseen:
-        names = ", ".join(field_name(one) for one in check.unseen)
+        names = ", ".join(called_field(one) for one in check.unseen)
         yield _("hidden from Tandem in some pairs and not compared: %(names)s", names=names)
 
 

@@ -19,8 +19,7 @@ from app.screens.pages import wants_json
 from app.screens.runs import Runs
 from app.screens.runs_deeds import RunDeeds
 from app.screens.runs_words import ErrandShown, RunShown
-from app.screens.words import ago
-from app.screens.words import called_field as field_name
+from app.screens.words import ago, called_field
 from app.sync.load import Ask
 from app.sync.load_match import MatchField
 from app.sync.load_walk import clean_jql
@@ -121,7 +120,7 @@ def _load_views(blueprint: Blueprint, runs: Runs, deeds: RunDeeds, desk: Desk) -
         counts = {side.value: number for side, number in found.issues.items()}
         if wants_json():
             return jsonify(issues=counts, calls=found.calls, minutes=found.minutes)
-        fields = [(one.left, field_name(one.key)) for one in stored.profile.fields]
+        fields = [(one.left, called_field(one.key)) for one in stored.profile.fields]
         return render_template(
             "parts/runs_load.html",
             profile=stored,
@@ -214,7 +213,7 @@ def _list(runs: Runs, seen: Mapping[uuid.UUID, KnownProfile]) -> dict[str, Any]:
         "errands": runs.errands(caller, standing, seen),
         "may": standing.may(Permission.MAP),
         "ago": ago,
-        "field_name": field_name,
+        "field_name": called_field,
     }
 
 

@@ -13,8 +13,7 @@ from app.language import ngettext, tell
 from app.mapping.profile import Side
 from app.mapping.said import side_names
 from app.said import unpack
-from app.screens.words import Called
-from app.screens.words import called_field as field_name
+from app.screens.words import Called, called_field
 from app.sync.errands import Kind
 
 
@@ -243,7 +242,7 @@ def told(found: Mapping[str, Any], sites: Mapping[str, str], called: Called) -> 
     def said(one: dict[str, Any]) -> dict[str, Any]:
         packed = {key: one[key] for key in ("sentence", "field") if one.get(key) is not None}
         return one | {
-            key: tell(unpack(value), names, lambda field: field_name(field, called))
+            key: tell(unpack(value), names, lambda field: called_field(field, called))
             for key, value in packed.items()
         }
 
@@ -257,7 +256,7 @@ def plan_groups(found: Mapping[str, Any], called: Called) -> dict[str, tuple[Blo
     """The causes of a plan by kind, the largest first."""
     told: dict[str, list[Blocked]] = {}
     for one in found["groups"]:
-        name = field_name(one["field"], called) if one["field"] else None
+        name = called_field(one["field"], called) if one["field"] else None
         group = Blocked(one["sentence"].rstrip("."), one["count"], tuple(one["examples"]), name)
         told.setdefault(one["kind"], []).append(group)
     return {kind: tuple(groups) for kind, groups in told.items()}
