@@ -114,8 +114,10 @@ class Vault:
             raise
         except KeyMissing:
             if self.store.holding(tenant).versions:
-                raise
-            secret = self.store.create(tenant, DERIVATION_ROOT).secret
+                # The root is made before them: it is lost, or both came since we looked for it.
+                secret = self.store.load(tenant, DERIVATION_ROOT).secret
+            else:
+                secret = self.store.create(tenant, DERIVATION_ROOT).secret
         return HKDF(SHA256(), 32, salt=None, info=f"tandem:{purpose}".encode()).derive(secret)
 
     def forget(self, tenant: TenantId) -> None:

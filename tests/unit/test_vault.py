@@ -16,7 +16,7 @@ from app.database import TenantId
 from app.settings import load_settings
 from app.vault.master import LocalKey, MasterKeys, VaultError
 from app.vault.ring import create_key_file, key_file, load_master_keys
-from app.vault.store import KeyMissing, KeyShredded, KeyStore
+from app.vault.store import DataKey, KeyMissing, KeyShredded, KeyStore
 from app.vault.vault import CACHE_SECONDS, SERVER, Place, Vault, version_of
 
 MASTER = MasterKeys([LocalKey("k1", b"m" * 32)])
@@ -190,6 +190,23 @@ def test_those_who_race_for_the_first_key_end_with_one(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert [make_vault(tmp_path).unseal(place, one) for one in sealed] == [b"secret"] * 8
+
+
+def test_the_first_keys_may_come_while_the_root_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault, rival, place = make_vault(tmp_path), make_vault(tmp_path), a_place()
+    load = vault.store.load
+
+    def overtaken(tenant: TenantId, version: int) -> DataKey:
+        try:
+            return load(tenant, version)
+        except KeyMissing:
+            rival.seal(place, b"x")
+            raise
+
+    monkeypatch.setattr(vault.store, "load", overtaken)
+    assert vault.derive(place.tenant, "a") == rival.derive(place.tenant, "a")
 
 
 def test_a_key_store_that_goes_away_at_run_time_gets_no_new_keys(tmp_path: Path) -> None:
