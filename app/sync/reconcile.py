@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -54,16 +54,18 @@ class Reconciler:
 
     def drain(self, profile_id: uuid.UUID, lane: int) -> bool:
         """Take up to a hundred due changes of a lane across. Returns whether more may be due."""
-        try:
-            profile = profiles.working(self._vault, profile_id)
-        except Problem:
-            return False  # deleted meanwhile; its rows went with it
-        if profile.state != "on":
+        profile = self._working(profile_id)
+        if profile is None:
             return False
         found = _gathered(profile, lane)
         dirty, links = found.dirty, found.links
         if not dirty:
             return False
+        if found.waited:
+            # Whoever saved the profile in that time sees the changes after it cross by its rules.
+            begun, profile = profile, self._working(profile_id)
+            if profile is None or profile.revision != begun.revision:
+                return profile is not None
         taken, wait = pacing.pace(profile, lane, dirty, links)
         if wait:
             if wait <= LONGEST_BELL:
@@ -83,6 +85,15 @@ class Reconciler:
             turn.carrying.look_anew()
         _run(turn, self._pairs(taken, links), found.standing)
         return len(taken) < len(dirty) or len(dirty) == BATCH
+
+    def _working(self, profile_id: uuid.UUID) -> StoredProfile | None:
+        """The profile as it is carried now; None where it is not on, or was deleted meanwhile: its
+        rows went with it."""
+        try:
+            profile = profiles.working(self._vault, profile_id)
+        except Problem:
+            return None
+        return profile if profile.state == "on" else None
 
     @staticmethod
     def _pairs(dirty: Sequence[Dirty], links: Sequence[Link]) -> list[Pair]:
@@ -104,12 +115,13 @@ class Reconciler:
 
 @dataclass(frozen=True)
 class _Found:
-    """What is due in a lane, and what is known of it."""
+    """What is due in a lane, and what is known of it. `waited`: whether for more of it."""
 
     dirty: list[Dirty]
     links: list[Link]
     aside: dict[parked.Row, list[parked.Known]]
     standing: budget.Standing
+    waited: bool = False
 
 
 def _gathered(profile: StoredProfile, lane: int) -> _Found:
@@ -121,7 +133,7 @@ def _gathered(profile: StoredProfile, lane: int) -> _Found:
         if not 1 < before < BATCH or not all(one.is_live for one in found.dirty):
             break
         time.sleep(GATHER_SECONDS)
-        found = _find(profile, lane)
+        found = replace(_find(profile, lane), waited=True)
         if len(found.dirty) == before:
             break
     return found

@@ -124,6 +124,7 @@ def test_a_twin_goes_with_its_source_and_is_not_made_again_where_somebody_delete
     sides.drop("left", second)
     third = sides.attach("left", "c", b"3")
     sides.have("right", "c")
+    stack.settle()
     carry(stack, profile, "--no-deletions")
     sides.drop("left", third)
     sides.touch("left", "And again")
