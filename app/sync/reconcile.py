@@ -61,11 +61,9 @@ class Reconciler:
         dirty, links = found.dirty, found.links
         if not dirty:
             return False
-        if found.waited:
+        if found.waited and (now := self._working(profile_id)) != profile:
             # Whoever saved the profile in that time sees the changes after it cross by its rules.
-            begun, profile = profile, self._working(profile_id)
-            if profile is None or profile.revision != begun.revision:
-                return profile is not None
+            return now is not None
         taken, wait = pacing.pace(profile, lane, dirty, links)
         if wait:
             if wait <= LONGEST_BELL:
