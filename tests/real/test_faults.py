@@ -227,11 +227,13 @@ def test_an_hours_points_that_are_used_up_are_waited_for(paired: Stack) -> None:
     acme, globex = paired.sandbox.acme, paired.sandbox.globex
     globex.limits(points={"perHour": 0})
     edit_issue(acme, left, summary="Points, over")
-    said(paired, "points")
+    codes = "SELECT DISTINCT code FROM site_budget WHERE blocked_until > now()"
     with owner(paired) as database:
-        codes = "SELECT DISTINCT code FROM site_budget WHERE blocked_until > now()"
+        wait_until("a site is left alone", lambda: database.execute(codes).fetchall(), LONG)
         assert database.execute(codes).fetchall() == [("points",)]
-        globex.limits(points={"perHour": 65_000})
+    # They are the points of all sites: without any, no page could ask who looks at it either.
+    globex.limits(points={"perHour": 65_000})
+    said(paired, "points")
     go_on(paired)  # the next hour begins
     wait_until("it arrived in the next hour", lambda: in_step(paired, left, right), seconds=LONG)
     rests(paired, "Points, over")

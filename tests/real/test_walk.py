@@ -163,7 +163,7 @@ def page_text(stack: Stack) -> str:
     answer = requests.get(
         f"{stack.url}/pages/parts/overview", headers={"Authorization": f"JWT {token}"}, timeout=30
     )
-    assert answer.status_code == 200
+    assert answer.status_code == 200, answer.text
     return answer.text
 
 
