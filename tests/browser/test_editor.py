@@ -44,12 +44,20 @@ def go_on(frame: FrameLocator, draft: str, step: str = "projects") -> None:
     expect(frame.locator(f"#step-{step}")).to_have_attribute("aria-current", "step")
 
 
+def opened(
+    paired: Stack, open_page: OpenPage, step: str = "projects"
+) -> tuple[str, Page, FrameLocator]:
+    """A new draft of Acme's, at this step; the page and its frame."""
+    draft = begin(paired)
+    page, frame = open_page(paired.sandbox.acme)
+    go_on(frame, draft, step)
+    return draft, page, frame
+
+
 def test_what_was_chosen_is_there_again_after_the_tab_was_closed(
     paired: Stack, open_page: OpenPage
 ) -> None:
-    draft = begin(paired)
-    page, frame = open_page(paired.sandbox.acme)
-    go_on(frame, draft)
+    draft, page, frame = opened(paired, open_page)
     left, right = scope_ids(paired.sandbox.acme, *LEFT), scope_ids(paired.sandbox.globex, *RIGHT)
     chosen = {
         "#left_project": left[0],
@@ -97,9 +105,7 @@ def drafts_of(stack: Stack) -> list[str]:
 def test_what_a_refused_token_did_not_save_is_marked_and_sent_again(
     paired: Stack, open_page: OpenPage
 ) -> None:
-    draft = begin(paired)
-    page, frame = open_page(paired.sandbox.acme)
-    go_on(frame, draft)
+    draft, page, frame = opened(paired, open_page)
     refused: list[str] = []
 
     def refuse(route: Route) -> None:
@@ -133,9 +139,7 @@ def test_what_a_refused_token_did_not_save_is_marked_and_sent_again(
 def test_what_a_server_that_was_away_did_not_get_survives_another_step_and_is_sent_by_retry(
     paired: Stack, open_page: OpenPage
 ) -> None:
-    draft = begin(paired)
-    page, frame = open_page(paired.sandbox.acme)
-    go_on(frame, draft)
+    _draft, page, frame = opened(paired, open_page)
     page.route(
         SAVES,
         lambda route: route.abort() if route.request.method == "POST" else route.continue_(),
@@ -199,9 +203,7 @@ def choose_and_hold(page: Page, frame: FrameLocator) -> Route:
 def test_a_save_that_ends_after_its_page_was_left_holds_up_nothing(
     paired: Stack, open_page: OpenPage
 ) -> None:
-    draft = begin(paired)
-    page, frame = open_page(paired.sandbox.acme)
-    go_on(frame, draft)
+    draft, page, frame = opened(paired, open_page)
     sent = choose_and_hold(page, frame)
     go(frame, "Activity")
     go(frame, "Profiles")
@@ -215,9 +217,7 @@ def test_a_save_that_ends_after_its_page_was_left_holds_up_nothing(
 def test_what_is_typed_while_an_answer_is_under_way_stays_under_the_hands(
     paired: Stack, open_page: OpenPage
 ) -> None:
-    draft = begin(paired)
-    page, frame = open_page(paired.sandbox.acme)
-    go_on(frame, draft)
+    _draft, page, frame = opened(paired, open_page)
     sent = choose_and_hold(page, frame)
     frame.locator("#left_filter").press_sequentially("labels = half")
     sent.continue_()
@@ -234,10 +234,8 @@ def test_what_is_typed_while_an_answer_is_under_way_stays_under_the_hands(
 def test_a_site_is_checked_by_url_and_token_and_paired_by_code_within_the_step(
     paired: Stack, open_page: OpenPage
 ) -> None:
-    acme, globex = paired.sandbox.acme, paired.sandbox.globex
-    draft = begin(paired)
-    page, frame = open_page(acme)
-    go_on(frame, draft, "partner")
+    globex = paired.sandbox.globex
+    draft, page, frame = opened(paired, open_page, "partner")
     frame.get_by_text("Connect by an API token").click()
     frame.get_by_label("Address of the other Jira").fill(globex.url)
     frame.get_by_label("Email of the account").fill(globex.admin["email"])
@@ -455,11 +453,9 @@ def test_what_is_typed_while_the_table_of_fields_loads_is_saved_and_holds_up_not
 def test_a_site_without_tandem_is_connected_by_its_token_and_ended_in_the_settings(
     paired: Stack, open_page: OpenPage
 ) -> None:
-    acme, globex = paired.sandbox.acme, paired.sandbox.globex
+    globex = paired.sandbox.globex
     globex.uninstall(APP_KEY)
-    draft = begin(paired)
-    page, frame = open_page(acme)
-    go_on(frame, draft, "partner")
+    _draft, page, frame = opened(paired, open_page, "partner")
     frame.get_by_text("Connect by an API token").click()
     frame.get_by_label("Address of the other Jira").fill(globex.url)
     frame.get_by_label("Email of the account").fill(globex.admin["email"])

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from demo.stack import Stack, scope_ids, wait_until
+from demo.stack import Stack, wait_until
 from demo.walk import LEFT, RIGHT, keys_by_summary
 from sandbox.process import SiteHandle
+from tests.real.test_filters import make
 from tests.stack_fixture import running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
@@ -45,19 +46,8 @@ def odd(profile: str, side: str) -> dict[str, Any]:
 
 def test_odd_marks_hold_up_no_issue_and_no_load(running: Stack) -> None:  # noqa: F811
     acme, globex = running.sandbox.acme, running.sandbox.globex
-    left, right = scope_ids(acme, *LEFT), scope_ids(globex, *RIGHT)
-    form = {
-        "connection": running.connect(),
-        "name": "Odd marks",
-        "left_project": left[0],
-        "left_type": left[1],
-        "right_project": right[0],
-        "right_type": right[1],
-        "fields": json.dumps(FIELDS),
-        "left_filter": "priority = High",
-    }
-    profile = running.page(acme, "POST", "/pages/profiles", **form)["profile"]
-    running.approve(globex, profile)
+    form = {"name": "Odd marks", "fields": json.dumps(FIELDS), "left_filter": "priority = High"}
+    profile = make(running, **form)["profile"]
 
     for name, mark in odd(profile, "left").items():
         marked(acme, LEFT, mark, summary=f"Outside, {name}", priority=OUT)
