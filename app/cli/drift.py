@@ -10,7 +10,6 @@ import click
 from app.cli.common import settings_or_end
 from app.cli.found import opened_profile
 from app.errors import Problem
-from app.mapping.profile import Side
 
 if TYPE_CHECKING:
     from app import Tandem
@@ -115,8 +114,7 @@ def _lines(tandem: Tandem, stored: StoredProfile, found: Drift) -> list[str]:
 
 
 def _site(tandem: Tandem, stored: StoredProfile, one: Finding) -> str:
-    left = one.target.side is Side.LEFT
-    tenant = stored.left_tenant if left else stored.right_tenant
+    tenant = stored.tenants[one.target.side]
     return tandem.installations.of(tenant).base_url.split("://", 1)[1]
 
 

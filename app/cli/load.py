@@ -183,11 +183,9 @@ def _steps(loads: Loads, stored: StoredProfile, found: Load, bar: Any) -> Load:
 
 def _why(stored: StoredProfile) -> str:
     """What a load may stand still for."""
-    from app.mapping.profile import Side
     from app.sync.budget import shut_out
-    from app.sync.load_walk import tenant_of
 
-    told = [one for side in Side if (one := shut_out(tenant_of(stored, side), side))]
+    told = [one for side, it in stored.tenants.items() if (one := shut_out(it, side))]
     if told:
         return " ".join([*told, "The load goes on then."])
     return (

@@ -101,11 +101,10 @@ def _wanted(*, side: str | None, code: str | None, field: str | None, key: str |
 
 
 def _words(tandem: Tandem, stored: StoredProfile, one: Group) -> tuple[str, str]:
-    from app.mapping.profile import Side
     from app.screens.words import called_field
     from app.sync.reasons import say
 
-    tenant = stored.left_tenant if one.side is Side.LEFT else stored.right_tenant
+    tenant = stored.tenants[one.side]
     site = tandem.installations.of(tenant).base_url.split("://", 1)[1]
     return say(one.code, site=site, field=called_field(one.field))
 

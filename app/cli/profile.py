@@ -82,10 +82,8 @@ def check(profile: str, as_json: bool) -> None:
 def _run(work: Completeness, stored: StoredProfile, open_site: SiteOpener) -> Check:
     """Take the steps one by one, at the profile's pace, until the check is at its end. Raises
     Problem where a site does not let Tandem in."""
-    from app.mapping.profile import Side
     from app.sync.budget import refuse_where_paused
 
-    sites = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
     with click.progressbar(length=1, label="Checking", file=sys.stderr) as bar:
         while True:
             work.step(stored)
@@ -97,7 +95,7 @@ def _run(work: Completeness, stored: StoredProfile, open_site: SiteOpener) -> Ch
             bar.update(check.pairs - bar.pos)
             wait = (check.not_before - datetime.now(UTC)).total_seconds()
             if wait > LONGEST_WAIT:
-                for side, tenant in sites.items():
+                for side, tenant in stored.tenants.items():
                     refuse_where_paused(tenant, side)
                     open_site(tenant)  # no call: it tells where the app is not enabled
             time.sleep(min(LONGEST_WAIT, max(0.05, wait)))

@@ -94,7 +94,7 @@ def _taken(tandem: Tandem, stored: StoredProfile, content: Content, *, dry_run: 
     new = taking.wanted(content, old, taking.Parties(sites))
     for side in Side:
         if new.scope(side).filter != old.scope(side).filter:
-            _check(tandem, _tenants(stored)[side], new.scope(side), side)
+            _check(tandem, stored.tenants[side], new.scope(side), side)
     require_named(tandem, stored, new)
     names = _names(tandem, stored) if new != old else None
     found = [one.sentence for one in differences(old, new, names)]
@@ -248,16 +248,10 @@ def _text(file: Path) -> str:
         ) from None
 
 
-def _tenants(stored: StoredProfile) -> Mapping[Side, TenantId]:
-    from app.mapping.profile import Side
-
-    return {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
-
-
 def _sites(tandem: Tandem, stored: StoredProfile) -> dict[Side, str]:
     return {
         side: tandem.installations.of(tenant).base_url.split("://", 1)[1]
-        for side, tenant in _tenants(stored).items()
+        for side, tenant in stored.tenants.items()
     }
 
 
@@ -265,7 +259,7 @@ def _names(tandem: Tandem, stored: StoredProfile) -> Names:
     from app.sync.profile_names import ProfileNames
 
     names = ProfileNames(tandem.open_site)
-    return names.of(stored.profile, _tenants(stored), _sites(tandem, stored))
+    return names.of(stored.profile, stored.tenants, _sites(tandem, stored))
 
 
 def _check(tandem: Tandem, tenant: TenantId, scope: Scope, side: Side) -> None:

@@ -43,6 +43,11 @@ class StoredProfile:
     profile: Profile
     revision: int = 1
 
+    @property
+    def tenants(self) -> dict[Side, TenantId]:
+        """Whose sites the two sides are."""
+        return {Side.LEFT: self.left_tenant, Side.RIGHT: self.right_tenant}
+
     def side_of(self, tenant: TenantId) -> Side:
         """Which side is this tenant's, who is one of the two."""
         return Side.LEFT if self.left_tenant == tenant else Side.RIGHT

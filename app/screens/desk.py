@@ -84,7 +84,7 @@ class Desk:
 
     def sites(self, stored: StoredProfile) -> dict[Side, str]:
         """What the people of both sites of a profile call them."""
-        tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
+        tenants = stored.tenants
         return {side: self.site_name(one) for side, one in tenants.items()}
 
     def is_enabled(self, tenant: TenantId) -> bool:
@@ -208,7 +208,7 @@ class Desk:
             raise refuse(name, _("is missing. Give a JQL, or an empty text for no filter."))
         jql = filters.written(request.form[name], side)
         stored = profiles.load(self._vault, profile)
-        tenant = stored.left_tenant if side is Side.LEFT else stored.right_tenant
+        tenant = stored.tenants[side]
         filters.check(self._open_site(tenant), replace(scope, filter=jql), side, own=True)
         if revisions.set_filter(
             self._vault, self._record, caller, profile, jql, covers=covers, for_partner=both

@@ -155,7 +155,7 @@ class Drifts:
         for side in Side:
             wanted = [one.target.id for one in findings if _is_person(one, side)]
             if wanted:
-                tenant = stored.left_tenant if side is Side.LEFT else stored.right_tenant
+                tenant = stored.tenants[side]
                 try:
                     found = self._open_site(tenant).people(wanted[:SHOWN])
                 except Problem:
@@ -167,7 +167,7 @@ class Drifts:
         ]
 
     def _site(self, stored: StoredProfile, side: Side) -> str:
-        tenant = stored.left_tenant if side is Side.LEFT else stored.right_tenant
+        tenant = stored.tenants[side]
         return self._desk.site_name(tenant)
 
 

@@ -230,7 +230,7 @@ class ReviewStep:
         new = profile_of(draft)
         if draft.profile_id is None:
             made = self._stored(draft)
-            tenants = {Side.LEFT: made.left_tenant, Side.RIGHT: made.right_tenant}
+            tenants = made.tenants
             return check_new(self._open_site, tenants, new).unasked
         stored = profiles.load(self._vault, profile_uuid(draft))
         before = Watch(self._vault, self._open_site).read(stored)

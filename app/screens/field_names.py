@@ -62,7 +62,7 @@ class FieldNames:
 
     def of_profile(self, stored: StoredProfile) -> Mapping[Side, Mapping[str, str]]:
         """Those of both sides of a profile."""
-        tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
+        tenants = stored.tenants
         scope = stored.profile.scope
         return {side: self.read(tenants[side], int(scope(side).project_id)) for side in Side}
 

@@ -81,7 +81,7 @@ class Parked:
             return parked_ignored.issues(session, profile, wanted, LISTED)
 
     def _shown(self, group: Group, profile: StoredProfile) -> dict[str, Any]:
-        tenant = profile.left_tenant if group.side is Side.LEFT else profile.right_tenant
+        tenant = profile.tenants[group.side]
         called = self._desk.field_names.of_profile(profile) if is_bare(group.field) else {}
         site, field = self._desk.site_name(tenant), called_field(group.field, called, group.side)
         sentence, cure = reasons.say(group.code, site=site, field=field)
@@ -112,7 +112,7 @@ class Parked:
     def sites(self, profile: uuid.UUID) -> dict[Side, str]:
         """The names of a profile's sites. The reach was asked before."""
         stored = profiles.load(self._vault, profile)
-        tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
+        tenants = stored.tenants
         return {side: self._desk.site_name(one) for side, one in tenants.items()}
 
     def retry(self, caller: Caller, standing: Standing, profile: uuid.UUID, wanted: Wanted) -> int:
@@ -135,7 +135,7 @@ class Parked:
         """What the wanted ones are parked for, as it is kept."""
         if wanted.code is None or wanted.side is None:
             return said("a site refused it.")
-        tenant = profile.left_tenant if wanted.side is Side.LEFT else profile.right_tenant
+        tenant = profile.tenants[wanted.side]
         field = field_said(wanted.field or "")
         return reasons.saying(wanted.code, site=self._desk.site_name(tenant), field=field)
 

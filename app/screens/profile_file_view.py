@@ -44,7 +44,7 @@ class ProfileFiles:
     def text(self, seen: Seen) -> str:
         """The profile as a file, without the partner's filter."""
         stored = seen.stored
-        pace = history.pace_of(seen.tenants[seen.side], stored.id)
+        pace = history.pace_of(seen.stored.tenants[seen.side], stored.id)
         names = self._page.names(seen, ask=True)
         hidden = frozenset({seen.side.other})
         return write(stored.profile, stored.name, pace, names, hidden=hidden)
@@ -103,7 +103,7 @@ class ProfileFiles:
 
     @staticmethod
     def _pace(seen: Seen, content: Content) -> int | None:
-        now = history.pace_of(seen.tenants[seen.side], seen.stored.id)
+        now = history.pace_of(seen.stored.tenants[seen.side], seen.stored.id)
         return content.search_seconds if content.search_seconds not in {None, now} else None
 
 

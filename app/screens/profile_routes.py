@@ -217,7 +217,7 @@ def _of(seen: Seen) -> dict[str, Any]:
 
 def _waits(seen: Seen) -> list[str]:
     """Why work waits for a site, such as a token that it refuses."""
-    return say_sites({seen.tenants[side]: seen.sites[side] for side in Side})
+    return say_sites({seen.stored.tenants[side]: seen.sites[side] for side in Side})
 
 
 def _made(page: ProfileView, seen: Seen, made: Made) -> Response:

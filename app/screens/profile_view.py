@@ -48,11 +48,6 @@ class Seen:
     maps: bool
 
     @property
-    def tenants(self) -> dict[Side, TenantId]:
-        """The tenant of each side."""
-        return {Side.LEFT: self.stored.left_tenant, Side.RIGHT: self.stored.right_tenant}
-
-    @property
     def partner(self) -> str:
         """The other site."""
         return self.sites[self.side.other]
@@ -104,19 +99,19 @@ class ProfileView:
         if one is None or not standing.covers(permission, one.own_project):
             raise NotFound(_("There is no such profile."))
         stored = profiles.load(self.vault, profile)
-        tenants = {Side.LEFT: stored.left_tenant, Side.RIGHT: stored.right_tenant}
+        tenants = stored.tenants
         sites = {each: self.desk.site_name(tenants[each]) for each in Side}
         maps = standing.covers(Permission.MAP, one.own_project)
         return Seen(stored, one, one.own, sites, maps)
 
     def names(self, seen: Seen, *, ask: bool) -> Names:
         """What both sites call things; not `ask`: as far as it is at hand."""
-        return self._names.of(seen.stored.profile, seen.tenants, seen.sites, ask=ask)
+        return self._names.of(seen.stored.profile, seen.stored.tenants, seen.sites, ask=ask)
 
     def carried(self, seen: Seen, *, ask: bool, anew: bool = False) -> dict[str, Any]:
         """What crosses, for a table, and the names' age in seconds (None: not all are known)."""
         if anew:
-            self._names.forget(seen.stored.profile, seen.tenants)
+            self._names.forget(seen.stored.profile, seen.stored.tenants)
         names, profile = self.names(seen, ask=ask), seen.stored.profile
         return {
             "profile": seen.stored.id,
@@ -126,7 +121,7 @@ class ProfileView:
                 (words.items(one.kind), words.item_rule(one, names)) for one in profile.items
             ],
             "people": len(profile.users.rows),
-            "names_age": self._names.age(profile, seen.tenants),
+            "names_age": self._names.age(profile, seen.stored.tenants),
         }
 
     def _head(self, seen: Seen, names: Names, side: Side) -> dict[str, Any]:
@@ -145,7 +140,7 @@ class ProfileView:
     def revisions(self, seen: Seen, before: int | None) -> dict[str, Any]:
         """A page of the revisions, with who made them as the own site calls them now."""
         found = history.revisions_of(
-            self.vault, seen.tenants[seen.side], seen.stored.id, before=before
+            self.vault, seen.stored.tenants[seen.side], seen.stored.id, before=before
         )
         who = self._people(seen, {one.by for one in found} - {OPERATOR})
         return {
@@ -159,13 +154,13 @@ class ProfileView:
         if not accounts:
             return {}
         try:
-            return self.open_site(seen.tenants[seen.side]).people(sorted(accounts))
+            return self.open_site(seen.stored.tenants[seen.side]).people(sorted(accounts))
         except Problem:
             return {}
 
     def opened(self, seen: Seen, number: int) -> dict[str, Any]:
         """What a revision changed, and what restoring it would change now. Raises NotFound."""
-        tenant, names = seen.tenants[seen.side], self.names(seen, ask=False)
+        tenant, names = seen.stored.tenants[seen.side], self.names(seen, ask=False)
         found = history.at(self.vault, tenant, seen.stored.id, number)
         before = history.earlier(self.vault, tenant, seen.stored.id, number)
         now = seen.stored.profile
@@ -295,7 +290,7 @@ class ProfileView:
 
     def connection(self, caller: Caller, seen: Seen) -> uuid.UUID:
         """The connection with the partner of a profile. Raises NotFound where there is none."""
-        partner = seen.tenants[seen.side.other]
+        partner = seen.stored.tenants[seen.side.other]
         for one in pairing.partners(caller.tenant):
             if one.tenant == partner:
                 return one.connection_id

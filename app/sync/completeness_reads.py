@@ -40,7 +40,7 @@ class Reading:
 
     def __init__(self, vault: Vault, profile: StoredProfile, open_site: SiteOpener) -> None:
         self.profile = profile
-        self.tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+        self.tenants = profile.tenants
         self.fingerprints = of_profile(vault, profile.left_tenant, profile.id, profile.profile)
         self._open_site = open_site
         self._read: dict[Side, dict[int, Issue]] = {side: {} for side in Side}

@@ -10,7 +10,6 @@ from typing import TypeAlias, TypeVar
 from app.database import TenantId
 from app.jira.site import FieldRule, JiraSite, SiteError, SiteOpener, Value
 from app.mapping.profile import Kind, Profile, Scope, Side
-from app.mapping.profiles import StoredProfile
 from app.mapping.repair import Target, What
 from app.mapping.values import handler
 from app.sync.drift import kind_at, mapping_of, values_at
@@ -31,11 +30,6 @@ GONE = frozenset({400, 404, 410})
 def reader_of(open_site: SiteOpener, tenants: Tenants, patience: float) -> Reader:
     """Reads with the budget of background work, and waits so many seconds for it."""
     return Reader(open_site, tenants, patience=patience, tries=1)
-
-
-def tenants_of(profile: StoredProfile) -> Tenants:
-    """The tenant of each side."""
-    return {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
 
 
 def look(reader: Reader, profile: Profile, learned: Learned = NOTHING) -> dict[Side, Now]:

@@ -17,7 +17,7 @@ from app.mapping.repair import Target, Way, What, repaired
 from app.sync.beside import begin
 from app.sync.drift import compare, mapping_of
 from app.sync.drift_model import COMMENT, Finding, How, Now
-from app.sync.drift_read import Tenants, look_at, reader_of, tenants_of
+from app.sync.drift_read import Tenants, look_at, reader_of
 from app.sync.drift_refs import references
 from app.sync.drift_store import Drift
 from app.sync.planning_read import Reader
@@ -68,7 +68,7 @@ def check_on_save(
     """Ask the sites about what `new` names and the stored profile does not. No call where that is
     nothing. `before`: what the last look found (`Watch.read`). Raises Problem for what is not
     there: its place, the rule and the cure."""
-    found = _asked(open_site, tenants_of(profile), profile.profile, new, before)
+    found = _asked(open_site, profile.tenants, profile.profile, new, before)
     if found.wrong:
         raise found.refused(found.wrong[0])
     return found.checked

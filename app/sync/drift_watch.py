@@ -98,7 +98,7 @@ class Watch:
             return drift_store.read(session, self._vault, profile)
 
     def _look(self, profile: StoredProfile, taken: Taken, patience: float) -> Drift:
-        tenants = drift_read.tenants_of(profile)
+        tenants = profile.tenants
         reader = drift_read.reader_of(self._open_site, tenants, patience)
         with tenant_transaction(profile.left_tenant) as session:
             pairs = learned.read(session, profile.id)

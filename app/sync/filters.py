@@ -218,7 +218,7 @@ def _may_ask(profile: StoredProfile, side: Side, kind: Kind, count: int) -> bool
     """Whether the site's budget has the calls; there is none where nothing holds issues back."""
     mapping = profile.profile
     calls = (mapping.scope(side).filter is not None) + (not mapping.carries_restricted)
-    site = profile.left_tenant if side is Side.LEFT else profile.right_tenant
+    site = profile.tenants[side]
     return not calls or claim(site, kind, calls * (1 + count)) == 0
 
 

@@ -20,7 +20,7 @@ from app.sync.load_decide import bonds_of, judge
 from app.sync.load_issues import Read
 from app.sync.load_match import MatchField, Outcome
 from app.sync.load_store import NAMED, READ, Load
-from app.sync.load_walk import Held, Reader, Walk, tenant_of, walk_jql, walks
+from app.sync.load_walk import Held, Reader, Walk, walk_jql, walks
 
 MOST_ISSUES = 200_000
 
@@ -43,8 +43,9 @@ def look(profile: StoredProfile, open_site: SiteOpener, ask: Ask, *, all_: bool 
                 "page first."
             )
         )
-    for side in Side:  # also where only one is read: it is the other one that is written to
-        refuse_where_paused(tenant_of(profile, side), side)
+    # Also where only one is read: it is the other one that is written to.
+    for side, tenant in profile.tenants.items():
+        refuse_where_paused(tenant, side)
     reads = sources = 0
     sides = tuple(Side) if ask.sources == "both" else (Side(ask.sources),)
     matching, filtered = ask.match is not None, ask.jql is not None
@@ -58,7 +59,7 @@ def look(profile: StoredProfile, open_site: SiteOpener, ask: Ask, *, all_: bool 
 
 
 def _count(profile: StoredProfile, open_site: SiteOpener, ask: Ask, walk: Walk) -> int:
-    tenant = tenant_of(profile, walk.side)
+    tenant = profile.tenants[walk.side]
     wait = claim(tenant, Kind.LIVE)
     if wait:
         raise Problem(

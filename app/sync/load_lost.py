@@ -13,7 +13,6 @@ from app.mapping.profiles import StoredProfile
 from app.sync import load_issues, unlinked
 from app.sync.budget import Kind, claim, refuse_where_paused
 from app.sync.load_issues import Read
-from app.sync.load_walk import tenant_of
 
 A_CALL = 100
 """Sources that one question is about."""
@@ -63,7 +62,7 @@ class Lost:
     def _ask(self, side: Side, sources: Sequence[int]) -> dict[int, Created]:
         if not sources:
             return {}
-        tenant = tenant_of(self._profile, side.other)
+        tenant = self._profile.tenants[side.other]
         while (seconds := claim(tenant, Kind.BACKGROUND, 2)) > 0:
             refuse_where_paused(tenant, side.other)
             self._wait(seconds)

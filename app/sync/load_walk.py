@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from app.database import TenantId
 from app.errors import Problem
 from app.jira.site import Issue, JiraSite, SearchPage, SiteError, SiteOpener
 from app.jira.times import parse_time
@@ -99,11 +98,6 @@ def walk_jql(profile: StoredProfile, walk: Walk, jql: str | None) -> str:
     return f"{scope.jql()} AND ( {jql} )" if walk.filtered else scope.jql()
 
 
-def tenant_of(profile: StoredProfile, side: Side) -> TenantId:
-    """Whose site is on this side."""
-    return profile.left_tenant if side is Side.LEFT else profile.right_tenant
-
-
 class Reader:
     """Reads the pages of a load, one a call, and moves the load's mark along."""
 
@@ -132,7 +126,7 @@ class Reader:
         """The next page. The load is moved on in memory only. Raises Held, SiteError."""
         every = self.walks(load)
         walk = every[load.walk]
-        tenant = tenant_of(self._profile, walk.side)
+        tenant = self._profile.tenants[walk.side]
         wait = claim(tenant, Kind.BACKGROUND, 1 + CHUNK)
         if wait:
             raise Held(wait)

@@ -84,7 +84,7 @@ class IssueLookup:
 
     def _between(self, side: Side) -> dict[str, object]:
         """The sites, seen from the side that an issue is on, and where its twin is best."""
-        tenants = {Side.LEFT: self._profile.left_tenant, Side.RIGHT: self._profile.right_tenant}
+        tenants = self._profile.tenants
         project = int(self._profile.profile.scope(side).project_id)
         return {"here": tenants[side.other], "there": tenants[side], "project": project}
 

@@ -28,7 +28,7 @@ _TWINS = text(
 
 def twin_keys(profile: StoredProfile, side: Side, keys: Sequence[str]) -> dict[str, str]:
     """The keys on `side` of the twins of these issues of the other side."""
-    tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+    tenants = profile.tenants
     asked = {"here": tenants[side.other], "there": tenants[side], "keys": list(keys)}
     with tenant_transaction(profile.left_tenant) as session:
         return {row.own: row.twin for row in session.execute(_TWINS, asked)}

@@ -22,7 +22,7 @@ HELD = ("*all", "-comment", "-worklog", "-attachment", "-description", "-environ
 
 def reader_of(open_site: SiteOpener, profile: StoredProfile) -> Reader:
     """Reads for somebody who waits for the answer."""
-    tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+    tenants = profile.tenants
     return Reader(open_site, tenants, patience=PATIENCE, tries=TRIES)
 
 

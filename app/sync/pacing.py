@@ -47,7 +47,7 @@ def pace(
         return free, 0.0
     few = list(dirty[:FEW])
     costs = _costs(few, owner)
-    tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+    tenants = profile.tenants
     # The dearer first: what is claimed of one site and not of the other is spent in vain.
     for side in sorted(costs, key=lambda one: -costs[one]):
         wait = claim(tenants[side], Kind.BACKGROUND, costs[side])

@@ -70,7 +70,7 @@ class Planner:
         out."""
         found: dict[Side, int] = {}
         for side in Side:
-            tenant = profile.left_tenant if side is Side.LEFT else profile.right_tenant
+            tenant = profile.tenants[side]
             with tenant_transaction(tenant) as session:
                 told = session.execute(_POINTS, {"tenant": tenant}).scalar()
             if told:
@@ -214,7 +214,7 @@ class Planner:
         return query
 
     def _reader(self, profile: StoredProfile) -> Reader:
-        tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+        tenants = profile.tenants
         self._readers.append(Reader(self._open_site, tenants, self._pause, self._patience))
         return self._readers[-1]
 

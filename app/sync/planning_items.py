@@ -67,7 +67,7 @@ class ItemSurvey:
 
     def __init__(self, profile: StoredProfile, reader: Reader, fingerprints: Fingerprinter) -> None:
         self._profile, self._reader, self._fingerprints = profile, reader, fingerprints
-        self._tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+        self._tenants = profile.tenants
         self._asked = {side: PlanSite(reader, side) for side in Side}
         # A plan of items asks for no more than PlanSite has.
         self._sites = {side: cast(JiraSite, one) for side, one in self._asked.items()}

@@ -66,14 +66,10 @@ _COMPLETE = {
 }
 
 
-def _tenant(profile: StoredProfile, side: Side) -> TenantId:
-    return profile.left_tenant if side is Side.LEFT else profile.right_tenant
-
-
 def may_be_a_ring(session: Session, profile: StoredProfile, side: Side, issue: Issue) -> bool:
     """Whether other profiles lead away from the issue and into the scope of its twin."""
     for end in (side, side.other):
-        scope, tenant = profile.profile.scope(end), _tenant(profile, end)
+        scope, tenant = profile.profile.scope(end), profile.tenants[end]
         scope_to(session, tenant)
         known = {
             "mine": profile.id,
@@ -99,7 +95,7 @@ def walk(
     A link is visible to its two tenants alone, so each hop is read as the tenant whose issue it
     starts from.
     """
-    start, target = _tenant(profile, side), _tenant(profile, side.other)
+    start, target = profile.tenants[side], profile.tenants[side.other]
     scope = profile.profile.scope(side.other)
     known = {
         "mine": profile.id,
@@ -145,7 +141,7 @@ def _complete_the_makers_link(
         return
     if maker == profile.id or not 0 < source < 2**63:
         return
-    tenant = _tenant(profile, side)
+    tenant = profile.tenants[side]
     scope_to(session, tenant)
     session.execute(
         _COMPLETE[end],

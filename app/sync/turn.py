@@ -106,7 +106,7 @@ class Turn:
     ) -> None:
         self.vault, self.ring = vault, ring
         self.profile, self.lane = profile, lane
-        self.tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+        self.tenants = profile.tenants
         self.open_site = open_site
         self.sites: dict[Side, JiraSite] = {}
         self.fingerprints = of_profile(vault, profile.left_tenant, profile.id, profile.profile)

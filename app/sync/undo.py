@@ -68,7 +68,7 @@ class Undo:
     ) -> None:
         self._vault, self._open_site, self._ring = vault, open_site, ring
         self._record, self._profile, self._lock_of = record, profile, lock_of
-        self._tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+        self._tenants = profile.tenants
 
     def plan(self, target: Target) -> Inverse:
         """The inverse plan. Writes nothing. Raises SiteError, and Problem for a load that has not

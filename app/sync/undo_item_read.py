@@ -199,7 +199,7 @@ class ItemReader:
         file or a link, the row and its maker say so; a link's kind looks at that itself."""
         if twin.mark is None and isinstance(KINDS[kind], NotedKind):
             return kind != ItemKind.ATTACHMENTS or twin.author == self.sites[side].account()
-        tenants = {Side.LEFT: self.profile.left_tenant, Side.RIGHT: self.profile.right_tenant}
+        tenants = self.profile.tenants
         ids = {side: str(link.issue_id(side)) for side in Side}
         place = Place(str(self.profile.id), tenants, ids)
         mark, source = twin.mark, row.item(side.other)

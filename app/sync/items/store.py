@@ -131,7 +131,7 @@ def save(session: Session, profile: StoredProfile, link: Link, rows: Sequence[It
 
 def _values(profile: StoredProfile, link: Link, row: ItemLink, *, sent: bool) -> dict[str, Any]:
     to = row.source.other if row.source else Side.RIGHT
-    tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+    tenants = profile.tenants
     return {
         "id": row.id,
         "profile": profile.id,
