@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 
-from app.activity.log import Detail, Entry
+from app.activity.log import Entry
 from app.database import TenantId, tenant_transaction
 from app.jira.site import SiteError, SiteOpener
 from app.mapping.profile import Side
@@ -70,8 +70,4 @@ class FieldNames:
 def profiles_of(entries: Iterable[Entry]) -> list[uuid.UUID]:
     """The profiles of the entries that tell of a field which every site calls as it likes."""
     told = ((one.profile_id, detail) for one in entries for detail in one.details)
-    return list(dict.fromkeys(profile for profile, detail in told if _is_bare(detail)))
-
-
-def _is_bare(detail: Detail) -> bool:
-    return any(is_bare(one) for one in (detail.field or "").split("=") if one)
+    return list(dict.fromkeys(profile for profile, detail in told if is_bare(detail.field or "")))

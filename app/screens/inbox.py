@@ -38,7 +38,7 @@ class Inbox:
 
     def fields(self, caller: Caller, questions: list[inbox.Question]) -> dict[uuid.UUID, str]:
         """What the fields of the questions are called, by the question's id."""
-        bare = [one.profile_id for one in questions if any(map(is_bare, one.field.split("=")))]
+        bare = [one.profile_id for one in questions if is_bare(one.field)]
         called = self._desk.field_names.of_profiles(caller.tenant, bare, ask=True)
         return {one.id: called_field(one.field, called.get(one.profile_id)) for one in questions}
 

@@ -95,32 +95,23 @@ def field_said(field: str) -> str:
     return Said(SYSTEM_FIELDS[field]) if field in SYSTEM_FIELDS else field
 
 
-def is_bare(field: str) -> bool:
-    """Whether a field has no name but the one that its site tells."""
-    return field not in SYSTEM_FIELDS
+def is_bare(key: str) -> bool:
+    """Whether a field, or one of a mapping's key, has no name but the one that its site tells."""
+    return any(one not in SYSTEM_FIELDS for one in key.split("=") if one)
 
 
 def called_field(key: str, called: Called | None = None, side: Side | None = None) -> str:
     """A field's id, or a mapping's key, as people say it. `called`: what the sites call their
     fields; `side`: the one that the field is of, where that is known. An id that is another field
     at the other site stays as it is where it is not known."""
-    found = called or {}
     left, _equals, right = key.partition("=")
-    names = {
-        Side.LEFT: found.get(Side.LEFT, {}).get(left) if is_bare(left) else None,
-        Side.RIGHT: found.get(Side.RIGHT, {}).get(right or left)
-        if is_bare(right or left)
-        else None,
-    }
-    if right:
-        told = {
-            one: names[one] or field_name(id_) for one, id_ in zip(Side, (left, right), strict=True)
-        }
-        if side is not None:
-            return told[side]
-        return " / ".join(dict.fromkeys(told.values()))
+    ids = {Side.LEFT: left, Side.RIGHT: right or left}
+    names = {one: (called or {}).get(one, {}).get(ids[one]) for one in Side if is_bare(ids[one])}
+    told = {one: names.get(one) or field_name(ids[one]) for one in Side}
     if side is not None:
-        return names[side] or field_name(key)
+        return told[side]
+    if right:
+        return " / ".join(dict.fromkeys(told.values()))
     known = {one for one in names.values() if one}
     return known.pop() if len(known) == 1 else field_name(key)
 
