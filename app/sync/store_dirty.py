@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -76,6 +76,25 @@ def due(session: Session, profile: StoredProfile, lane: int) -> list[Dirty]:
         )
         for row in rows
     ]
+
+
+_RUN = text(
+    """
+    SELECT min(c.run_id::text)::uuid FROM change c
+    WHERE c.profile_id = :profile AND c.run_id IS NOT NULL AND NOT c.parked
+      AND (c.side = 'left' AND c.issue_id = ANY(:left)
+        OR c.side = 'right' AND c.issue_id = ANY(:right))
+    """
+)
+
+
+def run_in_hand(
+    session: Session, profile: StoredProfile, issues: Mapping[Side, Collection[int]]
+) -> uuid.UUID | None:
+    """A run that has yet to visit one of these issues, or is at it; None where none has."""
+    ids = {side.value: sorted(issues[side]) for side in Side}
+    found: uuid.UUID | None = session.execute(_RUN, ids | {"profile": profile.id}).scalar()
+    return found
 
 
 _DONE = text(

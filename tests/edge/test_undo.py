@@ -331,6 +331,37 @@ def test_a_run_owns_what_it_wrote_only_where_no_live_change_was_among_it() -> No
     assert written.run_of([dirty(run), dirty(uuid.uuid4())]) is None
 
 
+def test_a_run_has_in_hand_what_it_marked_until_that_is_done_or_set_aside(
+    stored: StoredProfile, database_url: str
+) -> None:
+    run = uuid.uuid4()
+    places = stored.id, stored.left_tenant, stored.right_tenant
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO run (id, profile_id, left_tenant_id, right_tenant_id, kind, begun_by)"
+            " VALUES (%s, %s, %s, %s, 'load', 'command')",
+            (run, *places),
+        )
+        for issue, parked, of in ((101, False, run), (102, True, run), (103, False, None)):
+            owner.execute(
+                "INSERT INTO change (profile_id, left_tenant_id, right_tenant_id, lane, side,"
+                " issue_id, parked, run_id) VALUES (%s, %s, %s, 1, 'left', %s, %s, %s)",
+                (*places, issue, parked, of),
+            )
+
+    def found(*left: int, right: tuple[int, ...] = ()) -> uuid.UUID | None:
+        with tenant_transaction(stored.left_tenant) as session:
+            issues = {Side.LEFT: left, Side.RIGHT: right}
+            return store_dirty.run_in_hand(session, stored, issues)
+
+    assert found(103, 101) == run
+    assert found(102, 103) is None  # set aside; live
+    assert found(right=(101,)) is None  # the same number on the other site
+    with psycopg.connect(database_url) as owner:
+        owner.execute("DELETE FROM change WHERE issue_id = 101")
+    assert found(101) is None
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -101,6 +101,10 @@ class KindOfItem(ABC):
         know the twins."""
         return
 
+    def ends(self, source: Item, to: Side) -> Mapping[Side, int]:
+        """The ids of the other issues that a source and its twin on `to` need."""
+        return {}
+
     @abstractmethod
     def make(self, to: Target, source: Item, mark: Mark) -> Item:
         """Make the twin of a source, with its mark, in one call; as it is stored."""

@@ -66,6 +66,10 @@ class LinkKind(NotedKind):
             return dict.fromkeys(Side, ()), False
         return _Acquaintance(meeting).made()
 
+    def ends(self, source: Item, to: Side) -> Mapping[Side, int]:
+        """See KindOfItem."""
+        return {to.other: int(end_of(source)), to: int(source.raw[TWIN])}
+
     def make(self, to: Target, source: Item, mark: Mark) -> Item:
         """See KindOfItem. The site does not say what a call made, so it is read after; and what
         somebody else made at that moment is his."""

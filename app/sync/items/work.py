@@ -3,6 +3,7 @@ writes, what it writes, and what is told of it."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.activity.log import Detail, Outcome
 from app.jira.site import Issue, SiteError
 from app.mapping.profile import ItemKind, ItemMapping, Profile, Side
+from app.sync import store_dirty
 from app.sync.items import looked, lost, remote_link, store, trace
 from app.sync.items.attachments import AttachmentKind
 from app.sync.items.comments import CommentKind
@@ -18,10 +20,7 @@ from app.sync.items.hand import Did, Hand, Planned, Work
 from app.sync.items.kinds import KindOfItem, Meeting
 from app.sync.items.links import LinkKind
 from app.sync.items.merge import Refused, merge_items
-from app.sync.items.model import (
-    Item,
-    ItemLink,
-)
+from app.sync.items.model import Create, Item, ItemLink
 from app.sync.items.neighbours import Neighbour, Waker
 from app.sync.items.reads import Reads, place_of
 from app.sync.items.worklogs import WorklogKind
@@ -135,9 +134,22 @@ def note(session: Session, turn: Turn, works: Iterable[Work]) -> None:
                 if store.begin(session, turn.profile, work.link, create)
             ]
             made = [create.row.id for create in granted]
-            trace.note(session, turn.profile, trace.Deed.MADE, made, work.run_id)
+            run = work.run_id or _run_of(session, turn, work, one.kind, granted)
+            trace.note(session, turn.profile, trace.Deed.MADE, made, run)
             one.waits = one.plan.waits or len(granted) < len(one.plan.creates)
             one.plan = replace(one.plan, creates=tuple(granted))
+
+
+def _run_of(
+    session: Session, turn: Turn, work: Work, kind: KindOfItem, creates: Sequence[Create]
+) -> uuid.UUID | None:
+    """The run that these belong to, though this visit is not its: what needs the twins of two
+    issues is made by whichever visit sees both first, while a run has either in hand."""
+    ends = [end for create in creates for end in kind.ends(create.source, create.to).items()]
+    if not ends:
+        return None
+    issues = {side: {work.issues[side].id, *(e for s, e in ends if s is side)} for side in Side}
+    return store_dirty.run_in_hand(session, turn.profile, issues)
 
 
 def carry_out(turn: Turn, work: Work) -> Did:
