@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import structlog
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.activity.log import Detail, Outcome, record
@@ -52,6 +53,9 @@ ITEM_DELAY = 3.0  # seconds
 LONGEST_BELL = 10.0  # seconds
 
 
+_REVISION = text("SELECT revision FROM profile WHERE id = :id FOR SHARE")
+
+
 class Ring(Protocol):
     """Makes sure that a drain of the lane is waiting, now or in `after` seconds."""
 
@@ -88,6 +92,7 @@ class Visit:
     edits: tuple[uuid.UUID, ...] = ()  # what webhooks told of items, and is told or of no use
     waits: bool = False  # for an item that another profile makes, or that may still land
     awaits: Awaited | None = None  # the parent that a field is set aside for
+    late: bool = False  # by a mapping that no longer holds: what it set aside is not stored
 
 
 class Turn:
@@ -131,6 +136,8 @@ class Turn:
         if not visits:
             return
         with self.transaction() as session:
+            if any(visit.parked for visit in visits) and self._saved_meanwhile(session):
+                visits = [_by_the_new_mapping(visit) for visit in visits]
             # Before the changes, as whoever chooses locks them: two must not wait for each other.
             asked = [(visit.link, visit.questions) for visit in visits]
             inbox.note(session, self.vault, self.profile, asked, self.fingerprints)
@@ -189,7 +196,8 @@ class Turn:
             store_dirty.park(session, self.profile, visit.pair.changes[:1], visit.parked[0].code)
         if visit.awaits is not None:
             awaiting.note(session, self.profile, visit.pair.changes[0], visit.awaits)
-        self.settle(session, visit.pair, visit.link, visit.parked)
+        if not visit.late:
+            self.settle(session, visit.pair, visit.link, visit.parked)
         if visit.outcome is not None:
             self.tell(
                 session,
@@ -209,13 +217,25 @@ class Turn:
         creating = link is None or link.issue_id(side) is None
         causes = whole_causes(error, side, self.profile.profile, creating=creating)
         with self.transaction() as session:
-            store_dirty.done(session, self.profile, pair.changes[1:])
-            store_dirty.park(session, self.profile, pair.changes[:1], causes[0].code)
+            late = self._saved_meanwhile(session)
+            if late:
+                store_dirty.again(session, self.profile, pair.changes)
+            else:
+                store_dirty.done(session, self.profile, pair.changes[1:])
+                store_dirty.park(session, self.profile, pair.changes[:1], causes[0].code)
             if link is not None:
                 self._take_back(session, link)
-            if not self.settle(session, pair, link, causes):
-                return  # the same as before: it was told then
-            self.tell(session, keys, Outcome.PARKED, details=[Detail(error.detail)])
+            # The same as before was told then.
+            if not late and self.settle(session, pair, link, causes):
+                self.tell(session, keys, Outcome.PARKED, details=[Detail(error.detail)])
+        if late:
+            self.ring(self.profile.id, self.lane)
+
+    def _saved_meanwhile(self, session: Session) -> bool:
+        """Whether another mapping holds by now. Where not, none does before the transaction ends:
+        whoever saves one asks again for all that is parked by then."""
+        asked = {"id": self.profile.id}
+        return session.execute(_REVISION, asked).scalar() != self.profile.revision
 
     def _take_back(self, session: Session, link: Link) -> None:
         """Forget the plans and the notes of writes that surely were not done: a refusal for good
@@ -241,7 +261,7 @@ class Turn:
         """Retry the groups whose probe crossed. Returns the lanes to ring for."""
         freed: set[tuple[Side, Code, str]] = set()
         for visit in visits if self.aside else ():
-            if visit.written:
+            if visit.written and not visit.late:
                 freed |= parked.went_away(self.set_aside(visit.pair, visit.link), visit.parked)
         lanes: set[int] = set()
         for group in sorted(freed):
@@ -311,6 +331,14 @@ class Turn:
 
     def snapshot(self, issue: Issue, side: Side) -> Snapshot:
         return snapshot(self.profile.profile, issue, side)
+
+
+def _by_the_new_mapping(visit: Visit) -> Visit:
+    """A visit whose profile was saved meanwhile: what was set aside is looked at anew."""
+    if not visit.parked:
+        return visit
+    outcome = visit.outcome if visit.written or visit.conflicts else None
+    return replace(visit, outcome=outcome, parked=(), dirty=True, awaits=None, late=True)
 
 
 def _item_wait(visit: Visit) -> float:

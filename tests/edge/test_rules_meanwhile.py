@@ -1,13 +1,15 @@
-"""A profile that is saved while a worker waits for more changes of its lane."""
+"""A profile that is saved while a worker waits for more changes of its lane, or is at one."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from app.database import tenant_transaction
+from app.jira.site import Issue, SiteError
 from app.mapping import profiles, revisions
 from app.mapping.profile import Flow, Side
 from app.sync.marks import Mark, mark
@@ -67,3 +69,44 @@ def test_a_profile_that_is_paused_meanwhile_carries_nothing(
     assert pair.right.writes == []
     [(left,)] = pair.owner.execute("SELECT count(*) FROM change").fetchall()
     assert left == 2
+
+
+def refusals(pair: Pair) -> list[SiteError]:  # noqa: F811
+    """Of a whole issue, and of one field of it."""
+    words = "The summary exceeds the maximum length."
+    field = SiteError(words, site_status=400, field_errors={"summary": words})
+    field.tenant = pair.made.profile.right_tenant
+    return [pair.refusal(Side.RIGHT, 404), field]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_a_site_refuses_meanwhile_is_not_set_aside_by_the_mapping_of_before(
+    pair: Pair,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    tandem, profile, write = pair.made.tandem, pair.made.profile, pair.right.update
+
+    def save(issue_id: int, fields: Mapping[str, Any]) -> Issue | None:
+        monkeypatch.undo()
+        stored = profiles.load(tandem.vault, profile.id)
+        revisions.set_rules(tandem.vault, tandem.record, stored, "labels=labels", flow=Flow.TO_LEFT)
+        return write(issue_id, fields)
+
+    monkeypatch.setattr(pair.right, "update", save)
+    pair.left.edits[1] = {"summary": "One"}
+    pair.right.answers = [(refusals(pair)[number], False)]
+    pair.drain()
+    told = "SELECT count(*) FROM activity"
+    assert pair.owner.execute("SELECT parked, attempts FROM change").fetchall() == [(False, 0)]
+    assert pair.owner.execute("SELECT count(*) FROM parked_cause").fetchone() == (0,)
+    assert pair.owner.execute(told).fetchone() == (0,)
+
+    # By the new one it is asked once more, and set aside where that does not help either.
+    pair.right.answers = [(refusals(pair)[number], False)]
+    opened: Any = pair.made.sites.__getitem__
+    worker = Reconciler(pair.made.tandem.vault, opened, lambda profile, lane, after=0.0: None)
+    worker.drain(profile.id, 1)
+    assert len(pair.right.writes) == 2
+    assert len(pair.parked()) == 1
+    assert pair.owner.execute(told).fetchone() == (1,)
