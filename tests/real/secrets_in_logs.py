@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+BEGIN = 6
+"""Letters after its mark that each secret has."""
+
 
 @functools.cache
 def forms(secret: str) -> frozenset[bytes]:
@@ -52,6 +55,8 @@ class Plants:
 
     planted: dict[str, str] = field(default_factory=dict, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    begins: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    """The names by the mark of their secret and what comes next."""
     kept: list[str] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
     mark: str = field(default_factory=lambda: f"s3c{secrets.token_hex(5)}")
@@ -69,8 +74,11 @@ class Plants:
             "digits": f"{self.digits}{secrets.randbelow(10**6):06d}",
             "uuid": f"{self.mark[3:11]}-{str(uuid.uuid4())[9:]}",
         }[shape]
+        mark = next(one for one in self._marks() if one in made)
+        begin = made[made.index(mark) :][: len(mark) + BEGIN]
         with self.lock:
             self.planted[f"{name} #{number}"] = made
+            self.begins.setdefault(begin, []).append(f"{name} #{number}")
         return made
 
     def keep(self, name: str, secret: str) -> str:
@@ -82,15 +90,36 @@ class Plants:
 
     def marked(self, content: bytes) -> bool:
         """Whether any secret is in there, in any form; cheap."""
-        marks = (self.mark, self.mark[3:11] + "-", self.letters, self.digits, *self.kept)
+        marks = (*self._marks(), *self.kept)
         return any(form in content for one in marks for form in forms(one))
 
     def names_in(self, content: bytes) -> list[str]:
         """The inputs whose secrets are in there."""
         if not self.marked(content):
             return []
-        found = [n for n, secret in self._planted() if any(f in content for f in forms(secret))]
+        near = self._perhaps_in(content)
+        found = [n for n, secret in near if any(form in content for form in forms(secret))]
         return found or ["a part of a secret"]
+
+    def _perhaps_in(self, content: bytes) -> list[tuple[str, str]]:
+        """The few of tens of thousands that begin like something in there; all of them where there
+        is a mark that is not written plainly."""
+        marks = [one.encode() for one in self._marks()]
+        coded = {form for one in self._marks() for form in forms(one)} - {
+            form for one in marks for form in (one, one.upper())
+        }
+        if any(form in content for one in self.kept for form in forms(one)) or any(
+            form in content for form in coded
+        ):
+            return self._planted()
+        beginning = re.compile(b"|".join(re.escape(one) + b".{%d}" % BEGIN for one in marks), re.S)
+        begun = {one.decode("latin-1") for one in beginning.findall(content.lower())}
+        with self.lock:
+            names = [name for one in begun for name in self.begins.get(one, ())]
+            return [(name, self.planted[name]) for name in names]
+
+    def _marks(self) -> tuple[str, ...]:
+        return self.mark, self.mark[3:11] + "-", self.letters, self.digits
 
     def brought(self, name: str, content: bytes, sent: bytes) -> bool:
         """Whether what the content holds of a secret was in the request that it answers."""
