@@ -422,6 +422,7 @@ def test_a_note_that_somebody_forged_takes_away_no_link_of_a_person(ends: Ends) 
     right = ends.site("right")
     ours = ends.link("left")
     ends.has("right", "blocks")
+    ends.stack.settle()  # the link is noted on its issue after it was made
     for site in ends.stack.sandbox.sites:
         site.webhooks(hold=True)
     mine, theirs = ends.link("left", RELATES), ends.link("right", RELATES)
