@@ -11,6 +11,7 @@ import click
 
 from app.cli.common import settings_or_end
 from app.cli.found import find_profile, read_as_owner
+from app.cli.why_items import exact as _exact
 from app.cli.why_items import iso as _iso
 from app.cli.why_items import item_lines, items_json
 from app.errors import NotFound, Problem
@@ -127,8 +128,8 @@ def _as_json(row: dict[str, Any], one: Why) -> dict[str, Any]:
         "asked": row["side"],
         "left": {"site": row["left"], "key": one.left_key, "id": one.left_id},
         "right": {"site": row["right"], "key": one.right_key, "id": one.right_id},
-        "paired_at": _iso(one.paired_at),
-        "in_step_at": _iso(one.in_step_at),
+        "paired_at": _exact(one.paired_at),
+        "in_step_at": _exact(one.in_step_at),
         "stands_still": _still(row, one),
         "now": [_standing_json(each) for each in one.now],
         "fields": [
@@ -151,7 +152,7 @@ def _write_json(one: LastWrite) -> dict[str, Any]:
     return {
         "side": one.side.value,
         "source": one.source.value if one.source else None,
-        "at": _iso(one.at),
+        "at": _exact(one.at),
         "revision": one.revision,
         "present": one.present,
         "how": one.how.value,
@@ -166,7 +167,7 @@ def _standing_json(one: Standing) -> dict[str, Any]:
         "sentence": one.sentence,
         "cure": one.cure,
         "said": one.said,
-        "since": _iso(one.since),
+        "since": _exact(one.since),
     }
 
 

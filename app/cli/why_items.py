@@ -27,6 +27,12 @@ def iso(when: datetime | None) -> str | None:
     return when.astimezone(UTC).isoformat(timespec="seconds") if when else None
 
 
+def exact(when: datetime | None) -> str | None:
+    """The same for machines: a span of `tandem undo` that begins with it begins with that deed,
+    and not with what else was done in the same second."""
+    return when.astimezone(UTC).isoformat() if when else None
+
+
 def items_json(
     items: Sequence[ItemWhy], standing: Callable[[Standing], dict[str, Any]]
 ) -> list[dict[str, Any]]:
@@ -47,7 +53,7 @@ def items_json(
             if one.gone is None
             else {
                 "by": one.gone.by.value,
-                "at": iso(one.gone.at),
+                "at": exact(one.gone.at),
                 "run": str(one.gone.run_id) if one.gone.run_id else None,
             },
             "now": [standing(each) for each in one.now],
@@ -60,7 +66,7 @@ def _write_json(one: ItemWrite | None) -> dict[str, Any] | None:
     if one is None:
         return None
     return {
-        "at": iso(one.at),
+        "at": exact(one.at),
         "revision": one.revision,
         "present": one.present,
         "how": one.how.value,

@@ -221,7 +221,9 @@ def test_a_load_and_an_undo_are_told_with_their_runs(scene: Scene) -> None:  # n
         scene.stack.environment, "undo", "--profile", "Second", "--since", wrote["at"],
         "--yes", "--json", seconds=LONG,
     )  # fmt: skip
-    run = json.loads(undone.stdout)["run"]
+    plan = json.loads(undone.stdout)
+    assert undone.returncode == 0, plan
+    run = plan["run"]
     wait_until("it is back", lambda: pair.both("labels")[1] == ["first"], LONG)
     scene.stack.settle()
     back = field(told(scene, left), "labels")["last"]
