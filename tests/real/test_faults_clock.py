@@ -123,10 +123,13 @@ def shown_time(scene: Stepped) -> float:
 def search(scene: Stepped) -> None:
     """Make both searches due, as they are every five minutes, until both have ended."""
     began = scene.owner.execute("SELECT now()").fetchone()
-    scene.owner.execute("UPDATE search_look SET due_at = now()")
 
     def ended() -> bool:
-        left = "SELECT count(*) FROM search_look WHERE looked_at < %s"
+        # Again and again: one that was under way ends as one of before, due in five minutes.
+        left = (
+            "WITH due AS (UPDATE search_look SET due_at = least(due_at, now())"
+            " WHERE looked_at < %s RETURNING 1) SELECT count(*) FROM due"
+        )
         return scene.owner.execute(left, began).fetchone() == (0,)
 
     wait_until("both sides were searched", ended, seconds=LONG)
