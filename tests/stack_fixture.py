@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import html
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +38,27 @@ def running() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="tandem-test-") as folder:
         instance = Path(folder)
         instance.chmod(0o755)  # the embedded database runs as its own user
+        copy_database(instance)
         with stack(instance, delivery_delay=50) as whole:
             yield QuietStack(**vars(whole))
             assert whole.sandbox.broken_answers() == []
+
+
+def copy_database(instance: Path) -> None:
+    """Give an instance a database that is as a first start leaves it. It is made once for many
+    stacks, each of which would spend a second of a processor on it, and wait for a disk."""
+    subprocess.run(["cp", "-a", str(_made_once() / "postgres"), str(instance)], check=True)
+
+
+@cache
+def _made_once() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="tandem-test-"))
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    settings = {"TANDEM_BASE_URL": "https://tandem.example.test", "TANDEM_INSTANCE": str(folder)}
+    made = tandem({**os.environ, **settings}, "db", "upgrade", cold=True)
+    assert made.returncode == 0, made.stderr
+    return folder
 
 
 def owner(stack: Stack) -> psycopg.Connection:
