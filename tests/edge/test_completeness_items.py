@@ -144,7 +144,7 @@ class World:
             listing = work.read(issues[side], issues[side.other], mapping)
             assert listing is not None
             found[side] = next(one for one in listing.items if one.id == item)
-        tenants = {Side.LEFT: profile.left_tenant, Side.RIGHT: profile.right_tenant}
+        tenants = profile.tenants
         place = Place(str(profile.id), tenants, {side: str(ids[side]) for side in Side})
         root = root_of(profile.left_tenant, kind.value, source)
         row_id = place.row_id(kind.value, Side.LEFT, source)

@@ -93,8 +93,7 @@ class Pair:
     def refusal(self, side: Side, status: int) -> SiteError:
         """What a site answers to one call."""
         error = SiteError(f"answered {status}", site_status=status)
-        profile = self.made.profile
-        error.tenant = profile.left_tenant if side is Side.LEFT else profile.right_tenant
+        error.tenant = self.made.profile.tenants[side]
         return error
 
 

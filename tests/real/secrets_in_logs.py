@@ -105,12 +105,9 @@ class Plants:
         """The few of tens of thousands that begin like something in there; all of them where there
         is a mark that is not written plainly."""
         marks = [one.encode() for one in self._marks()]
-        coded = {form for one in self._marks() for form in forms(one)} - {
-            form for one in marks for form in (one, one.upper())
-        }
-        if any(form in content for one in self.kept for form in forms(one)) or any(
-            form in content for form in coded
-        ):
+        every = {form for one in (*self._marks(), *self.kept) for form in forms(one)}
+        coded = every - {form for one in marks for form in (one, one.upper())}
+        if any(form in content for form in coded):
             return self._planted()
         beginning = re.compile(b"|".join(re.escape(one) + b".{%d}" % BEGIN for one in marks), re.S)
         begun = {one.decode("latin-1") for one in beginning.findall(content.lower())}
