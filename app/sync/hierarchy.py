@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.activity.log import Detail, Outcome
+from app.activity.log import Detail
 from app.mapping.profile import Kind, Side
 from app.mapping.values import handler
 from app.sync import awaiting, store_dirty, store_links
@@ -131,11 +131,12 @@ def _take_up(turn: Turn, to: Side, awaited: Awaited) -> None:
 def _set_aside(turn: Turn, pair: Pair, link: Link, cause: Cause, awaited: Awaited) -> None:
     """Park the create until the parent's twin is there."""
     with turn.transaction() as session:
+        keys, detail = (link.left_key, link.right_key), Detail(cause.said, cause.field)
+        aside = turn.put_aside(session, pair, link, [cause], keys=keys, detail=detail)
         _unsent(session, link)
-        store_dirty.done(session, turn.profile, pair.changes[1:])
-        store_dirty.park(session, turn.profile, pair.changes[:1], cause.code)
-        awaiting.note(session, turn.profile, pair.changes[0], awaited)
-        if turn.settle(session, pair, link, [cause]):
-            keys = (link.left_key, link.right_key)
-            turn.tell(session, keys, Outcome.PARKED, details=[Detail(cause.said, cause.field)])
-    turn.wake([awaited])
+        if aside:
+            awaiting.note(session, turn.profile, pair.changes[0], awaited)
+    if aside:
+        turn.wake([awaited])
+    else:
+        turn.ring(turn.profile.id, turn.lane)

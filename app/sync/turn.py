@@ -217,19 +217,35 @@ class Turn:
         creating = link is None or link.issue_id(side) is None
         causes = whole_causes(error, side, self.profile.profile, creating=creating)
         with self.transaction() as session:
-            late = self._saved_meanwhile(session)
-            if late:
-                store_dirty.again(session, self.profile, pair.changes)
-            else:
-                store_dirty.done(session, self.profile, pair.changes[1:])
-                store_dirty.park(session, self.profile, pair.changes[:1], causes[0].code)
+            detail = Detail(error.detail)
+            late = not self.put_aside(session, pair, link, causes, keys=keys, detail=detail)
             if link is not None:
                 self._take_back(session, link)
-            # The same as before was told then.
-            if not late and self.settle(session, pair, link, causes):
-                self.tell(session, keys, Outcome.PARKED, details=[Detail(error.detail)])
         if late:
             self.ring(self.profile.id, self.lane)
+
+    def put_aside(
+        self,
+        session: Session,
+        pair: Pair,
+        link: Link | None,
+        causes: Sequence[Cause],
+        *,
+        keys: tuple[str | None, str | None],
+        detail: Detail,
+    ) -> bool:
+        """Set a whole issue aside, and tell it where it was not known. Returns False where another
+        mapping holds by now: it stays due then, and the lane is to be rung for. To be called first
+        in a transaction, as whoever saves a mapping locks the profile first."""
+        if self._saved_meanwhile(session):
+            store_dirty.again(session, self.profile, pair.changes)
+            return False
+        # Of a pair that is parked one row is enough.
+        store_dirty.done(session, self.profile, pair.changes[1:])
+        store_dirty.park(session, self.profile, pair.changes[:1], causes[0].code)
+        if self.settle(session, pair, link, causes):
+            self.tell(session, keys, Outcome.PARKED, details=[detail])
+        return True
 
     def _saved_meanwhile(self, session: Session) -> bool:
         """Whether another mapping holds by now. Where not, none does before the transaction ends:

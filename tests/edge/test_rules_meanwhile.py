@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,9 +13,13 @@ import pytest
 from app.database import tenant_transaction
 from app.jira.site import Issue, SiteError
 from app.mapping import profiles, revisions
-from app.mapping.profile import Flow, Side
+from app.mapping.profile import FieldMapping, Flow, Kind, Side
+from app.sync import hierarchy, store_dirty, store_links
+from app.sync import turn as turns
 from app.sync.marks import Mark, mark
+from app.sync.plan import Base, LeftAlone, Plan, Reason, Snapshot, Stop
 from app.sync.reconcile import Reconciler
+from app.sync.turn import Turn
 from tests.edge.test_completeness import (
     RIGHT_IDS,
     owner,  # noqa: F401  a fixture
@@ -110,3 +116,50 @@ def test_what_a_site_refuses_meanwhile_is_not_set_aside_by_the_mapping_of_before
     assert len(pair.right.writes) == 2
     assert len(pair.parked()) == 1
     assert pair.owner.execute(told).fetchone() == (1,)
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_create_is_not_set_aside_for_its_parent_by_the_mapping_of_before(
+    pair: Pair,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: bool,
+) -> None:
+    tandem, profile = pair.made.tandem, pair.made.profile
+    parent = FieldMapping("parent", "parent", Kind.PARENT)
+    fields = (*profile.profile.fields, parent)
+    before = replace(profile, profile=replace(profile.profile, fields=fields))
+    tenants = profile.left_tenant, profile.right_tenant
+    rung: list[int] = []
+    opened: Any = pair.made.sites.__getitem__
+    turn = Turn(
+        tandem.vault,
+        opened,
+        lambda profile, lane, after=0.0: rung.append(lane),
+        profile=before,
+        lane=1,
+    )
+    monkeypatch.setattr(turn.carrying, "requires", lambda side, field: True)
+    monkeypatch.setattr(turn.carrying, "homes_of", lambda side, issue: [])
+    with tenant_transaction(profile.left_tenant) as session:
+        mark(session, [Mark(profile.id, Side.LEFT, 1, *tenants, 1, None)])
+        [link] = store_links.links_of(session, profile, [1], [])
+    with tenant_transaction(profile.left_tenant) as session:
+        [change] = store_dirty.due(session, profile, 1)
+    if meanwhile:
+        revisions.set_rules(tandem.vault, tandem.record, profile, SUMMARY, flow=Flow.TO_LEFT)
+    alone = LeftAlone(parent.key, Reason.NO_TWIN, "No twin.", stops=(Side.RIGHT, Stop.PARENT))
+    change = replace(change, attempts=hierarchy.TRIES)
+    assert hierarchy.waits(
+        turn,
+        turns.Pair(link, (change,)),
+        link,
+        plan=Plan((), (), (), (alone,), Base(), frozenset()),
+        source=Snapshot({parent.key: "7"}, datetime.now(UTC)),
+        to=Side.RIGHT,
+    )
+    aside = "SELECT parked, awaits_issue FROM change"
+    assert pair.owner.execute(aside).fetchall() == [(False, None) if meanwhile else (True, 7)]
+    for table in ("parked_cause", "activity"):
+        [(rows,)] = pair.owner.execute(f"SELECT count(*) FROM {table}").fetchall()
+        assert rows == (0 if meanwhile else 1)
+    assert rung == ([1] if meanwhile else [])
