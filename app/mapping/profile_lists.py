@@ -34,7 +34,7 @@ class KnownProfile:
 class ProfileHealth(KnownProfile):
     """And what waits or is wrong. `proposal`: the revision that waits for an approval or was
     declined; `awaits` says which: "own" or "partner" for whose it waits, or "declined". `gone`: how
-    many things of the mapping vanished from the sites."""
+    many things of the mapping vanished from the sites; `conflicts`: how many wait for a choice."""
 
     pending: int
     parked: int
@@ -42,11 +42,13 @@ class ProfileHealth(KnownProfile):
     proposal: int | None
     awaits: str | None
     gone: int
+    conflicts: int
 
     @property
     def wants_person(self) -> bool:
         """Whether there is something for the people of the asking site to do."""
-        return bool(self.parked or self.gone or self.reason or self.awaits == "own")
+        asked = self.parked or self.conflicts or self.gone or self.reason
+        return bool(asked or self.awaits == "own")
 
     @property
     def waits(self) -> bool:
@@ -81,7 +83,8 @@ _SICK = """
     SELECT p.id, p.name, p.state, p.reason, p.revision, p.left_tenant_id, p.right_tenant_id,
            p.left_project_id, p.right_project_id,
            coalesce(c.pending, 0) AS pending, coalesce(c.parked, 0) AS parked, c.waiting,
-           w.number AS proposal, w.awaits, w.outcome, coalesce(d.findings, 0) AS gone
+           w.number AS proposal, w.awaits, w.outcome, coalesce(d.findings, 0) AS gone,
+           coalesce(q.conflicts, 0) AS conflicts
     FROM profile p
     LEFT JOIN (
         SELECT DISTINCT ON (profile_id) profile_id, number, awaits, outcome
@@ -95,6 +98,10 @@ _SICK = """
                max(reason) FILTER (WHERE NOT parked AND attempts > 0) AS waiting
         FROM change WHERE {ours} GROUP BY profile_id
     ) c ON c.profile_id = p.id
+    LEFT JOIN (
+        SELECT profile_id, count(*) AS conflicts
+        FROM conflict_question WHERE choice IS NULL AND {ours} GROUP BY profile_id
+    ) q ON q.profile_id = p.id
     LEFT JOIN drift d ON d.profile_id = p.id AND d.findings > 0
     WHERE {these}
     ORDER BY p.created_at
@@ -179,6 +186,7 @@ def _healthy(row: Any, tenant: TenantId) -> dict[str, Any]:
         "proposal": row.proposal,
         "awaits": _awaits(row, made["own"]),
         "gone": row.gone,
+        "conflicts": row.conflicts,
     }
 
 

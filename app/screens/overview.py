@@ -150,6 +150,7 @@ def checks_in(
 def summary(seen: Sequence[ProfileHealth]) -> list[tuple[str, str]]:
     """How all profiles fare, what is wrong first: a tone and a sentence each."""
     parked = sum(bool(one.parked) for one in seen)
+    asked = sum(bool(one.conflicts) for one in seen)
     own = sum(one.awaits == "own" for one in seen)
     gone = sum(bool(one.gone) for one in seen)
     waits = sum(one.waits for one in seen)
@@ -159,6 +160,11 @@ def summary(seen: Sequence[ProfileHealth]) -> list[tuple[str, str]]:
             "parked",
             parked,
             ngettext("%(num)s with parked changes", "%(num)s with parked changes", parked),
+        ),
+        (
+            "parked",
+            asked,
+            ngettext("%(num)s with conflicts to decide", "%(num)s with conflicts to decide", asked),
         ),
         (
             "waiting",

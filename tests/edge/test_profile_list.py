@@ -17,10 +17,11 @@ from werkzeug.test import TestResponse
 
 from app import Tandem
 from app.activity.log import Detail, Outcome, record
-from app.database import tenant_transaction
+from app.database import TenantId, tenant_transaction
 from app.mapping import profiles
 from app.said import said
 from app.screens.overview import A_PAGE
+from app.vault.vault import Place
 from tests.edge.jira import Jira
 from tests.edge.people import grant_roles
 from tests.edge.test_filters import played
@@ -65,6 +66,30 @@ class Scene:
             " parked) SELECT id, 'left', 1, left_tenant_id, right_tenant_id, 0, true FROM profile"
             " WHERE name = %s",
             name,
+        )
+
+    def conflict(self, name: str, choice: str | None = None) -> None:
+        """Let a profile have a conflict of one more pair, or one that somebody decided."""
+        tandem: Tandem = self.site.client.application.extensions["tandem"]
+        question, link = uuid.uuid4(), uuid.uuid4()
+        [(left,)] = self.owner.execute("SELECT DISTINCT left_tenant_id FROM profile").fetchall()
+        place = Place(TenantId(left), "conflict_question", "held", str(question))
+        self.do(
+            "INSERT INTO issue_link (id, profile_id, left_tenant_id, right_tenant_id, lane,"
+            " left_issue_id, right_issue_id) SELECT %s, id, left_tenant_id, right_tenant_id, 0, n,"
+            " n FROM profile, (SELECT count(*) + 100 AS n FROM issue_link) WHERE name = %s",
+            link,
+            name,
+        )
+        self.do(
+            "INSERT INTO conflict_question (id, profile_id, left_tenant_id, right_tenant_id,"
+            " link_id, field_key, held, left_mark, right_mark, choice) SELECT %s, profile_id,"
+            " left_tenant_id, right_tenant_id, id, 'summary=summary', %s, '', '', %s"
+            " FROM issue_link WHERE id = %s",
+            question,
+            tandem.vault.seal(place, b'["a", "b"]'),
+            choice,
+            link,
         )
 
 
@@ -144,16 +169,30 @@ def test_what_needs_a_person_is_first_and_counted_first(scene: Scene) -> None:
         " FROM profile WHERE name = 'Many 55'"
     )
     scene.do("UPDATE profile SET state = 'proposed' WHERE name = 'Many 58'")
+    for choice in (None, None, "leave"):
+        scene.conflict("Many 52", choice)
+    scene.conflict("Many 53", "leave")  # decided: nobody is asked for anything
     answer = scene.ask()
-    assert names(answer)[:4] == ["Many 50", "Many 55", "Many 58", "Tasks"]
+    assert names(answer)[:5] == ["Many 50", "Many 52", "Many 55", "Many 58", "Tasks"]
+    assert re.findall(r'data-conflicts="2">([^<]*)<', answer.text) == [
+        "2 conflicts wait for a decision."
+    ]
+    assert answer.text.count("data-conflicts") == 1
     [summary] = re.findall(r'<ul class="list-summary".*?</ul>', answer.text, re.DOTALL)
     said = [html.unescape(one) for one in re.findall(r"<li[^>]*>(?:<span[^>]*>)?([^<]+)", summary)]
     assert said == [
         "1 with parked changes",
+        "1 with conflicts to decide",
         "1 waits for your approval",
         "1 paused",
         f"{ALL} profiles in all",
     ]
+
+
+def test_a_profile_tells_of_its_conflicts_itself(scene: Scene) -> None:
+    assert "data-conflicts" not in scene.ask(f"profiles/{scene.first}/head").text
+    scene.conflict("Tasks")
+    assert "1 conflict waits for a decision." in scene.ask(f"profiles/{scene.first}/head").text
 
 
 def test_a_profile_is_found_by_its_name_or_its_partner_in_any_letters(scene: Scene) -> None:
