@@ -183,6 +183,21 @@ function isAway({ status, responseText }) {
   return status === 0 || status === 503 || ([502, 504].includes(status) && !responseText.startsWith("{"));
 }
 
+// A browser tells no click on what a swap took away between press and release, and none on what came
+// in its place under the same id.
+const PRESSED = "button[id], summary[id]";
+let down = null;
+document.addEventListener("pointerdown", (event) => {
+  down = event.button === 0 ? event.target.closest?.(PRESSED) : null;
+}, true);
+document.addEventListener("pointerup", (event) => {
+  const was = down;
+  down = null;
+  if (!was || was.isConnected) return;
+  const now = event.target.closest?.(PRESSED);
+  if (now?.id === was.id) now.click();
+}, true);
+
 /** A part that loads by itself has no button to try again with: it does so by itself too. */
 function askAgain(elt) {
   const loads = () => elt.isConnected && elt.matches("[hx-trigger*='tandem:again']");

@@ -214,6 +214,32 @@ def test_a_save_that_ends_after_its_page_was_left_holds_up_nothing(
     expect(frame.locator("#step-fields")).to_have_attribute("aria-current", "step")
 
 
+def test_a_button_that_an_answer_brings_anew_while_it_is_held_down_is_pressed(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    _draft, page, frame = opened(paired, open_page)
+    sent = choose_and_hold(page, frame)
+    fields = frame.locator("#step-fields")
+    button = fields.element_handle()
+    fields.hover()
+    page.mouse.down()
+    sent.continue_()
+    wait_until(
+        "the bar is another", lambda: not button.evaluate("elt => elt.isConnected"), seconds=60
+    )
+    page.mouse.up()
+    expect(fields).to_have_attribute("aria-current", "step")
+    # Released elsewhere, it is not.
+    projects = frame.locator("#step-projects")
+    projects.hover()
+    page.mouse.down()
+    projects.evaluate("elt => elt.replaceWith(elt.cloneNode(true))")
+    frame.locator("#view-title").hover()
+    page.mouse.up()
+    page.unroute_all(behavior="ignoreErrors")
+    expect(fields).to_have_attribute("aria-current", "step")
+
+
 def test_what_is_typed_while_an_answer_is_under_way_stays_under_the_hands(
     paired: Stack, open_page: OpenPage
 ) -> None:
