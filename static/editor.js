@@ -187,6 +187,14 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (overtaken(event.detail) && target.id === "editor-step") event.detail.shouldSwap = false;
 });
 
+// An answer to a step that was left still brings its bar: it would name that step as the one shown.
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target, fragment } = event.detail;
+  if (target.id !== "editor-steps") return;
+  const [shown, told] = [target, fragment].map((bar) => bar.querySelector("[aria-current]")?.getAttribute("hx-get"));
+  if (told !== shown) event.detail.shouldSwap = false;
+});
+
 // Before the page's own script, which would say of a token out of time what only machines need.
 document.addEventListener("htmx:afterRequest", (event) => answered(event.detail, event.detail.successful), true);
 // htmx tells nobody of the end of a request whose asker was swapped away meanwhile.

@@ -476,6 +476,28 @@ def test_what_is_typed_while_the_table_of_fields_loads_is_saved_and_holds_up_not
     page.unroute_all(behavior="ignoreErrors")
 
 
+def test_the_bar_names_the_step_that_is_shown_whatever_one_that_was_left_still_answers(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    draft = begin(paired)
+    choose_scopes(paired, draft, ("SUP", "Task"), ("OPS", "Task"))
+    page, frame = open_page(paired.sandbox.acme)
+    go_on(frame, draft)
+    held: list[Route] = []
+    page.route("**/fields/table", lambda route: held.append(route))
+    frame.locator("#step-fields").click()
+    wait_until("it is asked for", lambda: held or page.wait_for_timeout(50), seconds=60)
+    frame.locator("#step-review").click()
+    review = frame.locator("#step-review")
+    expect(review).to_have_attribute("aria-current", "step")
+    with page.expect_response("**/fields/table"):
+        held[0].continue_()
+    expect(frame.locator("#review-sentences")).not_to_be_empty()
+    page.wait_for_timeout(500)  # nothing tells of an answer that is left alone
+    expect(review).to_have_attribute("aria-current", "step")
+    expect(frame.locator("[aria-current=step]")).to_have_count(1)
+
+
 def test_a_site_without_tandem_is_connected_by_its_token_and_ended_in_the_settings(
     paired: Stack, open_page: OpenPage
 ) -> None:
