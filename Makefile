@@ -18,6 +18,9 @@ PROCESSES := 5
 # More arguments for pytest, the demo or the benchmarks: make test ARGS="-k merge"
 ARGS ?=
 
+# Some images forbid it; then every process, of the hundreds that tests start, compiles the product.
+unexport PYTHONDONTWRITEBYTECODE
+
 # An environment made in another folder (a copied or moved clone) is made anew.
 ifneq ($(shell cat .venv/home 2>/dev/null),$(CURDIR))
 .PHONY: $(INSTALLED)

@@ -40,8 +40,11 @@ class Tandem:
     reconciler: Reconciler
 
 
-def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flask:
-    """Put Tandem together from its settings. Raises SettingsError or VaultError, by name."""
+def create_app(
+    settings: Settings | None = None, *, pool_size: int = 16, endpoints: bool = True
+) -> Flask:
+    """Put Tandem together from its settings. `endpoints`: whether it is to answer requests, which
+    workers and commands do not. Raises SettingsError or VaultError, by name."""
     from flask import Flask
     from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -73,7 +76,8 @@ def create_app(settings: Settings | None = None, *, pool_size: int = 16) -> Flas
     init_database(app, url, pool_size=pool_size)
     with app.app_context():  # the keys are checked against the database
         app.extensions["tandem"] = tandem = _parts(settings, url)
-    _mount(app, tandem)
+    if endpoints:
+        _mount(app, tandem)
     return app
 
 

@@ -21,12 +21,16 @@ THREADS = 32
 # With what these import, most of what the application needs: imported once, before the fork, it is
 # in every process without its time and in the same memory.
 SHARED = (
+    "app.connect.credential",
+    "app.connect.descriptor",
     "app.connect.lifecycle",
+    "app.connect.site_news",
+    "app.connect.verifier",
     "app.connect.webhooks",
     "app.governance.audit",
-    "app.screens.pages",
-    "app.screens.parked",
-    "app.sync.completeness",
+    "app.health",
+    "app.jira.token_site",
+    "app.screens.mount",
     "app.sync.reconcile",
     "app.vault.check",
 )
@@ -103,13 +107,14 @@ def serve_web(settings: Settings) -> None:
     configure_logs()
     for module in SHARED:
         import_module(module)
+    _spare_the_collector()
     _Server(settings).run()
 
 
 async def run_worker(settings: Settings) -> None:
     """Work off jobs until SIGTERM or SIGINT; running jobs are finished first."""
     configure_logs()
-    app = create_app(settings, pool_size=settings.worker_concurrency + 2)
+    app = create_app(settings, pool_size=settings.worker_concurrency + 2, endpoints=False)
     tandem: Tandem = app.extensions["tandem"]
     engine = build_engine(app, tandem.reconciler, tandem.url, settings.worker_concurrency)
     _spare_the_collector()

@@ -116,7 +116,7 @@ def _check(settings: Settings, since: list[Head]) -> Report:
     from app.governance.audit_check import check_trail
     from app.governance.audit_read import heads, is_empty, rows
 
-    vault = create_app(settings, pool_size=1).extensions["tandem"].vault
+    vault = create_app(settings, pool_size=1, endpoints=False).extensions["tandem"].vault
     with _reading(settings) as session:
         # An empty trail may have no key yet, and a check makes none.
         key = NOTHING if is_empty(session) else trail_key(vault, may_create=False)
@@ -170,7 +170,7 @@ def _record_export(settings: Settings, chain: uuid.UUID | None) -> None:
     from app.governance.audit_read import chain_name
     from app.tenants.deeds import OPERATOR, Action, Deed
 
-    app = create_app(settings, pool_size=1)
+    app = create_app(settings, pool_size=1, endpoints=False)
     subject = "audit" if chain is None else f"audit:{chain_name(chain)}"
     with app.app_context(), unscoped_transaction() as session:
         app.extensions["tandem"].record(

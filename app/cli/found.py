@@ -69,7 +69,7 @@ def opened_profile(settings: Settings, wanted: str) -> Iterator[tuple[Tandem, St
     from app import create_app
     from app.mapping import profiles
 
-    app = create_app(settings, pool_size=2)
+    app = create_app(settings, pool_size=2, endpoints=False)
     with app.app_context():
         tandem: Tandem = app.extensions["tandem"]
         yield tandem, profiles.load(tandem.vault, found)

@@ -177,7 +177,7 @@ def apply(file: Path) -> None:
     from app.sync.plan_file import PlanFile
     from app.sync.planning import Planner
 
-    app = create_app(settings, pool_size=2)
+    app = create_app(settings, pool_size=2, endpoints=False)
     with app.app_context(), file.open("rb") as opened:
         tandem: Tandem = app.extensions["tandem"]
         plan = PlanFile(opened, tandem.vault)

@@ -125,7 +125,7 @@ def _create(settings: Settings, content: Content, *, dry_run: bool) -> None:
     hosts = {f"{side.value}": content.sites[side] for side in Side}
     rows = read_as_owner(settings, _CONNECTIONS, **hosts)
     profile = taking.between(content, content.sites)
-    with create_app(settings, pool_size=2).app_context() as context:
+    with create_app(settings, pool_size=2, endpoints=False).app_context() as context:
         tandem: Tandem = context.app.extensions["tandem"]
         row = next((one for one in rows if _leads_to(tandem, one, hosts["right"])), None)
         if row is None:

@@ -74,7 +74,7 @@ def _prove(settings: Settings, marks: list[str], logs: tuple[Path, ...], as_json
     from app.governance.proof import files_of
     from app.tenants.deeds import OPERATOR, Action, Deed
 
-    product = create_app(settings, pool_size=1)
+    product = create_app(settings, pool_size=1, endpoints=False)
     tandem = product.extensions["tandem"]
     files = [*files_of(settings.instance), *logs]
     with create_owner_app(settings).app_context(), unscoped_transaction() as session:

@@ -116,7 +116,7 @@ def _undo(
     from app.mapping import profiles
     from app.sync.undo import Undo
 
-    app = create_app(settings, pool_size=3)
+    app = create_app(settings, pool_size=3, endpoints=False)
     with app.app_context():
         tandem = app.extensions["tandem"]
         stored = profiles.load(tandem.vault, target.profile_id)

@@ -105,7 +105,7 @@ def _opened(settings: Settings, rows: list[dict[str, Any]]) -> Iterator[tuple[di
     from app.sync.models import IssueLink
     from app.sync.why import why as why_of
 
-    app = create_app(settings, pool_size=2)
+    app = create_app(settings, pool_size=2, endpoints=False)
     with app.app_context():
         vault = app.extensions["tandem"].vault
         for row in rows:

@@ -88,7 +88,7 @@ def served(site: Site) -> Iterator[Site]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     site.base_url = f"http://127.0.0.1:{server.server_port}"
     try:
         yield site

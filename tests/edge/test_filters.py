@@ -72,7 +72,7 @@ def played(say: Say) -> Iterator[Played]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
     credential = ConnectCredential("tandem", "a-secret-as-long-as-jira-makes-them", base)
     try:

@@ -174,7 +174,7 @@ def place(answer: Answer) -> Iterator[tuple[str, list[str]]]:
             """Say nothing."""
 
     server = Place(Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", asked
     finally:
