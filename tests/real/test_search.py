@@ -56,13 +56,20 @@ def _told_again(running: Stack) -> Iterator[None]:  # noqa: F811
 
 
 def look(owner: psycopg.Connection) -> None:
-    """Make both looks due, and wait until the worker has ended them."""
-    before = owner.execute("SELECT side, looked_at FROM search_look").fetchall()
+    """Make both looks due, and wait until the worker has ended one of each that began since."""
+    began = owner.execute("SELECT now()").fetchone()
     owner.execute("UPDATE search_look SET due_at = now()")
+    # One that was under way ends as one of before, and is due in five minutes. What is due later
+    # than that is held by a look that is under way now.
+    again = (
+        "UPDATE search_look SET due_at = now() WHERE looked_at < %s AND attempts = 0"
+        " AND due_at > now() AND due_at < now() + interval '350 s'"
+    )
 
     def both_ended() -> bool:
-        after = owner.execute("SELECT side, looked_at FROM search_look").fetchall()
-        return not set(before) & set(after)
+        owner.execute(again, began)
+        left = "SELECT count(*) FROM search_look WHERE looked_at < %s"
+        return owner.execute(left, began).fetchone() == (0,)
 
     wait_until("both sides were searched", both_ended)
 
