@@ -440,17 +440,26 @@ def test_values_links_and_transitions_are_paired_and_samples_of_both_sides_show_
     look_at(page)
 
 
-def test_what_is_typed_while_the_table_of_fields_loads_is_saved_and_holds_up_nothing(
-    paired: Stack, open_page: OpenPage
-) -> None:
+def without_table(
+    paired: Stack, open_page: OpenPage, left: tuple[str, str], right: tuple[str, str]
+) -> tuple[Page, FrameLocator, Route]:
+    """A new draft at its fields, whose table is asked for and not answered yet. Of these two, no
+    other test of this module may have asked for the fields: those that are known come at once."""
     draft = begin(paired)
-    choose_scopes(paired, draft, ("SUP", "Task"), ("OPS", "Task"))
+    choose_scopes(paired, draft, left, right)
     page, frame = open_page(paired.sandbox.acme)
     go_on(frame, draft)
     held: list[Route] = []
     page.route("**/fields/table", lambda route: route.continue_() if held else held.append(route))
     frame.locator("#step-fields").click()
     wait_until("it is asked for", lambda: held or page.wait_for_timeout(50), seconds=60)
+    return page, frame, held[0]
+
+
+def test_what_is_typed_while_the_table_of_fields_loads_is_saved_and_holds_up_nothing(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    page, frame, table = without_table(paired, open_page, ("SUP", "Task"), ("OPS", "Task"))
     # Jira takes its time with the next token: the table comes before what was typed is sent.
     frame.locator("body").evaluate(
         """() => {
@@ -465,7 +474,7 @@ def test_what_is_typed_while_the_table_of_fields_loads_is_saved_and_holds_up_not
     frame.locator("#more-labels--labels > summary").click()
     box.fill("value +")
     box.press("Tab")
-    held[0].continue_()
+    table.continue_()
     expect(frame.locator("#refresh-left")).to_have_text("Refresh")
     expect(box).to_have_value("value +")
     expect(frame.locator("#wrong-labels--labels")).to_contain_text("line 1")
@@ -479,20 +488,12 @@ def test_what_is_typed_while_the_table_of_fields_loads_is_saved_and_holds_up_not
 def test_the_bar_names_the_step_that_is_shown_whatever_one_that_was_left_still_answers(
     paired: Stack, open_page: OpenPage
 ) -> None:
-    draft = begin(paired)
-    # Fields that no other test of this module asked for: those that are known come at once.
-    choose_scopes(paired, draft, ("WEB", "Epic"), ("PLAT", "Epic"))
-    page, frame = open_page(paired.sandbox.acme)
-    go_on(frame, draft)
-    held: list[Route] = []
-    page.route("**/fields/table", lambda route: held.append(route))
-    frame.locator("#step-fields").click()
-    wait_until("it is asked for", lambda: held or page.wait_for_timeout(50), seconds=60)
+    page, frame, table = without_table(paired, open_page, ("WEB", "Epic"), ("PLAT", "Epic"))
     review = frame.locator("#step-review")
     review.click()
     expect(review).to_have_attribute("aria-current", "step")
     with page.expect_response("**/fields/table"):
-        held[0].continue_()
+        table.continue_()
     expect(frame.locator("#review-sentences")).not_to_be_empty()
     page.wait_for_timeout(500)  # nothing tells of an answer that is left alone
     expect(review).to_have_attribute("aria-current", "step")
