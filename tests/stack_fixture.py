@@ -74,6 +74,25 @@ def look_no_more(stack: Stack, *, settle: bool = True) -> None:
         stack.settle()
 
 
+def look(owner: psycopg.Connection, seconds: float = 150.0) -> None:
+    """Have a worker search both sides, and wait until it has ended a search that began since."""
+    began = owner.execute("SELECT now()").fetchone()
+    owner.execute("UPDATE search_look SET due_at = now()")
+    # One that was under way ends as one of before, and is due in five minutes. What is due later
+    # than that is held by a look that is under way now.
+    again = (
+        "UPDATE search_look SET due_at = now() WHERE looked_at < %s AND attempts = 0"
+        " AND due_at > now() AND due_at < now() + interval '350 s'"
+    )
+
+    def both_ended() -> bool:
+        owner.execute(again, began)
+        left = "SELECT count(*) FROM search_look WHERE looked_at < %s"
+        return owner.execute(left, began).fetchone() == (0,)
+
+    wait_until("both sides were searched", both_ended, seconds)
+
+
 def crosses(stack: Stack, act: Callable[[], object], arrived: Callable[[], object]) -> None:
     """What somebody does in Acme arrives in Globex, and comes to rest; what Globex tells of it
     comes once all of that is stored, however slow the machine is."""

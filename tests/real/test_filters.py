@@ -21,7 +21,7 @@ from app.sync.search import Look, Searcher
 from demo.stack import APP_KEY, Stack, StackError, calls_of, scope_ids, wait_until
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import SiteHandle
-from tests.stack_fixture import look_no_more, running, tandem  # noqa: F401  a fixture
+from tests.stack_fixture import look, look_no_more, running, tandem  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -125,18 +125,6 @@ def look_here(owner: psycopg.Connection, here: Flask) -> None:
         )
 
 
-def look(owner: psycopg.Connection) -> None:
-    """Make both looks due, and wait until the worker has ended them."""
-    before = owner.execute("SELECT side, looked_at FROM search_look").fetchall()
-    owner.execute("UPDATE search_look SET due_at = now()")
-
-    def both_ended() -> bool:
-        after = owner.execute("SELECT side, looked_at FROM search_look").fetchall()
-        return not set(before) & set(after)
-
-    wait_until("both sides were searched", both_ended, seconds=LONG)
-
-
 def silence(stack: Stack) -> None:
     """From now on no webhook arrives."""
     for site in stack.sandbox.sites:
@@ -227,14 +215,14 @@ def test_the_same_holds_where_no_webhook_tells_of_anything(
     edit_issue(globex, right, duedate="2027-06-06")
     wait_until("search has it", lambda: search_knows(acme, left), seconds=LONG)
     wait_until("search has it", lambda: search_knows(globex, right), seconds=LONG)
-    look(owner)
+    look(owner, LONG)
     wait_until("it stands still", lambda: stands(owner, left) == "left", seconds=LONG)
     running.settle()
     assert shown(globex, right)[0] == "Never told"
     assert shown(acme, left)[2] is None
     edit_issue(acme, left, priority=IN)
     wait_until("search has it", lambda: search_knows(acme, left), seconds=LONG)
-    look(owner)
+    look(owner, LONG)
     wait_until(
         "both edits crossed", lambda: shown(acme, left) == shown(globex, right), seconds=LONG
     )

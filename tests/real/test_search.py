@@ -21,7 +21,7 @@ from app.sync.search import Look, Searcher
 from demo.stack import Stack, calls_of, wait_until, writes_of
 from demo.walk import LEFT, RIGHT, create_issue, edit_issue, keys_by_summary, mapped
 from sandbox.process import SiteHandle
-from tests.stack_fixture import running  # noqa: F401  a fixture
+from tests.stack_fixture import look, running  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.real
 
@@ -53,25 +53,6 @@ def _told_again(running: Stack) -> Iterator[None]:  # noqa: F811
         site.release()
         site.webhooks(drop=0.0, hold=False)
         site.faults()
-
-
-def look(owner: psycopg.Connection) -> None:
-    """Make both looks due, and wait until the worker has ended one of each that began since."""
-    began = owner.execute("SELECT now()").fetchone()
-    owner.execute("UPDATE search_look SET due_at = now()")
-    # One that was under way ends as one of before, and is due in five minutes. What is due later
-    # than that is held by a look that is under way now.
-    again = (
-        "UPDATE search_look SET due_at = now() WHERE looked_at < %s AND attempts = 0"
-        " AND due_at > now() AND due_at < now() + interval '350 s'"
-    )
-
-    def both_ended() -> bool:
-        owner.execute(again, began)
-        left = "SELECT count(*) FROM search_look WHERE looked_at < %s"
-        return owner.execute(left, began).fetchone() == (0,)
-
-    wait_until("both sides were searched", both_ended)
 
 
 def calls(stack: Stack) -> Counter[str]:
