@@ -109,23 +109,11 @@ document.addEventListener("htmx:confirm", (event) => {
 /** A button waits for the saves that are under way: what it shows or does is to know of them. */
 let waiting = null;
 const isUnderWay = () => [...held.values()].some((one) => !one.failed);
-let pressed = null; // a button of the bar of steps whose request has not begun
 function waitForSaves(event, elt) {
-  if (!elt.matches("#editor button, #editor-close") || elt.dataset.held) return;
-  if (!isUnderWay()) {
-    if (elt.closest("#editor-steps")) pressed = elt;
-    return;
-  }
+  if (!elt.matches("#editor button, #editor-close") || elt.dataset.held || !isUnderWay()) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   waiting = elt;
-}
-/** An answer that brings the bar anew takes away the button that was pressed: press the new one. */
-function pressAgain() {
-  if (!pressed || pressed.isConnected) return;
-  const elt = at(pressed.id);
-  pressed = null;
-  elt?.click();
 }
 function goOn() {
   if (!waiting || isUnderWay()) return;
@@ -141,7 +129,6 @@ function alone(elt) {
 
 document.addEventListener("tandem:silent", (event) => {
   const one = held.get(keyOf(event.target));
-  if (event.target === pressed) pressed = null;
   if (!one) return;
   if (busy === one) busy = null;
   fail(one);
@@ -149,7 +136,6 @@ document.addEventListener("tandem:silent", (event) => {
 
 document.addEventListener("htmx:configRequest", (event) => {
   const { elt, verb, path, parameters } = event.detail;
-  if (elt === pressed) pressed = null;
   if (!path.startsWith("/pages/drafts/") || verb === "get") return;
   const one = held.get(keyOf(elt));
   if (one) {
@@ -306,7 +292,6 @@ document.addEventListener("htmx:afterSettle", () => {
   }
   next();
   show();
-  pressAgain();
 });
 
 /** Send what waits, one after another. */

@@ -93,6 +93,8 @@ function emptyDependents(select) {
   emptyDependents(next);
 }
 
+const asking = new WeakSet(); // the buttons whose request waits for its token: pressed twice, it is one
+
 // Each request waits for its token.
 document.addEventListener("htmx:confirm", async (event) => {
   const { elt, issueRequest } = event.detail;
@@ -102,11 +104,16 @@ document.addEventListener("htmx:confirm", async (event) => {
     emptyDependents(elt);
     if (!elt.value) return;
   }
+  if (asking.has(elt)) return;
+  const pressed = elt.matches("button") ? pressedNow(elt) : null;
+  if (pressed) asking.add(elt);
   const waiting = Symbol("waits for a token");
   if (!isPoll(elt)) underWay.add(waiting);
   try {
     [elt.tandemToken, elt.tandemLanguages] = await Promise.all([contextToken(), languages]);
-    issueRequest(true);
+    // htmx sends nothing for what a swap took away meanwhile.
+    if (pressed && !elt.isConnected) inItsPlace(pressed)?.click();
+    else issueRequest(true);
   } catch {
     tell(elt, words.silent);
     endOpening();
@@ -114,6 +121,7 @@ document.addEventListener("htmx:confirm", async (event) => {
     askAgain(elt);
   } finally {
     underWay.delete(waiting);
+    asking.delete(elt);
   }
 });
 
@@ -183,19 +191,36 @@ function isAway({ status, responseText }) {
   return status === 0 || status === 503 || ([502, 504].includes(status) && !responseText.startsWith("{"));
 }
 
+/** What a press is about, or null: to know its like in what a swap brings in its place. */
+function pressedNow(target) {
+  const elt = target.closest?.("button[id], summary[id]");
+  return elt ? { elt, id: elt.id, asks: asks(elt) } : null;
+}
+/** What an element asks for when pressed; where that writes, with what the person saw and filled in. */
+function asks(elt) {
+  const given = ["hx-get", "hx-post", "hx-vals"].map((name) => elt.getAttribute(name));
+  if (!elt.hasAttribute("hx-post")) return JSON.stringify(given);
+  const form = elt.closest("form");
+  return JSON.stringify([...given, elt.textContent.trim(), ...(form ? new FormData(form) : [])]);
+}
+/** What came in the place of what was pressed, where it asks for the same. */
+function inItsPlace({ id, asks: asked }) {
+  const now = document.getElementById(id);
+  return now && asks(now) === asked ? now : null;
+}
+
 // A browser tells no click on what a swap took away between press and release, and none on what came
-// in its place under the same id.
-const PRESSED = "button[id], summary[id]";
+// in its place.
 let down = null;
 document.addEventListener("pointerdown", (event) => {
-  down = event.button === 0 ? event.target.closest?.(PRESSED) : null;
+  down = event.button === 0 ? pressedNow(event.target) : null;
 }, true);
 document.addEventListener("pointerup", (event) => {
   const was = down;
   down = null;
-  if (!was || was.isConnected) return;
-  const now = event.target.closest?.(PRESSED);
-  if (now?.id === was.id) now.click();
+  if (!was || was.elt.isConnected) return;
+  const now = inItsPlace(was);
+  if (now?.contains(event.target)) now.click();
 }, true);
 
 /** A part that loads by itself has no button to try again with: it does so by itself too. */

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import psycopg
 import pytest
 import requests
-from playwright.sync_api import FrameLocator, Locator, Page, expect
+from playwright.sync_api import FrameLocator, Locator, Page, Route, expect
 
 from app.screens.overview import A_PAGE
 from demo.stack import APP_KEY, Stack, StackError, scope_ids, wait_until
@@ -299,3 +300,53 @@ def test_a_long_list_is_searched_and_shown_further_with_the_keyboard_alone(
     expect(rows).to_have_count(1)
     find.fill("")
     expect(rows).to_have_count(there)
+
+
+def held_by(page: Page, pattern: str) -> Callable[[], Route]:
+    """Hold what a page asks for; the result waits for the first of it and gives that."""
+    held: list[Route] = []
+    page.route(pattern, lambda route: held.append(route))
+
+    def first() -> Route:
+        wait_until(f"{pattern} is asked for", lambda: held or page.wait_for_timeout(50), seconds=60)
+        return held[0]
+
+    return first
+
+
+def test_what_is_pressed_before_the_scripts_of_the_page_are_there_is_done_then(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    page, frame = open_page(paired.sandbox.acme)
+    script = held_by(page, "**/static/tandem.js*")
+    page.goto(f"{paired.sandbox.acme.url}{HOME}", wait_until="commit")
+    frame.get_by_role("button", name=NAME, exact=True).click()
+    script().continue_()
+    expect(frame.get_by_role("heading", name=NAME, level=1)).to_be_focused()
+
+
+@pytest.mark.parametrize("pressed", [NAME, f"Pause {NAME}"])
+def test_a_button_that_a_poll_brings_anew_before_its_request_began_is_pressed_if_it_does_the_same(
+    paired: Stack, open_page: OpenPage, pressed: str
+) -> None:
+    page, frame = open_page(paired.sandbox.acme)
+    poll = held_by(page, "**/pages/parts/overview*")
+    poll()
+    token = held_by(page, "**/context-token*")
+    button = frame.get_by_role("button", name=pressed, exact=True)
+    was = button.element_handle()
+    button.click()
+    token()
+    [profile] = [one for one in paired.overview() if one["name"] == NAME]
+    way = f"/pages/profiles/{profile['id']}"
+    paired.page(paired.sandbox.globex, "POST", f"{way}/pause")
+    poll().continue_()
+    wait_until("it is another", lambda: not was.evaluate("one => one.isConnected"), seconds=60)
+    token().continue_()
+    page.unroute_all(behavior="ignoreErrors")
+    if pressed == NAME:
+        expect(frame.get_by_role("heading", name=NAME, level=1)).to_be_focused()
+    else:  # what came in its place is Resume
+        wait_for_polls(page)
+        assert state(paired) == "paused"
+    paired.page(paired.sandbox.globex, "POST", f"{way}/resume")

@@ -188,8 +188,8 @@ def test_a_person_with_a_role_is_told_of_the_twin_and_of_every_field(scene: Scen
     assert detail["troubled"] == []
     page = scene.page(f"/pages/issue?issue={ISSUE}", "ed").text
     static = Path(__file__).parents[2] / "static"
-    used = ["vendor/tokens.css", "tandem.css", "issue.css", "vendor/htmx.min.js", "tandem.js",
-            "issue.js"]  # fmt: skip
+    used = ["vendor/tokens.css", "tandem.css", "issue.css", "early.js", "vendor/htmx.min.js",
+            "tandem.js", "issue.js"]  # fmt: skip
     assert all(f"/static/{one}" in page for one in used)
     sizes = [len(gzip.compress((static / one).read_bytes())) for one in used]
     assert sum(sizes) + len(gzip.compress(page.encode())) < 100_000
