@@ -71,11 +71,13 @@ document.addEventListener("keydown", (event) => {
   find();
 });
 
-document.addEventListener("toggle", (event) => {
-  if (!event.target.id || !event.target.closest?.("#editor-step")) return;
-  if (event.target.open) open.add(event.target.id);
-  else if (event.target.isConnected) open.delete(event.target.id);
-}, true);
+// As they are when an answer comes: a browser tells of what was opened only later.
+document.addEventListener("htmx:beforeSwap", () => {
+  for (const { id, open: isOpen } of document.querySelectorAll("#editor-step details[id]")) {
+    if (isOpen) open.add(id);
+    else open.delete(id);
+  }
+});
 
 document.addEventListener("htmx:configRequest", (event) => {
   const { path, parameters } = event.detail;

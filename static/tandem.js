@@ -93,35 +93,40 @@ function emptyDependents(select) {
   emptyDependents(next);
 }
 
-const asking = new WeakSet(); // the buttons whose request waits for its token: pressed twice, it is one
+// The buttons that were pressed and have no answer yet, with what was pressed. `by`: the event; `sent`:
+// their request is under way; `queued`: it waits behind another one.
+const asking = new Map();
 
 // Each request waits for its token.
 document.addEventListener("htmx:confirm", async (event) => {
-  const { elt, issueRequest } = event.detail;
+  const { elt, issueRequest, triggeringEvent: by } = event.detail;
   event.preventDefault();
   if (isPoll(elt) && shown.has(elt.id) && mustKeepStill(elt)) return;
   if (elt.matches("select[data-then]")) {
     emptyDependents(elt);
     if (!elt.value) return;
   }
-  if (asking.has(elt)) return;
-  const pressed = elt.matches("button") ? pressedNow(elt) : null;
-  if (pressed) asking.add(elt);
+  const before = asking.get(elt);
+  if (before && before.by !== by && !before.queued) return; // pressed twice, it is one
+  const pressed = elt.matches("button[id]") ? { ...pressedNow(elt), by } : null;
+  if (pressed) asking.set(elt, pressed);
   const waiting = Symbol("waits for a token");
   if (!isPoll(elt)) underWay.add(waiting);
   try {
     [elt.tandemToken, elt.tandemLanguages] = await Promise.all([contextToken(), languages]);
-    // htmx sends nothing for what a swap took away meanwhile.
-    if (pressed && !elt.isConnected) inItsPlace(pressed)?.click();
-    else issueRequest(true);
+    if (pressed && asking.get(elt) !== pressed) return; // its like was pressed in its place
+    issueRequest(true);
+    if (!pressed || pressed.sent) return;
+    pressed.queued = /:queue/.test(elt.closest("[hx-sync]")?.getAttribute("hx-sync"));
+    if (!pressed.queued) asking.delete(elt);
   } catch {
+    asking.delete(elt);
     tell(elt, words.silent);
     endOpening();
     htmx.trigger(elt, "tandem:silent");
     askAgain(elt);
   } finally {
     underWay.delete(waiting);
-    asking.delete(elt);
   }
 });
 
@@ -133,10 +138,26 @@ document.addEventListener("htmx:configRequest", (event) => {
 
 document.addEventListener("htmx:beforeSend", (event) => {
   const { xhr } = event.detail;
-  if (isPoll(asker(event))) return;
+  const elt = asker(event);
+  if (isPoll(elt)) return;
   underWay.add(xhr);
+  const pressed = asking.get(elt);
+  if (pressed) pressed.sent = true;
   // htmx tells nobody of the end of a request whose asker was swapped away meanwhile.
-  xhr.addEventListener("loadend", () => underWay.delete(xhr));
+  xhr.addEventListener("loadend", () => {
+    underWay.delete(xhr);
+    if (asking.get(elt) === pressed) asking.delete(elt);
+  });
+});
+document.addEventListener("htmx:validation:halted", (event) => asking.delete(event.detail.elt));
+
+// htmx sends nothing for what a swap took away before its turn came.
+document.addEventListener("htmx:afterSettle", () => {
+  for (const [elt, pressed] of asking) {
+    if (pressed.sent || elt.isConnected) continue;
+    asking.delete(elt);
+    inItsPlace(pressed)?.click();
+  }
 });
 
 document.addEventListener("htmx:beforeSwap", (event) => {

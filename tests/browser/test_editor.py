@@ -240,6 +240,33 @@ def test_a_button_that_an_answer_brings_anew_while_it_is_held_down_is_pressed(
     expect(fields).to_have_attribute("aria-current", "step")
 
 
+def test_what_is_pressed_while_a_field_is_mapped_outlives_the_answer_that_swaps_it(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    draft = begin(paired)
+    choose_scopes(paired, draft, LEFT, RIGHT)
+    page, frame = open_page(paired.sandbox.acme)
+    go_on(frame, draft, "fields")
+    more = frame.locator("#more-priority--priority")
+    expect(frame.locator("#refresh-left")).to_have_text("Refresh")
+    held: list[Route] = []
+    page.route("**/fields/accept", lambda route: route.continue_() if held else held.append(route))
+    frame.locator("#accept-status--status").click()
+    wait_until("it is sent", lambda: held or page.wait_for_timeout(50), seconds=60)
+    # It is opened as the answer comes, before the browser tells anybody of it.
+    frame.locator("body").evaluate(
+        """() => document.addEventListener("htmx:beforeSwap", () => {
+          document.querySelector("#more-priority--priority > summary").click();
+        }, { capture: true, once: true })"""
+    )
+    with page.expect_response("**/context-token*"):
+        frame.locator("#accept-environment--environment").click()  # waits behind the other
+    held[0].continue_()
+    expect(frame.locator("#more-status--status")).to_be_attached()
+    expect(more).to_have_attribute("open", "")
+    expect(frame.locator("#more-environment--environment")).to_be_attached()
+
+
 def test_what_is_typed_while_an_answer_is_under_way_stays_under_the_hands(
     paired: Stack, open_page: OpenPage
 ) -> None:
