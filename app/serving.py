@@ -32,6 +32,7 @@ SHARED = (
     "app.jira.token_site",
     "app.screens.mount",
     "app.sync.reconcile",
+    "app.sync.token_marks",
     "app.vault.check",
 )
 YOUNG_OBJECTS = 10_000  # before the collector looks at the young ones; Python's own value is 700

@@ -93,8 +93,8 @@ function emptyDependents(select) {
   emptyDependents(next);
 }
 
-// The buttons that were pressed and have no answer yet, with what was pressed. `by`: the event; `sent`:
-// their request is under way; `queued`: it waits behind another one.
+// The buttons and forms whose press has no answer yet, with what was pressed. `by`: the event; `sent`: the
+// request is under way; `queued`: it waits behind another one.
 const asking = new Map();
 
 // Each request waits for its token.
@@ -108,7 +108,8 @@ document.addEventListener("htmx:confirm", async (event) => {
   }
   const before = asking.get(elt);
   if (before && before.by !== by && !before.queued) return; // pressed twice, it is one
-  const pressed = elt.matches("button[id]") ? { ...pressedNow(elt), by } : null;
+  const button = elt.matches("form") ? by?.submitter : elt;
+  const pressed = button?.matches("button[id]") ? { ...pressedNow(button), by } : null;
   if (pressed) asking.set(elt, pressed);
   const waiting = Symbol("waits for a token");
   if (!isPoll(elt)) underWay.add(waiting);
@@ -156,7 +157,8 @@ document.addEventListener("htmx:afterSettle", () => {
   for (const [elt, pressed] of asking) {
     if (pressed.sent || elt.isConnected) continue;
     asking.delete(elt);
-    inItsPlace(pressed)?.click();
+    // Once what was typed is put back.
+    queueMicrotask(() => inItsPlace(pressed)?.click());
   }
 });
 
@@ -219,10 +221,10 @@ function pressedNow(target) {
 }
 /** What an element asks for when pressed; where that writes, with what the person saw and filled in. */
 function asks(elt) {
-  const given = ["hx-get", "hx-post", "hx-vals"].map((name) => elt.getAttribute(name));
-  if (!elt.hasAttribute("hx-post")) return JSON.stringify(given);
   const form = elt.closest("form");
-  return JSON.stringify([...given, elt.textContent.trim(), ...(form ? new FormData(form) : [])]);
+  const given = [elt, form].map((one) => ["hx-get", "hx-post", "hx-vals"].map((name) => one?.getAttribute(name)));
+  if (!elt.hasAttribute("hx-post") && elt.type !== "submit") return JSON.stringify(given);
+  return JSON.stringify([given, elt.textContent.trim(), ...(form ? new FormData(form) : [])]);
 }
 /** What came in the place of what was pressed, where it asks for the same. */
 function inItsPlace({ id, asks: asked }) {

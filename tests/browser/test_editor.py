@@ -259,12 +259,18 @@ def test_what_is_pressed_while_a_field_is_mapped_outlives_the_answer_that_swaps_
           document.querySelector("#more-priority--priority > summary").click();
         }, { capture: true, once: true })"""
     )
+    # These wait behind the other.
     with page.expect_response("**/context-token*"):
-        frame.locator("#accept-environment--environment").click()  # waits behind the other
+        frame.locator("#accept-environment--environment").click()
+    for side in ("left", "right"):
+        frame.locator(f"#{side}-resolution").check()
+    with page.expect_response("**/context-token*"):
+        frame.locator("#fields-pair-now").click()
     held[0].continue_()
     expect(frame.locator("#more-status--status")).to_be_attached()
     expect(more).to_have_attribute("open", "")
     expect(frame.locator("#more-environment--environment")).to_be_attached()
+    expect(frame.locator("#more-resolution--resolution")).to_be_attached()
 
 
 def test_what_is_typed_while_an_answer_is_under_way_stays_under_the_hands(
