@@ -94,7 +94,7 @@ function emptyDependents(select) {
 }
 
 // The buttons and forms whose press has no answer yet, with what was pressed. `by`: the event; `sent`: the
-// request is under way; `queued`: it waits behind another one.
+// request under way and the place for its answer; `queued`: it waits behind another one.
 const asking = new Map();
 
 // Each request waits for its token.
@@ -138,12 +138,12 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 document.addEventListener("htmx:beforeSend", (event) => {
-  const { xhr } = event.detail;
+  const { xhr, target } = event.detail;
   const elt = asker(event);
   if (isPoll(elt)) return;
   underWay.add(xhr);
   const pressed = asking.get(elt);
-  if (pressed) pressed.sent = true;
+  if (pressed) pressed.sent = { xhr, target };
   // htmx tells nobody of the end of a request whose asker was swapped away meanwhile.
   xhr.addEventListener("loadend", () => {
     underWay.delete(xhr);
@@ -152,10 +152,13 @@ document.addEventListener("htmx:beforeSend", (event) => {
 });
 document.addEventListener("htmx:validation:halted", (event) => asking.delete(event.detail.elt));
 
-// htmx sends nothing for what a swap took away before its turn came.
-document.addEventListener("htmx:afterSettle", () => {
+// htmx sends nothing for what a swap took away before its turn came, and shows no answer whose place it
+// took away: what only reads is asked for once more.
+document.addEventListener("htmx:afterSettle", (event) => {
   for (const [elt, pressed] of asking) {
-    if (pressed.sent || elt.isConnected) continue;
+    const { sent, reads } = pressed;
+    const lost = sent ? reads && !sent.target.isConnected && sent.xhr !== event.detail.xhr : !elt.isConnected;
+    if (!lost) continue;
     asking.delete(elt);
     // Once what was typed is put back.
     queueMicrotask(() => inItsPlace(pressed)?.click());
@@ -217,13 +220,16 @@ function isAway({ status, responseText }) {
 /** What a press is about, or null: to know its like in what a swap brings in its place. */
 function pressedNow(target) {
   const elt = target.closest?.("button[id], summary[id]");
-  return elt ? { elt, id: elt.id, asks: asks(elt) } : null;
+  return elt ? { elt, id: elt.id, asks: asks(elt), reads: onlyReads(elt) } : null;
+}
+function onlyReads(elt) {
+  return !elt.hasAttribute("hx-post") && elt.type !== "submit";
 }
 /** What an element asks for when pressed; where that writes, with what the person saw and filled in. */
 function asks(elt) {
   const form = elt.closest("form");
   const given = [elt, form].map((one) => ["hx-get", "hx-post", "hx-vals"].map((name) => one?.getAttribute(name)));
-  if (!elt.hasAttribute("hx-post") && elt.type !== "submit") return JSON.stringify(given);
+  if (onlyReads(elt)) return JSON.stringify(given);
   return JSON.stringify([given, elt.textContent.trim(), ...(form ? new FormData(form) : [])]);
 }
 /** What came in the place of what was pressed, where it asks for the same. */

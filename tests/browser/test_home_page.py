@@ -350,3 +350,19 @@ def test_a_button_that_a_poll_brings_anew_before_its_request_began_is_pressed_if
         wait_for_polls(page)
         assert state(paired) == "paused"
     paired.page(paired.sandbox.globex, "POST", f"{way}/resume")
+
+
+def test_what_opens_in_a_view_that_another_answer_replaces_meanwhile_opens_in_the_new_one(
+    paired: Stack, open_page: OpenPage
+) -> None:
+    page, frame = open_page(paired.sandbox.acme)
+    view = held_by(page, "**/pages/views/profiles")
+    frame.locator("#view-profiles").click()
+    view()
+    asked: list[Route] = []
+    page.route("**/filters*", lambda route: route.continue_() if asked else asked.append(route))
+    frame.get_by_role("button", name=re.compile(f"^Filter.*{NAME}")).click()
+    wait_until("it is asked for", lambda: asked or page.wait_for_timeout(50), seconds=60)
+    view().continue_()
+    expect(frame.locator("#own_filter")).to_be_focused()
+    page.unroute_all(behavior="ignoreErrors")

@@ -68,7 +68,6 @@ def mapped(running: Stack, browser: Browser) -> Stack:  # noqa: F811
     row = frame.get_by_role("row", name=re.compile("Made by hand"))
     expect(row).to_be_visible(timeout=ARRIVES)
     expect(row.get_by_text("Proposed", exact=True)).to_be_visible()
-    their_frame.get_by_role("button", name="Profiles").click()
     their_frame.get_by_role("button", name=re.compile("Review.*Made by hand")).click(
         timeout=ARRIVES
     )
