@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, FrameLocator, Page, expect, sync_playwright
 
 from demo.stack import APP_KEY, Stack
 from sandbox.process import SiteHandle
@@ -87,8 +88,37 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         started.close()
 
 
+_failed: set[str] = set()  # the ids of the tests that did
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note which test failed, for what its fixtures can tell of it."""
+    report = yield
+    if report.failed:
+        _failed.add(item.nodeid)
+    return report
+
+
+def shown_in(page: Page) -> str:
+    """What a page and its frames show, in words; their addresses have tokens and are cut short."""
+    told = []
+    for frame in page.frames:
+        words = ""
+        with suppress(Error):  # it may be gone
+            words = frame.evaluate("document.body?.innerText ?? ''")
+        told.append(f"--- {frame.url.partition('?')[0]}\n{words}")
+    return "\n".join(told)
+
+
 @pytest.fixture
-def open_page(browser: Browser, running: Stack) -> Iterator[OpenPage]:  # noqa: F811
+def open_page(
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    running: Stack,  # noqa: F811
+) -> Iterator[OpenPage]:
     """Opens Tandem's page in a site as its admin; the test fails if a page complains."""
     complaints: list[str] = []
     opened: list[Page] = []
@@ -111,5 +141,7 @@ def open_page(browser: Browser, running: Stack) -> Iterator[OpenPage]:  # noqa: 
 
     yield open_in
     for page in opened:
+        if request.node.nodeid in _failed:
+            print(shown_in(page))
         page.context.close()
     assert complaints == []

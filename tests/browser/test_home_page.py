@@ -318,6 +318,7 @@ def test_what_is_pressed_before_the_scripts_of_the_page_are_there_is_done_then(
     paired: Stack, open_page: OpenPage
 ) -> None:
     page, frame = open_page(paired.sandbox.acme)
+    wait_for_polls(page, 1)  # it has its scripts: what is held is the next page's
     script = held_by(page, "**/static/tandem.js*")
     page.goto(f"{paired.sandbox.acme.url}{HOME}", wait_until="commit")
     frame.get_by_role("button", name=NAME, exact=True).click()
