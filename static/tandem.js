@@ -121,6 +121,7 @@ document.addEventListener("htmx:confirm", async (event) => {
     pressed.queued = /:queue/.test(elt.closest("[hx-sync]")?.getAttribute("hx-sync"));
     if (!pressed.queued) asking.delete(elt);
   } catch {
+    if (pressed && asking.get(elt) !== pressed) return;
     asking.delete(elt);
     tell(elt, words.silent);
     endOpening();
