@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, Error, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, FrameLocator, Page, Route, expect, sync_playwright
 
-from demo.stack import APP_KEY, Stack
+from demo.stack import APP_KEY, Stack, wait_until
 from sandbox.process import SiteHandle
 from tests.stack_fixture import running  # noqa: F401  a fixture
 
@@ -74,6 +74,18 @@ def switch_on(frame: FrameLocator) -> None:
     """Go to the editor's last step, and press what ends it."""
     frame.locator("#step-review").click()
     frame.locator("#review-switch").click()
+
+
+def held_by(page: Page, pattern: str) -> Callable[[], Route]:
+    """Hold the first of what a page asks for; the result waits for it and gives it."""
+    held: list[Route] = []
+    page.route(pattern, lambda route: route.continue_() if held else held.append(route))
+
+    def first() -> Route:
+        wait_until(f"{pattern} is asked for", lambda: held or page.wait_for_timeout(50), seconds=60)
+        return held[0]
+
+    return first
 
 
 OpenPage = Callable[[SiteHandle], tuple[Page, FrameLocator]]

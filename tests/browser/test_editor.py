@@ -11,7 +11,7 @@ from playwright.sync_api import FrameLocator, Page, Route, expect
 
 from demo.stack import APP_KEY, Stack, scope_ids, wait_until
 from demo.walk import LEFT, RIGHT, create_issue
-from tests.browser.conftest import OpenPage, go
+from tests.browser.conftest import OpenPage, go, held_by
 from tests.browser.looks import look_at, serious
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
@@ -249,10 +249,9 @@ def test_what_is_pressed_while_a_field_is_mapped_outlives_the_answer_that_swaps_
     go_on(frame, draft, "fields")
     more = frame.locator("#more-priority--priority")
     expect(frame.locator("#refresh-left")).to_have_text("Refresh")
-    held: list[Route] = []
-    page.route("**/fields/accept", lambda route: route.continue_() if held else held.append(route))
+    accepted = held_by(page, "**/fields/accept")
     frame.locator("#accept-status--status").click()
-    wait_until("it is sent", lambda: held or page.wait_for_timeout(50), seconds=60)
+    accepted()
     # It is opened as the answer comes, before the browser tells anybody of it.
     frame.locator("body").evaluate(
         """() => document.addEventListener("htmx:beforeSwap", () => {
@@ -266,7 +265,7 @@ def test_what_is_pressed_while_a_field_is_mapped_outlives_the_answer_that_swaps_
         frame.locator(f"#{side}-resolution").check()
     with page.expect_response("**/context-token*"):
         frame.locator("#fields-pair-now").click()
-    held[0].continue_()
+    accepted().continue_()
     expect(frame.locator("#more-status--status")).to_be_attached()
     expect(more).to_have_attribute("open", "")
     expect(frame.locator("#more-environment--environment")).to_be_attached()
@@ -482,11 +481,9 @@ def without_table(
     choose_scopes(paired, draft, left, right)
     page, frame = open_page(paired.sandbox.acme)
     go_on(frame, draft)
-    held: list[Route] = []
-    page.route("**/fields/table", lambda route: route.continue_() if held else held.append(route))
+    table = held_by(page, "**/fields/table")
     frame.locator("#step-fields").click()
-    wait_until("it is asked for", lambda: held or page.wait_for_timeout(50), seconds=60)
-    return page, frame, held[0]
+    return page, frame, table()
 
 
 def test_what_is_typed_while_the_table_of_fields_loads_is_saved_and_holds_up_nothing(

@@ -99,13 +99,20 @@ def test_a_new_admin_makes_the_first_profile_and_sees_a_change_arrive(
     for one in (frame, theirs):
         expect(one.get_by_text("Nothing is kept in step yet.")).to_be_visible()
     hands = Hands()
+    make(hands, frame, theirs)
+    arrives(hands, running, open_page)
+    print(f"\n{hands.told()}")
+    own_page.bring_to_front()
+    expect(frame.get_by_text(re.compile("was created for WEB-1")).first).to_be_visible()
 
+
+def make(hands: Hands, frame: FrameLocator, theirs: FrameLocator) -> None:
+    """All of it in Tandem's page, until the profile is on."""
     pair(hands, frame, theirs)
     projects(hands, frame)
     fields(hands, frame)
     values(hands, frame)
     review(hands, frame)
-
     # The partner's admin reads in his own Jira what would leave it, and approves.
     hands.click(button(theirs, re.compile("^Review ?:")))
     card = theirs.locator("form", has=theirs.get_by_role("button", name="Approve"))
@@ -115,11 +122,6 @@ def test_a_new_admin_makes_the_first_profile_and_sees_a_change_arrive(
     hands.click(card.get_by_role("button", name="Approve"))
     row = frame.get_by_role("row").filter(has=frame.get_by_role("rowheader"))
     expect(row.get_by_text("On", exact=True)).to_be_visible()
-
-    arrives(hands, running, open_page)
-    print(f"\n{hands.told()}")
-    own_page.bring_to_front()
-    expect(frame.get_by_text(re.compile("was created for WEB-1")).first).to_be_visible()
 
 
 def pair(hands: Hands, frame: FrameLocator, theirs: FrameLocator) -> None:

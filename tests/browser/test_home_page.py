@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import psycopg
 import pytest
 import requests
-from playwright.sync_api import FrameLocator, Locator, Page, Route, expect
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from app.screens.overview import A_PAGE
 from demo.stack import APP_KEY, Stack, StackError, scope_ids, wait_until
 from demo.walk import LEFT, RIGHT
 from sandbox.process import SiteHandle
-from tests.browser.conftest import HOME, OpenPage, choose, go, new_profile, switch_on
+from tests.browser.conftest import HOME, OpenPage, choose, go, held_by, new_profile, switch_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
 
@@ -302,18 +301,6 @@ def test_a_long_list_is_searched_and_shown_further_with_the_keyboard_alone(
     expect(rows).to_have_count(1)
     find.fill("")
     expect(rows).to_have_count(there)
-
-
-def held_by(page: Page, pattern: str) -> Callable[[], Route]:
-    """Hold the first of what a page asks for; the result waits for it and gives it."""
-    held: list[Route] = []
-    page.route(pattern, lambda route: route.continue_() if held else held.append(route))
-
-    def first() -> Route:
-        wait_until(f"{pattern} is asked for", lambda: held or page.wait_for_timeout(50), seconds=60)
-        return held[0]
-
-    return first
 
 
 def test_what_is_pressed_before_the_scripts_of_the_page_are_there_is_done_then(

@@ -5,14 +5,12 @@ The steps are those of a person with a mouse; only the hands are other ones.
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from demo.stack import Stack
 from tests.browser.conftest import OpenPage
-from tests.browser.test_first_profile import Hands, button, fields, pair, projects, review, values
+from tests.browser.test_first_profile import Hands, make
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
 
@@ -82,14 +80,5 @@ def test_the_first_profile_is_made_and_approved_by_the_keyboard_alone(
     _, frame = open_page(running.sandbox.acme)
     _, theirs = open_page(running.sandbox.globex)
     keys = Keys()
-    pair(keys, frame, theirs)
-    projects(keys, frame)
-    fields(keys, frame)
-    values(keys, frame)
-    review(keys, frame)
-    keys.click(button(theirs, re.compile("^Review ?:")))
-    card = theirs.locator("form", has=theirs.get_by_role("button", name="Approve"))
-    keys.click(card.get_by_role("button", name="Approve"))
-    row = frame.get_by_role("row").filter(has=frame.get_by_role("rowheader"))
-    expect(row.get_by_text("On", exact=True)).to_be_visible()
+    make(keys, frame, theirs)
     print(f"\n{keys.keys} keys")
